@@ -1,0 +1,5 @@
+//! Entra's mapping language: parse, check, evaluate. No I/O.
+
+/// placeholder
+#[derive(Clone, Debug)]
+pub struct Expression;

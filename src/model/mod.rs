@@ -1,0 +1,23 @@
+//! Shared nouns: typed ids, attribute values, source objects, secrets, and the clock.
+//!
+//! Everything above speaks in these words. The room holds values and two small rules about them
+//! (parsing an id, printing no secret); it performs no I/O and depends on no other room.
+
+mod clock;
+mod fingerprint;
+mod id;
+mod secret;
+mod source;
+
+pub use clock::{Clock, Sleep, Timestamp};
+pub use fingerprint::Fingerprint;
+pub use id::{
+    AppName, AppRoleId, ChangeId, CycleId, EmptyId, InvalidGuid, JobId, ServicePrincipalId,
+    SourceId, TargetId, TypedGuid,
+};
+pub use secret::Secret;
+pub use source::{
+    AppRole, Application, ApplicationRef, Assignment, Attributes, DEFAULT_ACCESS, GroupChange,
+    ManagerChange, MemberChange, MemberKind, ObjectKind, PrincipalKind, Removal, SourceObject,
+    UserChange,
+};

@@ -1,0 +1,329 @@
+//! The complete list of what touches the world: the directory read, the target read and written.
+//!
+//! The engine sees only these traits (and [`crate::model::Clock`]). An adapter translates a wire
+//! into these values and classifies its failures once; it never retries, but for one new sign-in
+//! after a 401, and it never decides. A preview is given no [`TargetWrite`], so it cannot write.
+
+use std::{collections::BTreeSet, future::Future, time::Duration};
+
+use serde_json::{Map, Value};
+
+use crate::{
+    model::{
+        Application, ApplicationRef, Assignment, GroupChange, ObjectKind, ServicePrincipalId,
+        SourceId, SourceObject, TargetId, UserChange,
+    },
+    scim::{EqFilter, PatchRequest},
+};
+
+/// The properties to read of each user, under Graph's names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Selection {
+    /// Graph property names; `id` and `accountEnabled` are always read and need not be here.
+    pub properties: BTreeSet<String>,
+    /// Whether the manager is read too.
+    pub manager: bool,
+}
+
+/// An opaque link of the directory (nextLink or deltaLink), whole. It may hold a token: never logged.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Link(pub String);
+
+/// One page of a listing.
+#[derive(Clone, PartialEq)]
+pub struct Page<T> {
+    /// The rows.
+    pub items: Vec<T>,
+    /// Where the next page is; `None` on the last.
+    pub next: Option<Link>,
+}
+
+/// One page of a round of changes.
+#[derive(Clone, PartialEq)]
+pub struct DeltaPage<T> {
+    /// The changes, in the order received.
+    pub items: Vec<T>,
+    /// How the round goes on. A page without either link is an error, never an end.
+    pub end: RoundEnd,
+}
+
+/// How a round of changes goes on after a page.
+#[derive(Clone, PartialEq, Eq)]
+pub enum RoundEnd {
+    /// The round goes on at this nextLink.
+    Next(Link),
+    /// The round is complete; the next one starts at this deltaLink.
+    Complete(Link),
+}
+
+/// Where to read changes of users.
+#[derive(Clone, Copy)]
+pub enum UsersAt<'a> {
+    /// From the beginning: every user of the tenant.
+    Initial(&'a Selection),
+    /// From now on: no rows, only a deltaLink.
+    Now(&'a Selection),
+    /// Where an earlier page said.
+    Link(&'a Link),
+}
+
+/// Where to read changes of groups and their direct members.
+#[derive(Clone, Copy)]
+pub enum GroupsAt<'a> {
+    /// From the beginning, for these groups only (at most [`GROUPS_PER_CHAIN_MAX`]).
+    Initial(&'a [SourceId]),
+    /// Where an earlier page said.
+    Link(&'a Link),
+}
+
+/// Groups in one filtered chain: Graph's limit for `id eq` terms in a delta filter.
+pub const GROUPS_PER_CHAIN_MAX: usize = 50;
+
+/// Ids in one `getByIds`: Graph's limit.
+pub const IDS_PER_LOOKUP_MAX: usize = 1_000;
+
+/// The directory, read only: Microsoft Graph.
+pub trait Directory: Send + Sync {
+    /// The enterprise application and its roles.
+    fn application(
+        &self,
+        which: &ApplicationRef,
+    ) -> impl Future<Output = Result<Application, DirectoryFault>> + Send;
+
+    /// One page of the application's assignments: the first, or where `next` says.
+    fn assignments(
+        &self,
+        application: ServicePrincipalId,
+        next: Option<&Link>,
+    ) -> impl Future<Output = Result<Page<Assignment>, DirectoryFault>> + Send;
+
+    /// One page of changes of users, tenant-wide.
+    fn users_delta(
+        &self,
+        at: UsersAt<'_>,
+    ) -> impl Future<Output = Result<DeltaPage<UserChange>, DirectoryFault>> + Send;
+
+    /// One page of the plain list of all users: the first, or where `next` says. Has no managers.
+    fn users(
+        &self,
+        selection: &Selection,
+        next: Option<&Link>,
+    ) -> impl Future<Output = Result<Page<SourceObject>, DirectoryFault>> + Send;
+
+    /// One page of changes of groups and their direct members.
+    fn groups_delta(
+        &self,
+        at: GroupsAt<'_>,
+    ) -> impl Future<Output = Result<DeltaPage<GroupChange>, DirectoryFault>> + Send;
+
+    /// The live users among `ids` (at most [`IDS_PER_LOOKUP_MAX`]); others are silently missing.
+    fn users_by_id(
+        &self,
+        ids: &[SourceId],
+        selection: &Selection,
+    ) -> impl Future<Output = Result<Vec<SourceObject>, DirectoryFault>> + Send;
+
+    /// One page of the managers of `ids` (at most [`GROUPS_PER_CHAIN_MAX`]), read as changes of users.
+    fn managers(
+        &self,
+        at: ManagersAt<'_>,
+    ) -> impl Future<Output = Result<DeltaPage<UserChange>, DirectoryFault>> + Send;
+
+    /// One page of the soft-deleted users' ids: the first, or where `next` says.
+    fn deleted_users(
+        &self,
+        next: Option<&Link>,
+    ) -> impl Future<Output = Result<Page<SourceId>, DirectoryFault>> + Send;
+
+    /// Requests sent so far, sign-ins not counted.
+    fn requests(&self) -> u64;
+}
+
+/// Where to read managers.
+#[derive(Clone, Copy)]
+pub enum ManagersAt<'a> {
+    /// Of these users (at most [`GROUPS_PER_CHAIN_MAX`]).
+    Initial(&'a [SourceId]),
+    /// Where an earlier page said.
+    Link(&'a Link),
+}
+
+/// Why the directory could not be read. Classified once, by the adapter.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum DirectoryFault {
+    /// No token: the message is one sentence that says what to fix.
+    #[error("sign in to Microsoft Entra: {0}")]
+    SignIn(String),
+    /// A permission is missing; the name is the application permission to grant.
+    #[error("the app registration lacks the application permission `{permission}` ({detail})")]
+    Permission {
+        /// The least-privileged permission that helps, such as `User.Read.All`.
+        permission: String,
+        /// What was read, and how it was noticed.
+        detail: String,
+    },
+    /// The enterprise application does not exist in this tenant.
+    #[error("no enterprise application {0} in this tenant")]
+    NotFound(String),
+    /// Several enterprise applications have the configured display name.
+    #[error(
+        "{count} enterprise applications are named `{name}`; name one by its appId or object id"
+    )]
+    Ambiguous {
+        /// The configured name.
+        name: String,
+        /// How many there are.
+        count: usize,
+    },
+    /// A delta or page token is too old or unknown: read again from the beginning.
+    #[error("the directory no longer knows this page or delta token ({0})")]
+    TokenExpired(String),
+    /// Throttled; the wait it asked for, if it said one.
+    #[error("Microsoft Graph is throttling")]
+    Throttled {
+        /// From `Retry-After`.
+        retry_after: Option<Duration>,
+    },
+    /// A 5xx, a broken or refused connection, a time-out: worth another try.
+    #[error("Microsoft Graph is unavailable: {detail}")]
+    Unavailable {
+        /// What happened, without links or bodies.
+        detail: String,
+        /// From `Retry-After`.
+        retry_after: Option<Duration>,
+    },
+    /// The answer is not what the documentation promises (HTML, truncated JSON, no link).
+    #[error("Microsoft Graph gave an unusable answer: {0}")]
+    Malformed(String),
+    /// A link that leads to another origin; the token was not sent there.
+    #[error(
+        "Microsoft Graph gave a link to {0}, which is not the configured host; nothing was sent to it"
+    )]
+    ForeignLink(String),
+    /// Any other refusal.
+    #[error("Microsoft Graph refused the request: {status} {code}: {message}")]
+    Rejected {
+        /// HTTP status.
+        status: u16,
+        /// Graph's error code.
+        code: String,
+        /// Graph's message, shortened.
+        message: String,
+    },
+}
+
+/// A resource as the target returned it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Resource {
+    /// Its id.
+    pub id: TargetId,
+    /// `meta.version` or the ETag, where the target has one.
+    pub version: Option<String>,
+    /// The whole resource.
+    pub document: Map<String, Value>,
+}
+
+/// One page of a target's list.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ListPage {
+    /// The resources, as many as the target cared to return.
+    pub resources: Vec<Resource>,
+    /// `totalResults`, as claimed.
+    pub total: u64,
+    /// Rows that had no usable id and were left out.
+    pub unusable: u64,
+}
+
+/// The target, read: a SCIM service.
+pub trait TargetRead: Send + Sync {
+    /// One page of all resources, from `start_index` (1-based, RFC 7644 §3.4.2.4).
+    fn list(
+        &self,
+        kind: ObjectKind,
+        start_index: u64,
+        count: u32,
+    ) -> impl Future<Output = Result<ListPage, TargetFault>> + Send;
+
+    /// What the target returns for an equality filter. It may have ignored the filter: the caller
+    /// compares the attribute before it trusts a row.
+    fn find(
+        &self,
+        kind: ObjectKind,
+        filter: &EqFilter,
+    ) -> impl Future<Output = Result<Vec<Resource>, TargetFault>> + Send;
+
+    /// One resource, or `None` where the target answers 404.
+    fn get(
+        &self,
+        kind: ObjectKind,
+        id: &TargetId,
+    ) -> impl Future<Output = Result<Option<Resource>, TargetFault>> + Send;
+
+    /// Requests sent so far, reads and writes, sign-ins not counted.
+    fn requests(&self) -> u64;
+}
+
+/// The target, written. Only the export of a cleared plan holds one.
+pub trait TargetWrite: TargetRead {
+    /// Creates a resource (POST) and returns it with the id the target gave it.
+    fn create(
+        &self,
+        kind: ObjectKind,
+        body: &Map<String, Value>,
+    ) -> impl Future<Output = Result<Resource, TargetFault>> + Send;
+
+    /// Changes a resource (PATCH). `None` where the target answers without a body (204).
+    fn patch(
+        &self,
+        kind: ObjectKind,
+        id: &TargetId,
+        request: &PatchRequest,
+    ) -> impl Future<Output = Result<Option<Resource>, TargetFault>> + Send;
+
+    /// Removes a resource (DELETE). A 404 is [`FaultClass::Missing`].
+    fn delete(
+        &self,
+        kind: ObjectKind,
+        id: &TargetId,
+    ) -> impl Future<Output = Result<(), TargetFault>> + Send;
+}
+
+/// What kind of failure a target's answer is. What is done about it is a total function of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum FaultClass {
+    /// 429, or 503 with `Retry-After`: not applied, wait.
+    Throttled,
+    /// The connection was never made, or 500 or 503: not applied as far as the target says.
+    Unavailable,
+    /// The request may have been applied: the connection broke after it left, a time-out, 502, 504,
+    /// or a success whose body is unusable.
+    Lost,
+    /// 409, or 400 with scimType `uniqueness`.
+    Conflict,
+    /// 404 for a resource.
+    Missing,
+    /// 400, 403, 405, 413, 422, 501 and other refusals of this one object.
+    Rejected,
+    /// A refusal whose body is not SCIM, or an answer about another resource than asked.
+    Malformed,
+    /// 401, after one new sign-in where there is one.
+    Unauthorized,
+    /// 404 for a query, or an answer that no SCIM service gives: the base URL is wrong.
+    NotCompliant,
+}
+
+/// Why a request to the target failed. Classified once, by the adapter.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{detail}")]
+pub struct TargetFault {
+    /// What kind of failure.
+    pub class: FaultClass,
+    /// HTTP status, where there was an answer.
+    pub status: Option<u16>,
+    /// `scimType` of the error body (RFC 7644 §3.12).
+    pub scim_type: Option<String>,
+    /// What the target said, shortened, or what happened to the connection. Holds no credential.
+    pub detail: String,
+    /// From `Retry-After`.
+    pub retry_after: Option<Duration>,
+}

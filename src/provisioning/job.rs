@@ -1,0 +1,190 @@
+//! A job: one application's provisioning, compiled from the configuration and its profile.
+//!
+//! Everything here was validated before it was built; the engine asks no further questions of it.
+
+use std::{collections::BTreeSet, time::Duration};
+
+use serde_json::Value;
+
+use crate::{
+    expression::Expression,
+    model::{AppName, ApplicationRef, Fingerprint},
+    scim::{AttributePath, Dialect},
+};
+
+/// One application's provisioning, as configured.
+#[derive(Clone, Debug)]
+pub struct Job {
+    /// The section's name.
+    pub app: AppName,
+    /// The tenant, as configured: its id or a verified domain.
+    pub tenant: String,
+    /// Which enterprise application.
+    pub application: ApplicationRef,
+    /// Whether `run` schedules it.
+    pub provisioning: bool,
+    /// Whom it concerns.
+    pub scope: Scope,
+    /// Whether principals whose only role is Default Access are left out.
+    pub exclude_default_access: bool,
+    /// The mapping of users, at least one of them matching.
+    pub users: Vec<AttributeMapping>,
+    /// The target's base URL without the flag, which the state file is bound to.
+    pub target_base: String,
+    /// How requests are phrased.
+    pub dialect: Dialect,
+    /// What the target can and cannot do, from its profile.
+    pub capability: Capability,
+    /// How requests are paced.
+    pub pace: Pace,
+    /// What must never happen.
+    pub safeguards: Safeguards,
+    /// The fingerprint of everything above that shapes decisions, the program's version included.
+    pub revision: Fingerprint,
+}
+
+/// Whom a job concerns.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// Users assigned directly, and direct members of assigned groups.
+    Assigned,
+    /// Every user of the tenant.
+    All,
+}
+
+/// One row of the attribute mapping (Graph `attributeMapping`).
+#[derive(Clone, Debug)]
+pub struct AttributeMapping {
+    /// The attribute at the target.
+    pub target: AttributePath,
+    /// Where its value comes from.
+    pub source: MappingSource,
+    /// Matching precedence, lowest first; `None` for rows that do not match.
+    pub matching_priority: Option<u32>,
+    /// The value on create where the source has none.
+    pub default: Option<Value>,
+    /// When the row applies.
+    pub apply: Apply,
+    /// What a source value that became null does.
+    pub null: NullFlow,
+    /// The type of the target attribute.
+    pub value_type: ValueType,
+    /// Whether the target refuses an account without it.
+    pub required: bool,
+}
+
+/// Where a mapped value comes from.
+#[derive(Clone, Debug)]
+pub enum MappingSource {
+    /// A source attribute, under the portal's name or Graph's.
+    Attribute(String),
+    /// A fixed text.
+    Constant(String),
+    /// An expression of Entra's mapping language.
+    Expression(Box<Expression>),
+}
+
+/// When a mapping applies (Graph `flowType`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Apply {
+    /// On create and on every update.
+    Always,
+    /// On create only.
+    Create,
+}
+
+/// What happens when a source value became null.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NullFlow {
+    /// The target's value is cleared, if we wrote it.
+    Clear,
+    /// The target keeps the old value, as under Entra.
+    Keep,
+}
+
+/// The type of a target attribute.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ValueType {
+    /// Text.
+    String,
+    /// `true` or `false`; the texts "True" and "False" are taken as such.
+    Boolean,
+    /// A reference to another resource: the manager.
+    Reference,
+    /// Any JSON, such as a list of roles.
+    Complex,
+}
+
+/// What a target can do (from its profile).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Capability {
+    /// Attributes that can stand in a filter.
+    pub filterable: BTreeSet<AttributePath>,
+    /// Whether all users can be listed; where not, each is looked up with a filter.
+    pub list: bool,
+}
+
+/// How requests to the target are paced.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Pace {
+    /// Requests under way at once, at least 1.
+    pub concurrency: u16,
+    /// Requests a second at most; `None` leaves it to the target's own throttling.
+    pub requests_per_second_max: Option<f64>,
+    /// How long one request may take.
+    pub request_timeout: Duration,
+}
+
+/// A limit: a number, or a share of the linked accounts.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Threshold {
+    /// So many.
+    Count(u64),
+    /// This share of the linked accounts, in percent, rounded down.
+    Percent(f64),
+    /// Ten percent of the linked accounts, at least 5, at most 50.
+    Default,
+}
+
+/// What stands between a plan and the target.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Safeguards {
+    /// Disables and deletes in any 24 hours; above it all removals of a cycle are held.
+    pub max_removals: Threshold,
+    /// Creates in a cycle; above it all creates are held.
+    pub max_creates: Option<u64>,
+    /// Never disabled, deleted or renamed: user principal names, mail addresses or object ids.
+    pub protect: BTreeSet<String>,
+    /// What becomes of an account whose person left the scope.
+    pub on_out_of_scope: OutOfScope,
+    /// What becomes of an account whose person was hard-deleted.
+    pub on_directory_delete: DirectoryDelete,
+    /// Whether accounts are created.
+    pub create: bool,
+    /// Whether accounts are updated, enabled and disabled.
+    pub update: bool,
+    /// Whether accounts are deleted.
+    pub delete: bool,
+}
+
+/// What becomes of an account whose person left the scope.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OutOfScope {
+    /// `active` becomes false.
+    Disable,
+    /// The account is deleted.
+    Delete,
+    /// The account stays as it is; whose it was is remembered.
+    Keep,
+}
+
+/// What becomes of an account whose person was hard-deleted in the directory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DirectoryDelete {
+    /// The account is deleted.
+    Delete,
+    /// `active` becomes false.
+    Disable,
+    /// The account stays as it is; whose it was is remembered.
+    Keep,
+}

@@ -1,0 +1,6 @@
+//! The core: what should happen to each object, and why. Pure, synchronous, total.
+//!
+//! One file per provisioning step. Time, randomness and everything read arrive as arguments;
+//! every decision returns the [`Step`]s that explain it.
+
+pub mod job;
