@@ -4,11 +4,13 @@
 //! before anything could send it. The room knows neither HTTP nor what a plan is.
 
 mod dialect;
+mod fault;
 mod filter;
 mod patch;
 mod path;
 
 pub use dialect::Dialect;
+pub use fault::{FaultClass, TargetFault};
 pub use filter::EqFilter;
 pub use patch::{Operation, PatchRequest};
 pub use path::{AttributePath, ENTERPRISE_USER, InvalidPath, ValueFilter};
