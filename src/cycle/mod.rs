@@ -1,1 +1,21 @@
-//! The room `cycle`.
+//! The imperative shell of one cycle: import, survey, draft, review, export, close.
+//!
+//! The shell fetches, stores and sends; every decision is made by `provisioning`. What to do is
+//! always the difference between what is wanted and what was last exported, both read from the
+//! state, so a cycle that broke off needs no special path: the next one goes on.
+//!
+//! **Invariant:** a preview is given no writer, and the export takes a cleared plan only.
+
+mod context;
+mod draft;
+mod export;
+mod import;
+mod pace;
+mod report;
+mod run;
+mod survey;
+
+pub use context::{Context, CycleError, CycleOptions, Stop};
+pub use import::{FULL_READ_AFTER, selection_of};
+pub use report::CycleEnd;
+pub use run::{preview, sync};

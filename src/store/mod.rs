@@ -1,1 +1,33 @@
-//! The room `store`.
+//! The state: one SQLite file per application. All SQL is here.
+//!
+//! One [`Engine`] holds the lock and writes; any number of [`Reader`]s look at the same file. What
+//! is atomic is visible in the signature: everything that takes a [`Tx`] happens together or not at
+//! all. Stored texts that hold JSON have a version beside them.
+//!
+//! **Invariant:** a watermark moves only in the transaction that stores the page it stands for,
+//! and an outcome, its link and its log row are one transaction.
+
+mod assignment;
+mod chain;
+mod command;
+mod cycle;
+mod fact;
+mod held;
+mod link;
+mod log;
+mod open;
+mod outcome;
+mod plan;
+mod source;
+mod survey;
+
+pub use command::{Command, CommandAnswer};
+pub use cycle::{CycleKind, CycleReport, HeldReport, Progress, Requests, Totals};
+pub use chain::Chain;
+pub use fact::{Binding, JobState};
+pub use held::HeldChange;
+pub use link::LinkCounts;
+pub use log::{LogFilter, LogRow, ModifiedProperty};
+pub use open::{Engine, Reader, StoreError, Tx, View, preview_copy};
+pub use plan::PlanFilter;
+pub use source::FoundSource;

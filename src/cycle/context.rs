@@ -1,0 +1,168 @@
+//! What a cycle works with, and why it can end early.
+
+use std::sync::{
+    Mutex, PoisonError,
+    atomic::{AtomicBool, Ordering},
+};
+
+use crate::{
+    model::{Clock, CycleId, Timestamp},
+    port::{DirectoryFault, TargetFault},
+    provisioning::job::Job,
+    store::{Binding, Engine, Progress, StoreError},
+};
+
+/// A request to end the cycle at the next request boundary.
+#[derive(Debug, Default)]
+pub struct Stop(AtomicBool);
+
+impl Stop {
+    /// Asks the cycle to end.
+    pub fn request(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether the cycle was asked to end.
+    pub fn is_requested(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// How a cycle is run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct CycleOptions {
+    /// Read and decide everything again; links are kept.
+    pub initial: bool,
+}
+
+/// What a cycle works with.
+pub struct Context<'a, D> {
+    /// The job.
+    pub job: &'a Job,
+    /// The state, or for a preview its private copy.
+    pub store: &'a Engine,
+    /// The directory.
+    pub directory: &'a D,
+    /// The clock.
+    pub clock: &'a dyn Clock,
+    /// A request to end.
+    pub stop: &'a Stop,
+    /// Who is told of the progress.
+    pub observer: &'a (dyn Fn(&Progress) + Send + Sync),
+    /// How the cycle is run.
+    pub options: CycleOptions,
+}
+
+/// Why a cycle ended early.
+#[derive(Debug, thiserror::Error)]
+pub enum CycleError {
+    /// The directory could not be read.
+    #[error("{0}")]
+    Directory(DirectoryFault),
+    /// The target could not be read, or refuses every request.
+    #[error("the application: {0}")]
+    Target(TargetFault),
+    /// The state could not be used.
+    #[error("{}", chain(.0))]
+    Store(#[from] StoreError),
+    /// The state file belongs to something else.
+    #[error(
+        "the state file belongs to tenant {}, application {} and target {}; the configuration now \
+         says {}, {} and {}. Point the configuration back, or use another `state_dir`; if the move \
+         is meant, `entra-scim restart {app} --rebind` forgets all links and matches every account \
+         anew",
+        .stored.tenant, .stored.service_principal, .stored.target_base,
+        .configured.tenant, .configured.service_principal, .configured.target_base
+    )]
+    Rebound {
+        /// The application's section.
+        app: String,
+        /// What the file says.
+        stored: Box<Binding>,
+        /// What the configuration says.
+        configured: Box<Binding>,
+    },
+    /// A complete read has no value for a property that had some.
+    #[error(
+        "the directory shows no value of `{property}` for anybody, and showed {before} at the last \
+         complete read. A missing permission looks like this: grant the one that `{property}` \
+         needs{hint}, or, if the values are really gone, run `entra-scim restart {app} --full`"
+    )]
+    PropertyVanished {
+        /// The application's section.
+        app: String,
+        /// Which property.
+        property: String,
+        /// How many users had a value.
+        before: u64,
+        /// The permission, where it is known.
+        hint: &'static str,
+    },
+    /// Somebody asked the cycle to end.
+    #[error("the cycle was asked to stop; the next one goes on where it ended")]
+    Stopped,
+}
+
+/// An error with its sources, because the store's errors keep the detail there.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(inner) = source {
+        text = format!("{text}: {inner}");
+        source = inner.source();
+    }
+    text
+}
+
+impl From<DirectoryFault> for CycleError {
+    fn from(fault: DirectoryFault) -> Self {
+        Self::Directory(fault)
+    }
+}
+
+impl From<TargetFault> for CycleError {
+    fn from(fault: TargetFault) -> Self {
+        Self::Target(fault)
+    }
+}
+
+impl<D> Context<'_, D> {
+    /// Ends the cycle here if somebody asked for it.
+    pub(super) fn check_stop(&self) -> Result<(), CycleError> {
+        if self.stop.is_requested() { Err(CycleError::Stopped) } else { Ok(()) }
+    }
+}
+
+/// Tells the observer of every step and the state at most once a second.
+pub(super) struct Tracker<'a, D> {
+    context: &'a Context<'a, D>,
+    cycle: CycleId,
+    phase: &'static str,
+    written: Mutex<Option<Timestamp>>,
+}
+
+impl<'a, D> Tracker<'a, D> {
+    /// A tracker of one phase.
+    pub(super) fn new(context: &'a Context<'a, D>, cycle: CycleId, phase: &'static str) -> Self {
+        Self { context, cycle, phase, written: Mutex::new(None) }
+    }
+
+    /// Says how far the phase is.
+    pub(super) fn at(&self, done: u64, total: Option<u64>) -> Result<(), StoreError> {
+        let progress = Progress { phase: self.phase.to_owned(), done, total };
+        (self.context.observer)(&progress);
+        let now = self.context.clock.now();
+        let due = {
+            let mut written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
+            let due = written.is_none_or(|at| (now - at).num_milliseconds() >= 1_000);
+            if due {
+                *written = Some(now);
+            }
+            due
+        };
+        if due {
+            self.context.store.write(|tx| tx.set_progress(self.cycle, &progress, now))?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,372 @@
+//! Phase `export`: sends the rows of a cleared plan, and records what became of each.
+//!
+//! Every row is committed as `sent` before its request leaves. Requests of different people run
+//! side by side under one pacer; phases follow each other, so that seats and unique values are
+//! free before they are taken. An account is read before it is deleted: a stranger behind a known
+//! id is left alone.
+
+use futures_util::{StreamExt, stream};
+
+use super::{
+    context::{Context, CycleError, Tracker},
+    pace::Pacer,
+    survey::{Lookup, candidates, mapped_paths, matching_paths},
+};
+use crate::{
+    model::{CycleId, ObjectKind, TargetId},
+    port::{FaultClass, Resource, TargetFault, TargetWrite},
+    provisioning::{
+        ChangeStatus, Claim, Cleared, Failure, LinkEffect, Outcome, Phase, Plan, PlannedChange,
+        Reason, Remedy, Write, failure_of, remedy,
+    },
+    scim::{EqFilter, Values, create_body, patch, read, same},
+};
+
+/// Rows taken from the plan at once.
+const BATCH: u32 = 200;
+
+/// Everything that sending one row needs beside the row.
+struct Exporting<'a, D, W> {
+    context: &'a Context<'a, D>,
+    target: &'a W,
+    pacer: &'a Pacer<'a>,
+    cycle: CycleId,
+}
+
+/// Sends what a review cleared.
+pub(super) async fn export<D: Sync, W: TargetWrite>(
+    context: &Context<'_, D>,
+    target: &W,
+    pacer: &Pacer<'_>,
+    plan: &Plan<Cleared>,
+) -> Result<(), CycleError> {
+    let exporting = Exporting { context, target, pacer, cycle: plan.cycle() };
+    let tracker = Tracker::new(context, plan.cycle(), "export");
+    let total = context.store.read(|view| view.plan_count(ChangeStatus::Planned))?;
+    let mut done = 0;
+    for phase in Phase::ALL {
+        loop {
+            let rows = context.store.read(|view| view.next_planned(phase, BATCH))?;
+            if rows.is_empty() {
+                break;
+            }
+            // Who frees a unique value and who frees the next one must not race.
+            let concurrency = match phase {
+                Phase::FreeingUpdates => 1,
+                Phase::Removals
+                | Phase::Updates
+                | Phase::Creates
+                | Phase::AfterCreates
+                | Phase::References => usize::from(context.job.pace.concurrency.max(1)),
+            };
+            let mut under_way = stream::iter(&rows)
+                .map(|(seq, row)| exporting.row(*seq, row))
+                .buffer_unordered(concurrency);
+            while let Some(result) = under_way.next().await {
+                result?;
+                done += 1;
+                tracker.at(done, Some(total.max(done)))?;
+            }
+        }
+    }
+    Ok(())
+}
+
+impl<D: Sync, W: TargetWrite> Exporting<'_, D, W> {
+    async fn row(&self, seq: i64, row: &PlannedChange) -> Result<(), CycleError> {
+        self.context.check_stop()?;
+        let began = self.context.clock.now();
+        let mut row = row.clone();
+        let outcome = match self.prepare(&mut row)? {
+            Some(outcome) => outcome,
+            None => {
+                if row.write != Write::Nothing {
+                    self.context.store.write(|tx| {
+                        tx.update_planned(seq, &row)?;
+                        tx.mark_sent(seq, began)
+                    })?;
+                }
+                self.send(&row).await?
+            }
+        };
+        let ended = self.context.clock.now();
+        self.context.store.write(|tx| {
+            tx.record_outcome(self.cycle, (seq, &row), &outcome, (began, ended))
+        })?;
+        match outcome {
+            Outcome::Failed(failure) if failure.reason == Reason::Unauthorized => {
+                Err(CycleError::Target(TargetFault {
+                    class: FaultClass::Unauthorized,
+                    status: None,
+                    scim_type: None,
+                    detail: failure.detail,
+                    retry_after: None,
+                }))
+            }
+            Outcome::Success { .. }
+            | Outcome::Gone { .. }
+            | Outcome::Unknown(_)
+            | Outcome::Failed(_)
+            | Outcome::Skipped(_) => Ok(()),
+        }
+    }
+
+    /// Fills in what only now is known: the account, and the manager's account.
+    fn prepare(&self, row: &mut PlannedChange) -> Result<Option<Outcome>, CycleError> {
+        let waits_for_link = matches!(row.phase, Phase::AfterCreates | Phase::References);
+        if !waits_for_link {
+            return Ok(None);
+        }
+        let store = self.context.store;
+        let unresolved = |detail: &str| {
+            Outcome::Skipped(Failure {
+                reason: Reason::UnableToResolveReferenceAttributeValue,
+                detail: detail.to_owned(),
+            })
+        };
+        let Some(link) = store.read(|view| view.link(row.source))? else {
+            return Ok(Some(unresolved("its account did not come to be in this cycle")));
+        };
+        row.target = Some(link.target);
+        if let Some(manager) = row.reference {
+            let Some(target) = store.read(|view| view.linked_target(manager))? else {
+                return Ok(Some(unresolved("the manager's account did not come to be")));
+            };
+            for change in &mut row.changes {
+                change.new = Some(target.to_string().into());
+            }
+        }
+        if row.phase == Phase::References {
+            row.write = Write::Patch { baseline: link.exported.clone() };
+            let mut exported = link.exported;
+            for change in &row.changes {
+                match &change.new {
+                    Some(value) => exported.insert(change.path.clone(), value.clone()),
+                    None => exported.remove(&change.path),
+                };
+            }
+            row.effect = LinkEffect::Exported(exported);
+        }
+        Ok(None)
+    }
+
+    async fn send(&self, row: &PlannedChange) -> Result<Outcome, CycleError> {
+        match (&row.write, &row.target) {
+            (Write::Create(values), _) => self.create(row, values).await,
+            (Write::Nothing, Some(target)) => Ok(success(row, target.clone(), None)),
+            (Write::Patch { baseline }, Some(target)) => {
+                self.patch(row, target, baseline).await
+            }
+            (Write::Delete, Some(target)) => self.delete(row, target).await,
+            (Write::Nothing | Write::Patch { .. } | Write::Delete, None) => {
+                Ok(Outcome::Failed(Failure {
+                    reason: Reason::InvalidAnchor,
+                    detail: "the plan names no account".to_owned(),
+                }))
+            }
+        }
+    }
+
+    async fn create(
+        &self,
+        row: &PlannedChange,
+        values: &Values,
+    ) -> Result<Outcome, CycleError> {
+        let body = create_body(row.kind, values, self.context.job.dialect);
+        let created = self.pacer.ask(|| self.target.create(row.kind, &body)).await;
+        let fault = match created {
+            Ok(resource) => return self.created(row, &resource),
+            Err(fault) => fault,
+        };
+        match remedy(fault.class) {
+            Remedy::Settle => Ok(Outcome::Unknown(failure_of(&fault))),
+            Remedy::Rematch => self.conflict(row, values, &fault).await,
+            Remedy::Pace | Remedy::Escrow | Remedy::Quarantine => {
+                Ok(Outcome::Failed(failure_of(&fault)))
+            }
+        }
+    }
+
+    /// A created account must not be one that belongs to somebody else already.
+    fn created(&self, row: &PlannedChange, resource: &Resource) -> Result<Outcome, CycleError> {
+        let claim = self.context.store.read(|view| view.claim(&resource.id, row.source))?;
+        Ok(match claim {
+            Claim::Free => success(row, resource.id.clone(), None),
+            Claim::LinkedTo(other) | Claim::ReleasedFrom(other) => Outcome::Failed(Failure {
+                reason: Reason::DuplicateSourceEntries,
+                detail: format!(
+                    "the application answered the create with account `{}`, which belongs or \
+                     belonged to {other}; it was not linked",
+                    resource.id
+                ),
+            }),
+        })
+    }
+
+    /// The target has a conflicting account: look again, and adopt it if it is the person's.
+    async fn conflict(
+        &self,
+        row: &PlannedChange,
+        values: &Values,
+        fault: &TargetFault,
+    ) -> Result<Outcome, CycleError> {
+        for path in matching_paths(self.context.job) {
+            let Some(text) = values.get(&path).and_then(serde_json::Value::as_str) else {
+                continue;
+            };
+            let key = EqFilter { path: path.clone(), value: text.to_owned() };
+            let found = candidates(
+                self.context,
+                self.target,
+                self.pacer,
+                Lookup::Filtered,
+                (row.source, &key),
+            )
+            .await;
+            let Ok(found) = found else { break };
+            let wanted = serde_json::Value::from(text);
+            let mut matching = found.into_iter().filter(|candidate| {
+                candidate.values.get(&path).is_some_and(|value| same(&path, &wanted, value))
+            });
+            match (matching.next(), matching.next()) {
+                (Some(one), None) if one.claim == Claim::Free => {
+                    // Adopted with what it has: the next cycle writes only what differs.
+                    let exported = one
+                        .values
+                        .iter()
+                        .filter(|(path, _)| values.contains_key(*path))
+                        .map(|(path, value)| (path.clone(), value.clone()))
+                        .collect();
+                    let warning = format!(
+                        "the application already had account `{}`; it was adopted, and what \
+                         differs is written in the next cycle",
+                        one.target
+                    );
+                    return Ok(Outcome::Success {
+                        target: one.target,
+                        exported,
+                        warning: Some(warning),
+                    });
+                }
+                (None, _) => {}
+                (Some(_), _) => {
+                    return Ok(Outcome::Failed(Failure {
+                        reason: Reason::DuplicateSourceEntries,
+                        detail: format!(
+                            "an account with this `{path}` exists and is not free to adopt: {}",
+                            fault.detail
+                        ),
+                    }));
+                }
+            }
+        }
+        Ok(Outcome::Failed(failure_of(fault)))
+    }
+
+    async fn patch(
+        &self,
+        row: &PlannedChange,
+        target: &TargetId,
+        baseline: &Values,
+    ) -> Result<Outcome, CycleError> {
+        let request = patch(baseline, &row.changes, self.context.job.dialect);
+        if request.operations.is_empty() {
+            return Ok(success(row, target.clone(), None));
+        }
+        match self.pacer.ask(|| self.target.patch(row.kind, target, &request)).await {
+            Ok(Some(resource)) => Ok(self.patched(row, target, &resource)),
+            Ok(None) => Ok(success(row, target.clone(), None)),
+            Err(fault) if fault.class == FaultClass::Missing => Ok(self.missing(row)),
+            Err(fault) => Ok(match remedy(fault.class) {
+                Remedy::Settle => Outcome::Unknown(failure_of(&fault)),
+                Remedy::Rematch | Remedy::Pace | Remedy::Escrow | Remedy::Quarantine => {
+                    Outcome::Failed(failure_of(&fault))
+                }
+            }),
+        }
+    }
+
+    /// An answer about somebody else is a broken link, whatever its status.
+    fn patched(&self, row: &PlannedChange, target: &TargetId, answer: &Resource) -> Outcome {
+        let stranger = answer.id != *target
+            || matching_paths(self.context.job).iter().any(|path| {
+                let wanted = match &row.effect {
+                    LinkEffect::Exported(values) => values.get(path),
+                    LinkEffect::Unchanged | LinkEffect::Kept | LinkEffect::Removed => None,
+                };
+                match (wanted, read(&answer.document, path)) {
+                    (Some(wanted), Some(got)) => !same(path, wanted, &got),
+                    (_, _) => false,
+                }
+            });
+        if stranger {
+            return Outcome::Unknown(Failure {
+                reason: Reason::InvalidAnchor,
+                detail: format!(
+                    "the application answered for account `{target}` with another person's values"
+                ),
+            });
+        }
+        success(row, target.clone(), None)
+    }
+
+    /// The account is gone. That is what a removal wanted; anything else starts again without link.
+    fn missing(&self, row: &PlannedChange) -> Outcome {
+        if row.action.is_removal() {
+            return Outcome::Gone { failure: None };
+        }
+        Outcome::Gone {
+            failure: Some(Failure {
+                reason: Reason::InvalidAnchor,
+                detail: "the account is gone from the application; the next cycle matches or \
+                         creates it again"
+                    .to_owned(),
+            }),
+        }
+    }
+
+    async fn delete(
+        &self,
+        row: &PlannedChange,
+        target: &TargetId,
+    ) -> Result<Outcome, CycleError> {
+        let failed = |fault: &TargetFault| Outcome::Failed(failure_of(fault));
+        let current = match self.pacer.ask(|| self.target.get(row.kind, target)).await {
+            Ok(Some(resource)) => resource,
+            Ok(None) => return Ok(Outcome::Gone { failure: None }),
+            Err(fault) => return Ok(failed(&fault)),
+        };
+        let link = self.context.store.read(|view| view.link(row.source))?;
+        let exported = link.map(|link| link.exported).unwrap_or_default();
+        let differs = mapped_paths(self.context.job)
+            .intersection(&matching_paths(self.context.job).into_iter().collect())
+            .any(|path| match (exported.get(path), read(&current.document, path)) {
+                (Some(ours), Some(theirs)) => !same(path, ours, &theirs),
+                (_, _) => false,
+            });
+        if differs {
+            return Ok(Outcome::Failed(Failure {
+                reason: Reason::InvalidAnchor,
+                detail: format!(
+                    "account `{target}` now has another person's matching value; it was not deleted"
+                ),
+            }));
+        }
+        Ok(match self.pacer.ask(|| self.target.delete(ObjectKind::User, target)).await {
+            Ok(()) => Outcome::Gone { failure: None },
+            Err(fault) if fault.class == FaultClass::Missing => Outcome::Gone { failure: None },
+            Err(fault) if remedy(fault.class) == Remedy::Settle => {
+                Outcome::Unknown(failure_of(&fault))
+            }
+            Err(fault) => failed(&fault),
+        })
+    }
+}
+
+fn success(row: &PlannedChange, target: TargetId, warning: Option<String>) -> Outcome {
+    let exported = match &row.effect {
+        LinkEffect::Exported(values) => values.clone(),
+        LinkEffect::Unchanged | LinkEffect::Kept | LinkEffect::Removed => Values::new(),
+    };
+    Outcome::Success { target, exported, warning }
+}

@@ -1,0 +1,272 @@
+//! The import as a whole: the application, its roles, and the order of what is read.
+
+use std::time::Duration;
+
+use super::{groups, people, users};
+use crate::{
+    cycle::{
+        context::{Context, CycleError, Tracker},
+        pace,
+    },
+    model::{Application, CycleId, PrincipalKind},
+    port::{Directory, DirectoryFault, Selection},
+    provisioning::{
+        SourceAttribute,
+        job::{Job, MappingSource, Scope},
+        selected_property,
+    },
+    store::{Binding, Chain, CycleKind, StoreError, Tx},
+};
+
+/// Delta tokens live seven days; older than this, everything is read again before they die.
+pub const FULL_READ_AFTER: Duration = Duration::from_secs(13 * 12 * 60 * 60);
+
+/// Times that a reading is begun again when its tokens expire under way.
+const RESTARTS_MAX: u32 = 2;
+
+/// Users of a property below which its vanishing is believed.
+const PROPERTY_USERS_MIN: u64 = 3;
+
+/// What the import found beside the state it wrote.
+pub(in crate::cycle) struct Imported {
+    pub(in crate::cycle) warnings: Vec<String>,
+}
+
+/// The properties that a job needs of each user.
+pub fn selection_of(job: &Job) -> Selection {
+    let mut names: Vec<&str> = Vec::new();
+    for mapping in &job.users {
+        match &mapping.source {
+            MappingSource::Attribute(name) => names.push(name),
+            MappingSource::Constant(_) => {}
+            MappingSource::Expression(expression) => names.extend(expression.attributes()),
+        }
+    }
+    let manager =
+        names.iter().any(|name| SourceAttribute::parse(name) == Some(SourceAttribute::Manager));
+    let mut properties: std::collections::BTreeSet<String> =
+        names.into_iter().filter_map(selected_property).collect();
+    if !job.safeguards.protect.is_empty() {
+        properties.insert("mail".to_owned());
+    }
+    Selection { properties, manager }
+}
+
+fn selection_text(selection: &Selection) -> String {
+    let mut names: Vec<&str> = selection.properties.iter().map(String::as_str).collect();
+    if selection.manager {
+        names.push("manager");
+    }
+    names.join(",")
+}
+
+/// Whether this cycle reads everything.
+pub(in crate::cycle) fn kind<D>(context: &Context<'_, D>) -> Result<CycleKind, CycleError> {
+    let selection = selection_text(&selection_of(context.job));
+    let now = context.clock.now();
+    let full = context.options.initial
+        || context.store.read(|view| {
+            let chain = view.chain(Chain::USERS)?;
+            let fresh = chain.is_some_and(|chain| {
+                (now - chain.taken_at).to_std().unwrap_or_default() < FULL_READ_AFTER
+            });
+            Ok(!fresh
+                || view.fact("selection")?.as_deref() != Some(&selection)
+                || view.fact("full_read")?.is_some()
+                || view.binding()?.is_none())
+        })?;
+    Ok(if full { CycleKind::Initial } else { CycleKind::Incremental })
+}
+
+/// Reads what changed, or everything, into the state.
+pub(in crate::cycle) async fn import<D: Directory>(
+    context: &Context<'_, D>,
+    cycle: CycleId,
+    mut kind: CycleKind,
+) -> Result<Imported, CycleError> {
+    let tracker = Tracker::new(context, cycle, "import");
+    tracker.at(0, None)?;
+    let application = pace::directory(context.clock, || {
+        context.directory.application(&context.job.application)
+    })
+    .await?;
+    bind(context, &application)?;
+    let mut warnings = warnings_of(context.job, &application);
+    let mut restarts = 0;
+    loop {
+        match round(context, &application, kind, &tracker, &mut warnings).await {
+            Err(CycleError::Directory(DirectoryFault::TokenExpired(_)))
+                if restarts < RESTARTS_MAX =>
+            {
+                restarts += 1;
+                kind = CycleKind::Initial;
+                context.store.write(Tx::reset_watermark)?;
+            }
+            Err(error) => return Err(error),
+            Ok(()) => return Ok(Imported { warnings }),
+        }
+    }
+}
+
+fn bind<D>(context: &Context<'_, D>, application: &Application) -> Result<(), CycleError> {
+    let configured = Binding::of(context.job, application.id);
+    match context.store.read(|view| view.binding())? {
+        None => context.store.write(|tx| tx.bind(&configured))?,
+        Some(stored) if stored == configured => {}
+        Some(stored) => {
+            return Err(CycleError::Rebound {
+                app: context.job.app.to_string(),
+                stored: Box::new(stored),
+                configured: Box::new(configured),
+            });
+        }
+    }
+    Ok(())
+}
+
+fn warnings_of(job: &Job, application: &Application) -> Vec<String> {
+    let mut warnings = Vec::new();
+    let has_role = application.roles.iter().any(|role| role.is_enabled);
+    if job.scope == Scope::Assigned && job.exclude_default_access && !has_role {
+        warnings.push(format!(
+            "the enterprise application `{}` has no app role but Default Access, so nobody is in \
+             scope. Add one in the Entra admin center under App registrations > {} > App roles > \
+             Create app role, and assign people with it; or set `exclude_default_access = false`",
+            application.display_name, application.display_name
+        ));
+    }
+    warnings
+}
+
+async fn round<D: Directory>(
+    context: &Context<'_, D>,
+    application: &Application,
+    kind: CycleKind,
+    tracker: &Tracker<'_, D>,
+    warnings: &mut Vec<String>,
+) -> Result<(), CycleError> {
+    let selection = selection_of(context.job);
+    let full = kind == CycleKind::Initial;
+    let generation = begin(context, full)?;
+    context.store.write(|tx| tx.set_app_roles(&application.roles))?;
+    let users_chain = users::read(context, &selection, full, generation, tracker).await?;
+    if context.job.scope == Scope::Assigned {
+        read_assignments(context, application, tracker, warnings).await?;
+        groups::read(context, full, tracker).await?;
+    }
+    people::look_up(context, &selection, full, generation, tracker).await?;
+    if full {
+        check_properties(context)?;
+    }
+    context.store.write(|tx| {
+        if let Some(chain) = &users_chain {
+            tx.set_chain(chain)?;
+        }
+        tx.set_fact("selection", Some(&selection_text(&selection)))?;
+        tx.set_fact("full_read", None)?;
+        if full {
+            tx.store_property_statistics()?;
+        }
+        Ok(())
+    })?;
+    Ok(())
+}
+
+/// The number of this complete reading, or of the last one.
+fn begin<D>(context: &Context<'_, D>, full: bool) -> Result<u64, StoreError> {
+    let number = |text: Option<String>| text.and_then(|t| t.parse().ok()).unwrap_or(0_u64);
+    context.store.write(|tx| {
+        let last = number(tx.fact("read_generation")?);
+        if !full {
+            return Ok(last);
+        }
+        // A reading that broke off goes on under its own number, so that what it saw counts.
+        if let Some(under_way) = tx.fact("full_read")? {
+            return Ok(number(Some(under_way)));
+        }
+        let next = (last + 1).to_string();
+        tx.set_fact("read_generation", Some(&next))?;
+        tx.set_fact("full_read", Some(&next))?;
+        Ok(last + 1)
+    })
+}
+
+/// Reads the whole list of assignments and puts it in the place of the old one.
+///
+/// An empty list after one that was not is first put aside: a second complete read, a minute later
+/// or in the next cycle, must say so too.
+async fn read_assignments<D: Directory>(
+    context: &Context<'_, D>,
+    application: &Application,
+    tracker: &Tracker<'_, D>,
+    warnings: &mut Vec<String>,
+) -> Result<(), CycleError> {
+    context.store.write(Tx::begin_assignments)?;
+    let mut next = None;
+    let mut rows = 0;
+    loop {
+        context.check_stop()?;
+        let page = pace::directory(context.clock, || {
+            context.directory.assignments(application.id, next.as_ref())
+        })
+        .await?;
+        rows += page.items.len() as u64;
+        let provisioned: Vec<_> = page
+            .items
+            .into_iter()
+            .filter(|row| row.principal_kind != PrincipalKind::ServicePrincipal)
+            .collect();
+        context.store.write(|tx| tx.add_assignments(&provisioned))?;
+        tracker.at(rows, None)?;
+        match page.next {
+            Some(link) => next = Some(link),
+            None => break,
+        }
+    }
+    let now = context.clock.now().timestamp_millis().to_string();
+    let obeyed = context.store.write(|tx| {
+        let emptied = tx.incoming_assignment_count()? == 0 && tx.assignment_count()? > 0;
+        if emptied && tx.fact("assignments_empty_since")?.is_none() {
+            tx.set_fact("assignments_empty_since", Some(&now))?;
+            return Ok(false);
+        }
+        tx.set_fact("assignments_empty_since", None)?;
+        tx.finish_assignments()?;
+        Ok(true)
+    })?;
+    if !obeyed {
+        warnings.push(
+            "the directory listed no assignment at all, after it had listed some; nothing was \
+             withdrawn. The next cycle reads the list again, and the safeguards count what it says"
+                .to_owned(),
+        );
+    }
+    Ok(())
+}
+
+/// A property that vanished from everybody looks like a missing permission, not like a clearing.
+fn check_properties<D>(context: &Context<'_, D>) -> Result<(), CycleError> {
+    let (before, now) =
+        context.store.read(|view| Ok((view.property_statistics()?, view.count_properties()?)))?;
+    if now.is_empty() {
+        return Ok(());
+    }
+    let selection = selection_of(context.job);
+    for (property, count) in before {
+        let selected = selection.properties.contains(&property);
+        if selected && count >= PROPERTY_USERS_MIN && !now.contains_key(&property) {
+            let hint = if property == "employeeLeaveDateTime" {
+                " (`User-LifeCycleInfo.Read.All`)"
+            } else {
+                ""
+            };
+            return Err(CycleError::PropertyVanished {
+                app: context.job.app.to_string(),
+                property,
+                before: count,
+                hint,
+            });
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,120 @@
+//! The chains of assigned groups and their direct members.
+//!
+//! Each chain follows at most fifty groups. A newly assigned group joins a chain that has room,
+//! which is then read from the beginning; the others go on from their links.
+
+use std::collections::BTreeSet;
+
+use super::users::{PAGES_MAX, endless};
+use crate::{
+    cycle::{
+        context::{Context, CycleError, Tracker},
+        pace,
+    },
+    model::SourceId,
+    port::{Directory, GROUPS_PER_CHAIN_MAX, GroupsAt, Link, RoundEnd},
+    store::{Chain, StoreError},
+};
+
+/// Reads changes of the assigned groups.
+pub(super) async fn read<D: Directory>(
+    context: &Context<'_, D>,
+    full: bool,
+    tracker: &Tracker<'_, D>,
+) -> Result<(), CycleError> {
+    arrange(context, full)?;
+    for chain in context.store.read(|view| view.group_chains())? {
+        follow(context, chain, tracker).await?;
+    }
+    Ok(())
+}
+
+/// Lets every assigned group be followed by one chain, and no chain follow any other group.
+fn arrange<D>(context: &Context<'_, D>, full: bool) -> Result<(), StoreError> {
+    let now = context.clock.now();
+    context.store.write(|tx| {
+        let assigned: BTreeSet<SourceId> = tx.assigned_groups()?.into_iter().collect();
+        let mut chains = tx.group_chains()?;
+        for chain in &mut chains {
+            chain.members.retain(|group| assigned.contains(group));
+            if full && chain.complete {
+                restart(chain);
+            }
+        }
+        let followed: BTreeSet<SourceId> =
+            chains.iter().flat_map(|chain| chain.members.iter().copied()).collect();
+        for group in assigned.difference(&followed) {
+            let room = chains
+                .iter_mut()
+                .find(|chain| chain.members.len() < GROUPS_PER_CHAIN_MAX);
+            match room {
+                Some(chain) => {
+                    chain.members.push(*group);
+                    restart(chain);
+                }
+                None => chains.push(Chain {
+                    name: format!("groups:{:06}", chains.len()),
+                    link: None,
+                    complete: false,
+                    taken_at: now,
+                    generation: 1,
+                    members: vec![*group],
+                }),
+            }
+        }
+        for chain in &chains {
+            if chain.members.is_empty() {
+                tx.remove_chain(&chain.name)?;
+            } else {
+                tx.set_chain(chain)?;
+            }
+        }
+        Ok(())
+    })
+}
+
+/// The chain is read from the beginning, under a new generation.
+fn restart(chain: &mut Chain) {
+    if chain.link.is_some() || chain.complete {
+        chain.generation += 1;
+    }
+    chain.link = None;
+    chain.complete = false;
+}
+
+async fn follow<D: Directory>(
+    context: &Context<'_, D>,
+    mut chain: Chain,
+    tracker: &Tracker<'_, D>,
+) -> Result<(), CycleError> {
+    let mut seen = 0;
+    for _ in 0..PAGES_MAX {
+        context.check_stop()?;
+        let link = chain.link.clone().map(Link);
+        let page = pace::directory(context.clock, || {
+            let at = link.as_ref().map_or(GroupsAt::Initial(&chain.members), GroupsAt::Link);
+            context.directory.groups_delta(at)
+        })
+        .await?;
+        seen += page.items.iter().map(|group| group.members.len() as u64 + 1).sum::<u64>();
+        let complete = matches!(page.end, RoundEnd::Complete(_));
+        let (RoundEnd::Next(next) | RoundEnd::Complete(next)) = page.end;
+        chain.link = Some(next.0);
+        chain.complete = complete;
+        chain.taken_at = context.clock.now();
+        context.store.write(|tx| {
+            for change in &page.items {
+                tx.apply_group(change, chain.generation)?;
+            }
+            if complete {
+                tx.finish_groups(&chain.members, chain.generation)?;
+            }
+            tx.set_chain(&chain)
+        })?;
+        tracker.at(seen, None)?;
+        if complete {
+            return Ok(());
+        }
+    }
+    Err(endless())
+}

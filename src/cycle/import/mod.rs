@@ -1,0 +1,12 @@
+//! Phase `import`: reads what changed in the directory into the state.
+//!
+//! Tokens for "from now on" are taken before the state is read: replays are harmless, gaps are
+//! not. Nothing is concluded before every listing is complete, and nothing from one missing row.
+
+mod application;
+mod groups;
+mod people;
+mod users;
+
+pub(super) use application::{import, kind};
+pub use application::{FULL_READ_AFTER, selection_of};

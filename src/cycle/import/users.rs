@@ -1,0 +1,194 @@
+//! The chain of all users: what changed since the last link, or everything.
+
+use crate::{
+    cycle::{
+        context::{Context, CycleError, Tracker},
+        pace,
+    },
+    model::{Removal, UserChange},
+    port::{DeltaPage, Directory, DirectoryFault, Link, RoundEnd, Selection, UsersAt},
+    provisioning::{Presence, job::Scope},
+    store::{Chain, StoreError, Tx},
+};
+
+/// Pages of one round: more than any tenant has, so that a link in a ring ends.
+pub(super) const PAGES_MAX: u32 = 1_000_000;
+
+/// Reads changes of users. Returns the chain to store when the whole import is complete, where it
+/// may not be stored before.
+pub(super) async fn read<D: Directory>(
+    context: &Context<'_, D>,
+    selection: &Selection,
+    full: bool,
+    generation: u64,
+    tracker: &Tracker<'_, D>,
+) -> Result<Option<Chain>, CycleError> {
+    match (full, context.job.scope) {
+        (false, _) => {
+            let chain = context.store.read(|view| view.chain(Chain::USERS))?.ok_or_else(|| {
+                DirectoryFault::TokenExpired("no link is stored".to_owned())
+            })?;
+            follow(context, selection, chain, generation, tracker).await?;
+            Ok(None)
+        }
+        (true, Scope::Assigned) => from_now(context, selection, generation).await.map(Some),
+        (true, Scope::All) if selection.manager => {
+            let stored = context.store.read(|view| view.chain(Chain::USERS))?;
+            let chain = match stored {
+                Some(chain) if !chain.complete && chain.generation == generation => chain,
+                Some(_) | None => empty(context, generation),
+            };
+            follow(context, selection, chain, generation, tracker).await?;
+            Ok(None)
+        }
+        (true, Scope::All) => {
+            let chain = from_now(context, selection, generation).await?;
+            list(context, selection, generation, tracker).await?;
+            Ok(Some(chain))
+        }
+    }
+}
+
+fn empty<D>(context: &Context<'_, D>, generation: u64) -> Chain {
+    Chain {
+        name: Chain::USERS.to_owned(),
+        link: None,
+        complete: false,
+        taken_at: context.clock.now(),
+        generation,
+        members: Vec::new(),
+    }
+}
+
+/// Takes the link for "from now on".
+async fn from_now<D: Directory>(
+    context: &Context<'_, D>,
+    selection: &Selection,
+    generation: u64,
+) -> Result<Chain, CycleError> {
+    let mut chain = empty(context, generation);
+    let mut page = pace::directory(context.clock, || {
+        context.directory.users_delta(UsersAt::Now(selection))
+    })
+    .await?;
+    for _ in 0..PAGES_MAX {
+        match page.end {
+            RoundEnd::Complete(link) => {
+                chain.link = Some(link.0);
+                chain.complete = true;
+                return Ok(chain);
+            }
+            RoundEnd::Next(link) => {
+                context.check_stop()?;
+                page = pace::directory(context.clock, || {
+                    context.directory.users_delta(UsersAt::Link(&link))
+                })
+                .await?;
+            }
+        }
+    }
+    Err(endless())
+}
+
+pub(super) fn endless() -> CycleError {
+    DirectoryFault::Malformed("its pages never end".to_owned()).into()
+}
+
+/// Follows a chain to the end of its round; each page is stored with the link after it.
+async fn follow<D: Directory>(
+    context: &Context<'_, D>,
+    selection: &Selection,
+    mut chain: Chain,
+    generation: u64,
+    tracker: &Tracker<'_, D>,
+) -> Result<(), CycleError> {
+    let mut seen = 0;
+    let everybody = context.job.scope == Scope::All;
+    for _ in 0..PAGES_MAX {
+        context.check_stop()?;
+        let link = chain.link.clone().map(Link);
+        let page: DeltaPage<UserChange> = pace::directory(context.clock, || {
+            let at = link.as_ref().map_or(UsersAt::Initial(selection), UsersAt::Link);
+            context.directory.users_delta(at)
+        })
+        .await?;
+        seen += page.items.len() as u64;
+        let complete = matches!(page.end, RoundEnd::Complete(_));
+        let (RoundEnd::Next(link) | RoundEnd::Complete(link)) = page.end;
+        chain.link = Some(link.0);
+        chain.complete = complete;
+        chain.taken_at = context.clock.now();
+        context.store.write(|tx| {
+            for change in &page.items {
+                apply(tx, change, everybody, generation)?;
+            }
+            tx.set_chain(&chain)
+        })?;
+        tracker.at(seen, None)?;
+        if complete {
+            return Ok(());
+        }
+    }
+    Err(endless())
+}
+
+/// Applies one change; of people who do not matter only if everybody is in scope.
+pub(super) fn apply(
+    tx: &Tx<'_>,
+    change: &UserChange,
+    everybody: bool,
+    generation: u64,
+) -> Result<(), StoreError> {
+    match change {
+        UserChange::Upsert { object, manager } => {
+            let matters = if everybody {
+                tx.upsert_user(object.id, &object.attributes, generation)?;
+                true
+            } else {
+                tx.update_known_user(object.id, &object.attributes)?
+            };
+            if let (true, Some(manager)) = (matters, manager) {
+                tx.set_manager(object.id, *manager)?;
+            }
+            Ok(())
+        }
+        UserChange::Removed { id, removal } => tx.set_presence(
+            *id,
+            match removal {
+                Removal::SoftDeleted => Presence::SoftDeleted,
+                Removal::Deleted => Presence::Deleted,
+            },
+        ),
+    }
+}
+
+/// Reads the plain list of all users.
+async fn list<D: Directory>(
+    context: &Context<'_, D>,
+    selection: &Selection,
+    generation: u64,
+    tracker: &Tracker<'_, D>,
+) -> Result<(), CycleError> {
+    let mut next = None;
+    let mut seen = 0;
+    for _ in 0..PAGES_MAX {
+        context.check_stop()?;
+        let page = pace::directory(context.clock, || {
+            context.directory.users(selection, next.as_ref())
+        })
+        .await?;
+        seen += page.items.len() as u64;
+        context.store.write(|tx| {
+            for object in &page.items {
+                tx.upsert_user(object.id, &object.attributes, generation)?;
+            }
+            Ok(())
+        })?;
+        tracker.at(seen, None)?;
+        match page.next {
+            Some(link) => next = Some(link),
+            None => return Ok(()),
+        }
+    }
+    Err(endless())
+}

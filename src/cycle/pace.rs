@@ -1,0 +1,167 @@
+//! Pace: waiting for a throttled or failing service, within one cycle.
+//!
+//! One of the four places where anything is tried again (seconds; the others are the escrow, the
+//! quarantine and the outbox). A service that says how long to wait is obeyed.
+
+use std::{
+    future::Future,
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
+
+use crate::{
+    model::{Clock, Timestamp},
+    port::{DirectoryFault, FaultClass, TargetFault},
+    provisioning::job::Pace,
+};
+
+/// Tries of a request that a service could not serve, the first included.
+const UNAVAILABLE_TRIES_MAX: u32 = 5;
+
+/// Tries of a request that a service throttles, the first included.
+const THROTTLED_TRIES_MAX: u32 = 12;
+
+/// The wait after a first failure without advice; it doubles with every further one.
+const BACK_OFF_FIRST: Duration = Duration::from_millis(500);
+
+/// The longest wait without advice.
+const BACK_OFF_MAX: Duration = Duration::from_secs(30);
+
+/// The longest distance between requests that throttling alone brings about.
+const SPACING_MAX: Duration = Duration::from_secs(2);
+
+/// Asks the directory until it answers, or says for good that it does not.
+pub(super) async fn directory<T, F>(
+    clock: &dyn Clock,
+    mut ask: impl FnMut() -> F,
+) -> Result<T, DirectoryFault>
+where
+    F: Future<Output = Result<T, DirectoryFault>>,
+{
+    let mut tries = 0;
+    loop {
+        tries += 1;
+        let (wait, tries_max) = match ask().await {
+            Err(DirectoryFault::Throttled { retry_after }) => (retry_after, THROTTLED_TRIES_MAX),
+            Err(DirectoryFault::Unavailable { retry_after, detail }) => {
+                if tries >= UNAVAILABLE_TRIES_MAX {
+                    return Err(DirectoryFault::Unavailable { detail, retry_after });
+                }
+                (retry_after, UNAVAILABLE_TRIES_MAX)
+            }
+            done => return done,
+        };
+        if tries >= tries_max {
+            return Err(DirectoryFault::Throttled { retry_after: wait });
+        }
+        clock.sleep(wait.unwrap_or_else(|| back_off(tries))).await;
+    }
+}
+
+fn back_off(tries: u32) -> Duration {
+    BACK_OFF_FIRST.saturating_mul(1 << tries.saturating_sub(1).min(16)).min(BACK_OFF_MAX)
+}
+
+/// The pace of all requests to one target.
+pub(super) struct Pacer<'a> {
+    clock: &'a dyn Clock,
+    spacing_min: Duration,
+    state: Mutex<State>,
+}
+
+struct State {
+    /// No request leaves before this.
+    next: Timestamp,
+    /// The distance between requests: the configured one, longer for a while after throttling.
+    spacing: Duration,
+}
+
+impl<'a> Pacer<'a> {
+    /// A pacer at the configured rate.
+    pub(super) fn new(clock: &'a dyn Clock, pace: &Pace) -> Self {
+        let spacing_min =
+            pace.requests_per_second_max.map_or(Duration::ZERO, |rate| {
+                Duration::from_secs_f64(1.0 / rate.max(0.001))
+            });
+        let state = Mutex::new(State { next: clock.now(), spacing: spacing_min });
+        Self { clock, spacing_min, state }
+    }
+
+    /// Waits until the next request may leave.
+    async fn turn(&self) {
+        let now = self.clock.now();
+        let slot = {
+            let mut state = self.state();
+            let slot = state.next.max(now);
+            state.next = slot + state.spacing;
+            slot
+        };
+        if let Ok(wait) = (slot - now).to_std()
+            && !wait.is_zero()
+        {
+            self.clock.sleep(wait).await;
+        }
+    }
+
+    /// After throttling: nobody sends before `wait` is over, and then more slowly.
+    fn hold(&self, wait: Duration) {
+        let now = self.clock.now();
+        let mut state = self.state();
+        state.next = state.next.max(now + wait);
+        state.spacing = (state.spacing * 2).clamp(Duration::from_millis(20), SPACING_MAX);
+    }
+
+    /// After success: a little faster again.
+    fn ease(&self) {
+        let mut state = self.state();
+        state.spacing = (state.spacing * 15 / 16).max(self.spacing_min);
+        if state.spacing < Duration::from_millis(1) {
+            state.spacing = self.spacing_min;
+        }
+    }
+
+    fn state(&self) -> std::sync::MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Asks the target until it answers, or says for good that it does not.
+    ///
+    /// Only requests that were certainly not applied are sent again.
+    pub(super) async fn ask<T, F>(&self, mut ask: impl FnMut() -> F) -> Result<T, TargetFault>
+    where
+        F: Future<Output = Result<T, TargetFault>>,
+    {
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            self.turn().await;
+            let fault = match ask().await {
+                Ok(answer) => {
+                    self.ease();
+                    return Ok(answer);
+                }
+                Err(fault) => fault,
+            };
+            let tries_max = match fault.class {
+                FaultClass::Throttled => THROTTLED_TRIES_MAX,
+                FaultClass::Unavailable => UNAVAILABLE_TRIES_MAX,
+                FaultClass::Lost
+                | FaultClass::Conflict
+                | FaultClass::Missing
+                | FaultClass::Rejected
+                | FaultClass::Malformed
+                | FaultClass::Unauthorized
+                | FaultClass::NotCompliant => return Err(fault),
+            };
+            if tries >= tries_max {
+                return Err(fault);
+            }
+            let wait = fault.retry_after.unwrap_or_else(|| back_off(tries));
+            if fault.class == FaultClass::Throttled {
+                self.hold(wait);
+            } else {
+                self.clock.sleep(wait).await;
+            }
+        }
+    }
+}

@@ -1,0 +1,240 @@
+//! One cycle from beginning to end: for real, or as a preview.
+
+use super::{
+    context::{Context, CycleError, Tracker},
+    draft::draft,
+    export::export,
+    import::{import, kind},
+    pace::Pacer,
+    report::CycleEnd,
+    survey::survey,
+};
+use crate::{
+    model::{CycleId, Timestamp},
+    port::{Directory, TargetRead, TargetWrite},
+    provisioning::{
+        Action, Cleared, Draft, Failure, Outcome, Plan, Reason, ReviewFacts, job::Job, review,
+    },
+    store::{CycleKind, CycleReport, HeldReport, Requests, StoreError, Totals, Tx},
+};
+
+/// The window in which removals are counted.
+const REMOVALS_WINDOW: chrono::TimeDelta = chrono::TimeDelta::hours(24);
+
+/// Runs one cycle for real.
+pub async fn sync<D: Directory, W: TargetWrite>(
+    context: &Context<'_, D>,
+    target: &W,
+) -> Result<CycleEnd, StoreError> {
+    let start = Start::now(context, target, false)?;
+    context.store.write(|tx| tx.begin_cycle(start.id, start.seq, start.kind, start.began))?;
+    let pacer = Pacer::new(context.clock, &context.job.pace);
+    let mut warnings = Vec::new();
+    let result = match plan(context, target, &pacer, &start, &mut warnings).await {
+        Ok((cleared, _)) => export(context, target, &pacer, &cleared).await,
+        Err(error) => Err(error),
+    };
+    start.close(context, target, result.err(), warnings)
+}
+
+/// Runs one cycle on a private copy of the state, up to and without the export.
+///
+/// There is no writer here, so nothing can be written.
+pub async fn preview<D: Directory, R: TargetRead>(
+    context: &Context<'_, D>,
+    target: &R,
+) -> Result<CycleEnd, StoreError> {
+    let start = Start::now(context, target, true)?;
+    context.store.write(|tx| tx.begin_cycle(start.id, start.seq, start.kind, start.began))?;
+    let pacer = Pacer::new(context.clock, &context.job.pace);
+    let mut warnings = Vec::new();
+    let result = plan(context, target, &pacer, &start, &mut warnings).await;
+    start.close(context, target, result.err(), warnings)
+}
+
+/// What is known of a cycle when it begins.
+struct Start {
+    id: CycleId,
+    seq: u64,
+    kind: CycleKind,
+    began: Timestamp,
+    dry_run: bool,
+    requests: Requests,
+}
+
+impl Start {
+    fn now<D: Directory, R: TargetRead>(
+        context: &Context<'_, D>,
+        target: &R,
+        dry_run: bool,
+    ) -> Result<Self, StoreError> {
+        let began = context.clock.now();
+        let seq = context.store.read(|view| view.next_cycle_seq())?;
+        let kind = match kind(context) {
+            Ok(kind) => kind,
+            Err(CycleError::Store(error)) => return Err(error),
+            Err(_) => CycleKind::Initial,
+        };
+        let id = CycleId::derive(&[
+            &context.job.tenant,
+            context.job.app.as_str(),
+            &seq.to_string(),
+            &began.to_rfc3339(),
+        ]);
+        let requests =
+            Requests { graph: context.directory.requests(), target: target.requests() };
+        Ok(Self { id, seq, kind, began, dry_run, requests })
+    }
+
+    /// Settles who is clean, and stores the report.
+    fn close<D: Directory, R: TargetRead>(
+        &self,
+        context: &Context<'_, D>,
+        target: &R,
+        error: Option<CycleError>,
+        warnings: Vec<String>,
+    ) -> Result<CycleEnd, StoreError> {
+        let ended = context.clock.now();
+        let held: Option<HeldReport> = context
+            .store
+            .read(|view| view.fact("held"))?
+            .map(|text| {
+                serde_json::from_str(&text).map_err(|error| StoreError::Stored {
+                    what: "held plan",
+                    detail: error.to_string(),
+                })
+            })
+            .transpose()?;
+        let drafted = !matches!(error, Some(CycleError::Rebound { .. }));
+        let totals = if drafted {
+            context.store.read(|view| {
+                // A cycle that ended before its draft has no plan of its own.
+                if view.fact("planned_by")?.as_deref() == Some(&self.id.to_string()) {
+                    view.totals()
+                } else {
+                    Ok(Totals { in_scope: view.in_scope_count()?, ..Totals::default() })
+                }
+            })?
+        } else {
+            Totals::default()
+        };
+        let report = CycleReport {
+            id: self.id,
+            kind: self.kind,
+            dry_run: self.dry_run,
+            began: self.began,
+            duration_ms: u64::try_from((ended - self.began).num_milliseconds()).unwrap_or(0),
+            totals,
+            requests: Requests {
+                graph: context.directory.requests() - self.requests.graph,
+                target: target.requests() - self.requests.target,
+            },
+            held,
+            error: error.as_ref().map(ToString::to_string),
+            warnings,
+        };
+        context.store.write(|tx| {
+            if error.is_none() {
+                tx.settle_drafted()?;
+                tx.prune_users()?;
+                tx.set_fact("finished_once", Some("1"))?;
+            }
+            tx.end_cycle(&report, ended)
+        })?;
+        Ok(CycleEnd { report, error })
+    }
+}
+
+/// Import, survey, draft and review: everything that a preview does too.
+async fn plan<D: Directory, R: TargetRead>(
+    context: &Context<'_, D>,
+    target: &R,
+    pacer: &Pacer<'_>,
+    start: &Start,
+    warnings: &mut Vec<String>,
+) -> Result<(Plan<Cleared>, Option<HeldReport>), CycleError> {
+    recover(context, start)?;
+    let imported = import(context, start.id, start.kind).await?;
+    warnings.extend(imported.warnings);
+    mark_dirty(context, start)?;
+    let initial = start.kind == CycleKind::Initial;
+    let lookup = survey(context, target, pacer, start.id, initial).await?;
+    context.store.write(|tx| tx.set_fact("planned_by", Some(&start.id.to_string())))?;
+    draft(context, target, pacer, lookup, (start.id, start.began)).await?;
+    Tracker::new(context, start.id, "review").at(0, None)?;
+    Ok(review_plan(context, Plan::drafted(start.id))?)
+}
+
+/// Rows that a crash left without an outcome: their accounts are looked at before anything else.
+fn recover<D>(context: &Context<'_, D>, start: &Start) -> Result<(), StoreError> {
+    let now = context.clock.now();
+    context.store.write(|tx| {
+        for (seq, row) in tx.sent_rows()? {
+            let sent_at = tx.sent_at(seq)?;
+            let outcome = Outcome::Unknown(Failure {
+                reason: Reason::Timeout,
+                detail: "the program ended before the answer came".to_owned(),
+            });
+            tx.record_outcome(start.id, (seq, &row), &outcome, (sent_at, now))?;
+        }
+        Ok(())
+    })
+}
+
+fn mark_dirty<D>(context: &Context<'_, D>, start: &Start) -> Result<(), StoreError> {
+    let job: &Job = context.job;
+    context.store.write(|tx| {
+        tx.mark_due_dirty(start.began)?;
+        let stored = tx.fact("revision")?;
+        if context.options.initial || stored.as_deref() != Some(job.revision.as_str()) {
+            tx.mark_all_dirty()?;
+            tx.set_fact("revision", Some(job.revision.as_str()))?;
+        }
+        Ok(())
+    })
+}
+
+/// Counts the plan against the safeguards, and holds what exceeds them.
+fn review_plan<D>(
+    context: &Context<'_, D>,
+    plan: Plan<Draft>,
+) -> Result<(Plan<Cleared>, Option<HeldReport>), StoreError> {
+    const REMOVALS: [Action; 2] = [Action::Disable, Action::Delete];
+    let now = context.clock.now();
+    let cycle = plan.cycle();
+    context.store.write(|tx| {
+        tx.expire_approvals(now)?;
+        let links = tx.link_counts()?;
+        let facts = ReviewFacts {
+            linked: links.linked,
+            enabled: links.enabled,
+            removals_planned: tx.unapproved(&REMOVALS)?,
+            removals_recent: tx.removals_since(now - REMOVALS_WINDOW)?,
+            creates_planned: tx.unapproved(&[Action::Create])?,
+        };
+        let (cleared, held) = review(plan, &context.job.safeguards, facts);
+        let Some(held) = held else {
+            Tx::clear_held(tx)?;
+            return Ok((cleared, None));
+        };
+        let mut actions = Vec::new();
+        if held.removals > 0 {
+            actions.extend(REMOVALS);
+        }
+        if held.creates > 0 {
+            actions.push(Action::Create);
+        }
+        let report = HeldReport {
+            plan: tx.hold(cycle, &actions, &held.reason, now)?,
+            removals: held.removals,
+            creates: held.creates,
+            linked: held.linked,
+            threshold: held.threshold,
+            reason: held.reason,
+        };
+        let text = serde_json::to_string(&report)
+            .map_err(|error| StoreError::Stored { what: "held plan", detail: error.to_string() })?;
+        tx.set_fact("held", Some(&text))?;
+        Ok((cleared, Some(report)))
+    })
+}

@@ -1,0 +1,133 @@
+//! Phase `survey`: reads the target's accounts by pages, so that matching asks it once and not
+//! once for each person.
+//!
+//! What a list says of itself is not believed: it ends when a page brings nothing new, whatever
+//! its totals claim.
+
+use std::collections::BTreeSet;
+
+use super::{
+    context::{Context, CycleError, Tracker},
+    pace::Pacer,
+};
+use crate::{
+    model::{CycleId, ObjectKind},
+    port::TargetRead,
+    provisioning::{Candidate, job::Job},
+    scim::{AttributePath, EqFilter, project},
+    store::{StoreError, Tx},
+};
+
+/// Accounts asked for in one page.
+const PAGE_SIZE: u32 = 200;
+
+/// People to match above which listing all accounts costs less than asking for each.
+const SURVEY_ABOVE: u64 = 20;
+
+/// Pages of one survey: 20 million accounts, so that a list in a ring ends.
+const PAGES_MAX: u32 = 100_000;
+
+/// How candidates are found in this cycle.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Lookup {
+    /// In the survey.
+    Surveyed,
+    /// With one filtered query for each person.
+    Filtered,
+}
+
+/// The attributes that matching compares, and all that are mapped.
+pub(super) fn matching_paths(job: &Job) -> Vec<AttributePath> {
+    job.users
+        .iter()
+        .filter(|mapping| mapping.matching_priority.is_some())
+        .map(|mapping| mapping.target.clone())
+        .collect()
+}
+
+pub(super) fn mapped_paths(job: &Job) -> BTreeSet<AttributePath> {
+    job.users.iter().map(|mapping| mapping.target.clone()).collect()
+}
+
+/// Surveys the target where that is possible and worth it.
+pub(super) async fn survey<D, R: TargetRead>(
+    context: &Context<'_, D>,
+    target: &R,
+    pacer: &Pacer<'_>,
+    cycle: CycleId,
+    initial: bool,
+) -> Result<Lookup, CycleError> {
+    context.store.write(Tx::clear_survey)?;
+    let everybody = context.job.scope == crate::provisioning::job::Scope::All;
+    let unmatched = context.store.read(|view| view.unmatched_count(everybody))?;
+    let worthwhile = unmatched > SURVEY_ABOVE || (initial && unmatched > 0);
+    if !context.job.capability.list || !worthwhile {
+        return Ok(Lookup::Filtered);
+    }
+    let tracker = Tracker::new(context, cycle, "survey");
+    let (matching, mapped) = (matching_paths(context.job), mapped_paths(context.job));
+    let mut start_index = 1;
+    let mut seen = 0;
+    for page_number in 0..PAGES_MAX {
+        context.check_stop()?;
+        let page = match pacer
+            .ask(|| target.list(ObjectKind::User, start_index, PAGE_SIZE))
+            .await
+        {
+            Ok(page) => page,
+            // A service that refuses to list is asked for each person instead.
+            Err(fault) if page_number == 0 && refuses_lists(&fault) => return Ok(Lookup::Filtered),
+            Err(fault) => return Err(fault.into()),
+        };
+        let mut new = 0;
+        context.store.write(|tx| {
+            for resource in &page.resources {
+                let values = project(&resource.document, &mapped);
+                new += u64::from(tx.add_surveyed(&resource.id, &values, &matching)?);
+            }
+            Ok(())
+        })?;
+        let rows = page.resources.len() as u64 + page.unusable;
+        seen += new;
+        tracker.at(seen, Some(page.total.max(seen)))?;
+        start_index += rows;
+        if new == 0 || start_index > page.total {
+            break;
+        }
+    }
+    Ok(Lookup::Surveyed)
+}
+
+fn refuses_lists(fault: &crate::port::TargetFault) -> bool {
+    matches!(fault.status, Some(400 | 403 | 405 | 501))
+}
+
+/// What the target has for one filter.
+pub(super) async fn candidates<D, R: TargetRead>(
+    context: &Context<'_, D>,
+    target: &R,
+    pacer: &Pacer<'_>,
+    lookup: Lookup,
+    (source, key): (crate::model::SourceId, &EqFilter),
+) -> Result<Vec<Candidate>, CycleError> {
+    match lookup {
+        Lookup::Surveyed => Ok(context.store.read(|view| view.surveyed(key, source))?),
+        Lookup::Filtered => {
+            let found = pacer.ask(|| target.find(ObjectKind::User, key)).await?;
+            let mapped = mapped_paths(context.job);
+            let candidates: Result<Vec<Candidate>, StoreError> = context.store.read(|view| {
+                found
+                    .iter()
+                    .map(|resource| {
+                        Ok(Candidate {
+                            target: resource.id.clone(),
+                            values: project(&resource.document, &mapped),
+                            claim: view.claim(&resource.id, source)?,
+                        })
+                    })
+                    .collect()
+            });
+            Ok(candidates?)
+        }
+    }
+}

@@ -1,0 +1,238 @@
+//! Cycles: their reports, and the progress of the one under way.
+
+use rusqlite::{OptionalExtension, params};
+use serde::{Deserialize, Serialize};
+
+use super::open::{StoreError, Tx, View};
+use crate::{
+    model::{CycleId, Timestamp},
+    provisioning::{Action, ChangeStatus},
+};
+
+/// What a cycle reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum CycleKind {
+    /// Everything.
+    Initial,
+    /// What changed.
+    Incremental,
+}
+
+/// Objects by what was done with them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Totals {
+    /// People in scope.
+    pub in_scope: u64,
+    /// Accounts created.
+    pub create: u64,
+    /// Existing accounts linked.
+    pub adopt: u64,
+    /// Accounts updated, references included.
+    pub update: u64,
+    /// Accounts disabled.
+    pub disable: u64,
+    /// Accounts enabled.
+    pub enable: u64,
+    /// Accounts deleted.
+    pub delete: u64,
+    /// People for whom nothing was to be done.
+    pub skip: u64,
+    /// Changes that failed.
+    pub failure: u64,
+    /// Changes that a safeguard holds.
+    pub held: u64,
+}
+
+/// Requests sent by a cycle, sign-ins not counted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Requests {
+    /// To Microsoft Graph.
+    pub graph: u64,
+    /// To the target.
+    pub target: u64,
+}
+
+/// What a safeguard holds, as reported.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HeldReport {
+    /// The id to approve.
+    pub plan: String,
+    /// Held disables and deletes.
+    pub removals: u64,
+    /// Held creates.
+    pub creates: u64,
+    /// Linked accounts.
+    pub linked: u64,
+    /// The limit that would have been exceeded.
+    pub threshold: u64,
+    /// One sentence.
+    pub reason: String,
+}
+
+/// What a cycle came to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CycleReport {
+    /// Its id.
+    pub id: CycleId,
+    /// What it read.
+    pub kind: CycleKind,
+    /// Whether it only looked.
+    pub dry_run: bool,
+    /// When it began.
+    pub began: Timestamp,
+    /// How long it took.
+    pub duration_ms: u64,
+    /// What was done, or of a dry run would be.
+    pub totals: Totals,
+    /// What it cost.
+    pub requests: Requests,
+    /// What is held.
+    pub held: Option<HeldReport>,
+    /// Why it ended early, where it did.
+    pub error: Option<String>,
+    /// What a person should know.
+    #[serde(default)]
+    pub warnings: Vec<String>,
+}
+
+/// What the engine is doing.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Progress {
+    /// The part of the cycle.
+    pub phase: String,
+    /// Steps done.
+    pub done: u64,
+    /// Steps in all, where that is known.
+    pub total: Option<u64>,
+}
+
+impl View<'_> {
+    /// The reports of the last `limit` finished cycles, newest first.
+    pub fn cycles(&self, limit: u32) -> Result<Vec<CycleReport>, StoreError> {
+        let mut statement = self.connection.prepare_cached(
+            "SELECT report FROM cycle WHERE report IS NOT NULL ORDER BY seq DESC LIMIT ?1",
+        )?;
+        let rows = statement.query_map([limit], |row| row.get::<_, String>(0))?;
+        rows.map(|row| {
+            serde_json::from_str(&row?).map_err(|error| StoreError::stored("cycle report", error))
+        })
+        .collect()
+    }
+
+    /// The report of one cycle.
+    pub fn cycle(&self, id: &str) -> Result<Option<CycleReport>, StoreError> {
+        let text: Option<Option<String>> = self
+            .connection
+            .query_row("SELECT report FROM cycle WHERE id = ?1", [id], |row| row.get(0))
+            .optional()?;
+        text.flatten()
+            .map(|text| {
+                serde_json::from_str(&text).map_err(|e| StoreError::stored("cycle report", e))
+            })
+            .transpose()
+    }
+
+    /// The number of the next cycle.
+    pub fn next_cycle_seq(&self) -> Result<u64, StoreError> {
+        let sql = "SELECT coalesce(max(seq), 0) + 1 FROM cycle";
+        Ok(self.connection.query_row(sql, [], |row| row.get(0))?)
+    }
+
+    /// When the last cycle began, finished or not.
+    pub fn last_began(&self) -> Result<Option<Timestamp>, StoreError> {
+        let at: Option<i64> = self
+            .connection
+            .query_row("SELECT began FROM cycle ORDER BY seq DESC LIMIT 1", [], |row| row.get(0))
+            .optional()?;
+        Ok(at.and_then(Timestamp::from_timestamp_millis))
+    }
+
+    /// What the engine is doing, unless no cycle is under way.
+    pub fn progress(&self) -> Result<Option<Progress>, StoreError> {
+        Ok(self
+            .connection
+            .query_row("SELECT phase, done, total FROM progress", [], |row| {
+                Ok(Progress { phase: row.get(0)?, done: row.get(1)?, total: row.get(2)? })
+            })
+            .optional()?)
+    }
+
+    /// The totals of the plan as it stands. Of a dry run, planned rows count as done.
+    pub fn totals(&self) -> Result<Totals, StoreError> {
+        let mut totals = Totals { in_scope: self.in_scope_count()?, ..Totals::default() };
+        for (action, status, count) in self.plan_totals()? {
+            let counter = match (status, action) {
+                (ChangeStatus::Failure, _) => &mut totals.failure,
+                (ChangeStatus::Held, _) => &mut totals.held,
+                (ChangeStatus::Skipped, _) | (_, Action::Skip) => &mut totals.skip,
+                (_, Action::Create) => &mut totals.create,
+                (_, Action::Adopt) => &mut totals.adopt,
+                (_, Action::Update) => &mut totals.update,
+                (_, Action::Disable) => &mut totals.disable,
+                (_, Action::Enable) => &mut totals.enable,
+                (_, Action::Delete) => &mut totals.delete,
+            };
+            *counter += count;
+        }
+        Ok(totals)
+    }
+}
+
+impl Tx<'_> {
+    /// Stores that a cycle begins.
+    pub fn begin_cycle(
+        &self,
+        id: CycleId,
+        seq: u64,
+        kind: CycleKind,
+        began: Timestamp,
+    ) -> Result<(), StoreError> {
+        let kind = match kind {
+            CycleKind::Initial => "initial",
+            CycleKind::Incremental => "incremental",
+        };
+        self.connection.execute(
+            "INSERT INTO cycle (id, seq, kind, began) VALUES (?1, ?2, ?3, ?4)",
+            params![id.to_string(), seq, kind, began.timestamp_millis()],
+        )?;
+        self.connection.execute(
+            "DELETE FROM cycle WHERE seq < (SELECT max(seq) FROM cycle) - 10000",
+            [],
+        )?;
+        Ok(())
+    }
+
+    /// Stores how a cycle ended.
+    pub fn end_cycle(&self, report: &CycleReport, ended: Timestamp) -> Result<(), StoreError> {
+        let text = serde_json::to_string(report)
+            .map_err(|error| StoreError::stored("cycle report", error))?;
+        self.connection.execute(
+            "UPDATE cycle SET ended = ?2, report = ?3 WHERE id = ?1",
+            params![report.id.to_string(), ended.timestamp_millis(), text],
+        )?;
+        self.connection.execute("DELETE FROM progress", [])?;
+        Ok(())
+    }
+
+    /// Stores what the engine is doing.
+    pub fn set_progress(
+        &self,
+        cycle: CycleId,
+        progress: &Progress,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.connection.execute(
+            "INSERT OR REPLACE INTO progress (one, cycle, phase, done, total, at) \
+             VALUES (1, ?1, ?2, ?3, ?4, ?5)",
+            params![
+                cycle.to_string(),
+                progress.phase,
+                progress.done,
+                progress.total,
+                now.timestamp_millis()
+            ],
+        )?;
+        Ok(())
+    }
+}

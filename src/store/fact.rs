@@ -1,0 +1,124 @@
+//! Single facts: what the file is bound to, the job's state, revisions and statistics.
+
+use std::collections::BTreeMap;
+
+use rusqlite::{OptionalExtension, params};
+use serde::{Deserialize, Serialize};
+
+use super::open::{StoreError, Tx, View};
+use crate::{model::ServicePrincipalId, provisioning::job::Job};
+
+/// What a state file belongs to. With anything else it is refused.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Binding {
+    /// The tenant, as configured.
+    pub tenant: String,
+    /// The enterprise application's object id.
+    pub service_principal: ServicePrincipalId,
+    /// The target's base URL.
+    pub target_base: String,
+}
+
+/// Whether the job runs (Graph `synchronizationStatusCode`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum JobState {
+    /// It never finished a cycle.
+    #[default]
+    NotRun,
+    /// It runs as scheduled.
+    Active,
+    /// A person paused it.
+    Paused,
+}
+
+impl Binding {
+    /// The binding of this job to this service principal.
+    pub fn of(job: &Job, service_principal: ServicePrincipalId) -> Self {
+        Self {
+            tenant: job.tenant.to_lowercase(),
+            service_principal,
+            target_base: job.target_base.clone(),
+        }
+    }
+}
+
+impl View<'_> {
+    /// A fact by its name.
+    pub fn fact(&self, name: &str) -> Result<Option<String>, StoreError> {
+        Ok(self
+            .connection
+            .prepare_cached("SELECT value FROM fact WHERE name = ?1")?
+            .query_row([name], |row| row.get(0))
+            .optional()?)
+    }
+
+    /// What the file is bound to.
+    pub fn binding(&self) -> Result<Option<Binding>, StoreError> {
+        self.fact("binding")?
+            .map(|text| {
+                serde_json::from_str(&text).map_err(|error| StoreError::stored("binding", error))
+            })
+            .transpose()
+    }
+
+    /// The job's state.
+    pub fn job_state(&self) -> Result<JobState, StoreError> {
+        if self.fact("paused")?.is_some() {
+            return Ok(JobState::Paused);
+        }
+        Ok(if self.fact("finished_once")?.is_some() { JobState::Active } else { JobState::NotRun })
+    }
+
+    /// How many users had a value for each property at the last complete reading.
+    pub fn property_statistics(&self) -> Result<BTreeMap<String, u64>, StoreError> {
+        self.fact("property_statistics")?.map_or_else(
+            || Ok(BTreeMap::new()),
+            |text| {
+                serde_json::from_str(&text)
+                    .map_err(|error| StoreError::stored("property statistics", error))
+            },
+        )
+    }
+
+    /// How many users have a value for each property now.
+    pub fn count_properties(&self) -> Result<BTreeMap<String, u64>, StoreError> {
+        let mut statement = self.connection.prepare_cached(
+            "SELECT property.key, count(*) FROM source_user, json_each(source_user.attributes) AS property \
+             WHERE source_user.presence = 0 GROUP BY property.key",
+        )?;
+        let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get::<_, u64>(1)?)))?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+}
+
+impl Tx<'_> {
+    /// Stores a fact, or forgets it.
+    pub fn set_fact(&self, name: &str, value: Option<&str>) -> Result<(), StoreError> {
+        match value {
+            Some(value) => self
+                .connection
+                .prepare_cached("INSERT OR REPLACE INTO fact (name, value) VALUES (?1, ?2)")?
+                .execute(params![name, value])?,
+            None => {
+                self.connection.prepare_cached("DELETE FROM fact WHERE name = ?1")?.execute([name])?
+            }
+        };
+        Ok(())
+    }
+
+    /// Binds the file.
+    pub fn bind(&self, binding: &Binding) -> Result<(), StoreError> {
+        let text =
+            serde_json::to_string(binding).map_err(|error| StoreError::stored("binding", error))?;
+        self.set_fact("binding", Some(&text))
+    }
+
+    /// Stores how many users have a value for each property.
+    pub fn store_property_statistics(&self) -> Result<(), StoreError> {
+        let counts = self.count_properties()?;
+        let text = serde_json::to_string(&counts)
+            .map_err(|error| StoreError::stored("property statistics", error))?;
+        self.set_fact("property_statistics", Some(&text))
+    }
+}

@@ -1,0 +1,159 @@
+//! What a safeguard holds, and what a person released.
+
+use rusqlite::params;
+
+use super::open::{StoreError, Tx, View};
+use crate::{
+    model::{CycleId, Timestamp},
+    provisioning::{Action, ChangeStatus, PlannedChange, Reason, Step, StepKind, StepStatus},
+};
+
+/// How long an approval counts.
+const APPROVAL_LASTS: chrono::TimeDelta = chrono::TimeDelta::hours(24);
+
+/// One held change.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HeldChange {
+    /// Whose account.
+    pub source: String,
+    /// The account; empty for a create.
+    pub target: String,
+    /// What is held.
+    pub action: String,
+    /// The held plan's id.
+    pub plan: String,
+}
+
+fn key(change: &PlannedChange) -> (String, String, &'static str) {
+    let target = change.target.as_ref().map_or_else(String::new, ToString::to_string);
+    (change.source.to_string(), target, change.action.as_str())
+}
+
+impl View<'_> {
+    /// What is held now.
+    pub fn held_changes(&self) -> Result<Vec<HeldChange>, StoreError> {
+        let mut statement = self.connection.prepare_cached(
+            "SELECT source, target, action, plan FROM held_change ORDER BY source, action",
+        )?;
+        let rows = statement.query_map([], |row| {
+            Ok(HeldChange {
+                source: row.get(0)?,
+                target: row.get(1)?,
+                action: row.get(2)?,
+                plan: row.get(3)?,
+            })
+        })?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// How many planned rows of these actions nobody approved.
+    pub fn unapproved(&self, actions: &[Action]) -> Result<u64, StoreError> {
+        let names: Vec<&str> = actions.iter().map(|action| action.as_str()).collect();
+        let list = serde_json::to_string(&names).map_err(|e| StoreError::stored("actions", e))?;
+        Ok(self.connection.query_row(
+            "SELECT count(*) FROM planned_change AS row WHERE status = 'planned' \
+             AND action IN (SELECT value FROM json_each(?1)) AND NOT EXISTS \
+             (SELECT 1 FROM approval WHERE approval.source = row.source \
+              AND approval.target = coalesce(row.target, '') AND approval.action = row.action)",
+            [list],
+            |row| row.get(0),
+        )?)
+    }
+}
+
+impl Tx<'_> {
+    /// Holds every unapproved planned row of these actions; returns the plan's id.
+    ///
+    /// The id stays as long as the same rows are held, so that a person can approve what they saw.
+    /// A row that was not held before is logged.
+    pub fn hold(
+        &self,
+        cycle: CycleId,
+        actions: &[Action],
+        reason: &str,
+        now: Timestamp,
+    ) -> Result<String, StoreError> {
+        let names: Vec<&str> = actions.iter().map(|action| action.as_str()).collect();
+        let list = serde_json::to_string(&names).map_err(|e| StoreError::stored("actions", e))?;
+        let before = self.held_changes()?;
+        let rows: Vec<(i64, PlannedChange)> = {
+            let mut statement = self.connection.prepare(
+                "SELECT seq, status, body FROM planned_change AS row WHERE status = 'planned' \
+                 AND action IN (SELECT value FROM json_each(?1)) AND NOT EXISTS \
+                 (SELECT 1 FROM approval WHERE approval.source = row.source \
+                  AND approval.target = coalesce(row.target, '') \
+                  AND approval.action = row.action) ORDER BY seq",
+            )?;
+            let rows = statement.query_map([list], super::plan::read_row)?;
+            rows.map(|row| row?).collect::<Result<_, StoreError>>()?
+        };
+        let same = rows.len() == before.len()
+            && rows.iter().all(|(_, change)| {
+                let (source, target, action) = key(change);
+                before.iter().any(|held| {
+                    held.source == source && held.target == target && held.action == action
+                })
+            });
+        let plan = match before.first() {
+            Some(held) if same => held.plan.clone(),
+            Some(_) | None => cycle.to_string(),
+        };
+        self.connection.execute("DELETE FROM held_change", [])?;
+        for (seq, mut change) in rows {
+            let (source, target, action) = key(&change);
+            let known = before.iter().any(|held| {
+                held.source == source && held.target == target && held.action == action
+            });
+            change.status = ChangeStatus::Held;
+            change.steps.push(
+                Step::new(StepKind::Processing, StepStatus::Skipped, "Held", reason.to_owned())
+                    .with("SkipReason", Reason::HeldBySafeguard.to_string()),
+            );
+            self.update_planned(seq, &change)?;
+            self.connection.execute(
+                "INSERT INTO held_change (source, target, action, plan, since) \
+                 VALUES (?1, ?2, ?3, ?4, ?5)",
+                params![source, target, action, plan, now.timestamp_millis()],
+            )?;
+            if !known {
+                self.append_log(cycle, &change, (now, now))?;
+            }
+        }
+        Ok(plan)
+    }
+
+    /// Nothing is held any more.
+    pub fn clear_held(&self) -> Result<(), StoreError> {
+        self.connection.execute("DELETE FROM held_change", [])?;
+        self.set_fact("held", None)
+    }
+
+    /// Approvals older than 24 hours count no more.
+    pub fn expire_approvals(&self, now: Timestamp) -> Result<(), StoreError> {
+        self.connection.execute(
+            "DELETE FROM approval WHERE given_at <= ?1",
+            [(now - APPROVAL_LASTS).timestamp_millis()],
+        )?;
+        Ok(())
+    }
+
+    /// Releases exactly what is held under this plan id; returns how many rows that is.
+    pub fn approve(&self, plan: &str, by: &str, now: Timestamp) -> Result<u64, StoreError> {
+        let count = self.connection.execute(
+            "INSERT OR REPLACE INTO approval (source, target, action, plan, given_at, given_by) \
+             SELECT source, target, action, plan, ?2, ?3 FROM held_change WHERE plan = ?1",
+            params![plan, now.timestamp_millis(), by],
+        )?;
+        Ok(count as u64)
+    }
+
+    /// Uses up the approval of a change that was carried out; returns whether there was one.
+    pub(super) fn take_approval(&self, change: &PlannedChange) -> Result<bool, StoreError> {
+        let (source, target, action) = key(change);
+        let used = self.connection.execute(
+            "DELETE FROM approval WHERE source = ?1 AND target = ?2 AND action = ?3",
+            params![source, target, action],
+        )?;
+        Ok(used > 0)
+    }
+}

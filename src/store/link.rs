@@ -1,0 +1,215 @@
+//! Links, what was released, and creates without an outcome.
+
+use rusqlite::{OptionalExtension, params};
+
+use super::open::{StoreError, Tx, View};
+use crate::{
+    model::{CycleId, SourceId, TargetId, Timestamp},
+    provisioning::{Claim, Link, LinkStanding, UnsettledCreate},
+    scim::Values,
+};
+
+/// How many accounts are linked.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LinkCounts {
+    /// Live links.
+    pub linked: u64,
+    /// Live links to enabled accounts.
+    pub enabled: u64,
+}
+
+impl View<'_> {
+    /// A person's link.
+    pub fn link(&self, source: SourceId) -> Result<Option<Link>, StoreError> {
+        let row = self
+            .connection
+            .prepare_cached("SELECT target, exported, standing, stale FROM link WHERE source = ?1")?
+            .query_row([source.to_string()], |row| {
+                Ok((
+                    row.get::<_, String>(0)?,
+                    row.get::<_, String>(1)?,
+                    row.get::<_, i64>(2)?,
+                    row.get(3)?,
+                ))
+            })
+            .optional()?;
+        let Some((target, exported, standing, stale)) = row else { return Ok(None) };
+        let standing = if standing == 0 { LinkStanding::Linked } else { LinkStanding::Kept };
+        Ok(Some(Link {
+            source,
+            target: TargetId::parse(&target).map_err(|e| StoreError::stored("link", e))?,
+            exported: parse_values(&exported)?,
+            standing,
+            stale,
+        }))
+    }
+
+    /// The account of a person whose link is live.
+    pub fn linked_target(&self, source: SourceId) -> Result<Option<TargetId>, StoreError> {
+        let target: Option<String> = self
+            .connection
+            .prepare_cached("SELECT target FROM link WHERE source = ?1 AND standing = 0")?
+            .query_row([source.to_string()], |row| row.get(0))
+            .optional()?;
+        target
+            .map(|target| TargetId::parse(&target).map_err(|e| StoreError::stored("link", e)))
+            .transpose()
+    }
+
+    /// How many accounts are linked.
+    pub fn link_counts(&self) -> Result<LinkCounts, StoreError> {
+        Ok(self.connection.query_row(
+            "SELECT count(*), coalesce(sum(enabled), 0) FROM link WHERE standing = 0",
+            [],
+            |row| Ok(LinkCounts { linked: row.get(0)?, enabled: row.get(1)? }),
+        )?)
+    }
+
+    /// Whether anybody but `source` has a claim to an account.
+    pub fn claim(&self, target: &TargetId, source: SourceId) -> Result<Claim, StoreError> {
+        let key = params![target.as_str(), source.to_string()];
+        let other = |sql: &str| -> Result<Option<SourceId>, StoreError> {
+            let found: Option<String> = self
+                .connection
+                .prepare_cached(sql)?
+                .query_row(key, |row| row.get(0))
+                .optional()?;
+            found.map(|id| id.parse().map_err(|e| StoreError::stored("link", e))).transpose()
+        };
+        if let Some(id) = other("SELECT source FROM link WHERE target = ?1 AND source <> ?2")? {
+            return Ok(Claim::LinkedTo(id));
+        }
+        Ok(other("SELECT source FROM released WHERE target = ?1 AND source <> ?2")?
+            .map_or(Claim::Free, Claim::ReleasedFrom))
+    }
+
+    /// A create of this person that has no known outcome.
+    pub fn unsettled_create(&self, id: SourceId) -> Result<Option<UnsettledCreate>, StoreError> {
+        let row: Option<(i64, u32, Option<String>)> = self
+            .connection
+            .prepare_cached("SELECT sent_at, looks, last_look FROM unsettled_create WHERE source = ?1")?
+            .query_row([id.to_string()], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+            .optional()?;
+        let Some((sent_at, looks, last_look)) = row else { return Ok(None) };
+        let last_look = last_look
+            .map(|id| id.parse::<CycleId>().map_err(|e| StoreError::stored("cycle id", e)))
+            .transpose()?;
+        let sent_at = Timestamp::from_timestamp_millis(sent_at).unwrap_or_default();
+        Ok(Some(UnsettledCreate { sent_at, looks, last_look }))
+    }
+}
+
+pub(super) fn parse_values(text: &str) -> Result<Values, StoreError> {
+    serde_json::from_str(text).map_err(|error| StoreError::stored("exported values", error))
+}
+
+pub(super) fn print_values(values: &Values) -> Result<String, StoreError> {
+    serde_json::to_string(values).map_err(|error| StoreError::stored("exported values", error))
+}
+
+impl Tx<'_> {
+    /// Stores a live link; whoever has this person as manager is dirty if the link is new.
+    pub fn set_link(
+        &self,
+        source: SourceId,
+        target: &TargetId,
+        display: &str,
+        exported: &Values,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let key = source.to_string();
+        let known = self.linked_target(source)?.as_ref() == Some(target);
+        let link = Link {
+            source,
+            target: target.clone(),
+            exported: exported.clone(),
+            standing: LinkStanding::Linked,
+            stale: false,
+        };
+        self.connection
+            .prepare_cached(
+                "INSERT INTO link (source, target, display, exported, enabled, standing, stale, linked_at) \
+                 VALUES (?1, ?2, ?3, ?4, ?5, 0, 0, ?6) \
+                 ON CONFLICT (source) DO UPDATE SET target = excluded.target, \
+                 display = excluded.display, exported = excluded.exported, \
+                 enabled = excluded.enabled, standing = 0, stale = 0",
+            )?
+            .execute(params![
+                key,
+                target.as_str(),
+                display,
+                print_values(exported)?,
+                link.is_enabled(),
+                now.timestamp_millis()
+            ])?;
+        self.connection.execute("DELETE FROM unsettled_create WHERE source = ?1", [&key])?;
+        if !known {
+            self.dirty_reports(&key)?;
+        }
+        Ok(())
+    }
+
+    /// Whoever has this person as manager must be decided again.
+    fn dirty_reports(&self, manager: &str) -> Result<(), StoreError> {
+        self.connection
+            .prepare_cached("UPDATE source_user SET dirty = 1 WHERE manager = ?1")?
+            .execute([manager])?;
+        Ok(())
+    }
+
+    /// Keeps a link as a memory only.
+    pub fn keep_link(&self, source: SourceId) -> Result<(), StoreError> {
+        let key = source.to_string();
+        self.connection.execute("UPDATE link SET standing = 1 WHERE source = ?1", [&key])?;
+        self.dirty_reports(&key)
+    }
+
+    /// Removes a link and remembers whose account it was.
+    pub fn release_link(&self, source: SourceId, now: Timestamp) -> Result<(), StoreError> {
+        let key = source.to_string();
+        self.connection.execute(
+            "INSERT OR REPLACE INTO released (target, source, at) \
+             SELECT target, source, ?2 FROM link WHERE source = ?1",
+            params![key, now.timestamp_millis()],
+        )?;
+        self.connection.execute("DELETE FROM link WHERE source = ?1", [&key])?;
+        self.dirty_reports(&key)
+    }
+
+    /// The account must be read back before the next write to it.
+    pub fn set_stale(&self, source: SourceId) -> Result<(), StoreError> {
+        self.connection.execute("UPDATE link SET stale = 1 WHERE source = ?1", [source.to_string()])?;
+        Ok(())
+    }
+
+    /// Remembers a create that was sent and has no outcome.
+    pub fn set_unsettled(&self, source: SourceId, sent_at: Timestamp) -> Result<(), StoreError> {
+        self.connection.execute(
+            "INSERT OR REPLACE INTO unsettled_create (source, sent_at, looks, last_look) \
+             VALUES (?1, ?2, 0, NULL)",
+            params![source.to_string(), sent_at.timestamp_millis()],
+        )?;
+        Ok(())
+    }
+
+    /// Counts one more look for an unsettled create.
+    pub fn count_look(&self, source: SourceId, cycle: CycleId) -> Result<(), StoreError> {
+        self.connection.execute(
+            "UPDATE unsettled_create SET looks = looks + 1, last_look = ?2 WHERE source = ?1",
+            params![source.to_string(), cycle.to_string()],
+        )?;
+        Ok(())
+    }
+
+    /// Forgets every live link, and remembers each as released from its person, who may match it
+    /// again; kept links stay.
+    pub fn reset_links(&self, now: Timestamp) -> Result<(), StoreError> {
+        self.connection.execute(
+            "INSERT OR REPLACE INTO released (target, source, at) \
+             SELECT target, source, ?1 FROM link WHERE standing = 0",
+            [now.timestamp_millis()],
+        )?;
+        self.connection.execute("DELETE FROM link WHERE standing = 0", [])?;
+        self.mark_all_dirty()
+    }
+}

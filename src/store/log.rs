@@ -1,0 +1,316 @@
+//! The provisioning log, and the one place that writes it as Graph's `provisioningObjectSummary`.
+
+use rusqlite::{params, params_from_iter, types::Value as Sql};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::open::{StoreError, Tx, View};
+use crate::{
+    model::{CycleId, JobId, SourceId, Timestamp},
+    provisioning::{Action, ChangeStatus, Failure, PlannedChange, Reason, Step},
+};
+
+/// The shape of `provisioning_log.body`.
+const BODY_VERSION: i64 = 1;
+
+/// One attribute that changed (Graph `modifiedProperty`).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ModifiedProperty {
+    /// The SCIM path.
+    pub display_name: String,
+    /// The old value as text, where it had one.
+    pub old_value: Option<String>,
+    /// The new value as text, where it has one.
+    pub new_value: Option<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct Body {
+    kind: crate::model::ObjectKind,
+    reason: Reason,
+    detail: String,
+    error: Option<Failure>,
+    modified: Vec<ModifiedProperty>,
+    steps: Vec<Step>,
+    #[serde(default)]
+    held: bool,
+}
+
+/// One row of the log.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LogRow {
+    /// Its number; later rows have higher ones.
+    pub seq: i64,
+    /// The change it tells of.
+    pub change_id: String,
+    /// The cycle.
+    pub cycle_id: String,
+    /// When.
+    pub at: Timestamp,
+    /// How long the request took.
+    pub duration_ms: u64,
+    /// What was done.
+    pub action: Action,
+    /// How it ended.
+    pub status: ChangeStatus,
+    /// Whose account.
+    pub source: String,
+    /// The person's name.
+    pub source_name: String,
+    /// The account.
+    pub target: Option<String>,
+    /// Why.
+    pub reason: Reason,
+    /// Why, as a sentence.
+    pub detail: String,
+    /// What failed.
+    pub error: Option<Failure>,
+    /// What changed.
+    pub modified: Vec<ModifiedProperty>,
+    /// The explanation.
+    pub steps: Vec<Step>,
+    /// Whether it tells that a safeguard holds the change.
+    pub held: bool,
+}
+
+/// Which rows of the log. Empty fields do not restrict.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LogFilter {
+    /// Any of these persons.
+    pub sources: Option<Vec<SourceId>>,
+    /// A part of the person's name, without regard to case.
+    pub name: Option<String>,
+    /// This action: a plan's or Graph's word for it.
+    pub action: Option<String>,
+    /// This status.
+    pub status: Option<String>,
+    /// A cycle's id or the beginning of one.
+    pub cycle: Option<String>,
+    /// Not before.
+    pub since: Option<Timestamp>,
+    /// Only rows after this number.
+    pub after: Option<i64>,
+}
+
+impl View<'_> {
+    /// The newest `limit` rows that pass, oldest first.
+    pub fn log_rows(&self, filter: &LogFilter, limit: u32) -> Result<Vec<LogRow>, StoreError> {
+        let mut conditions = vec!["1".to_owned()];
+        let mut values: Vec<Sql> = Vec::new();
+        let mut add = |condition: &str, value: String| {
+            values.push(Sql::Text(value));
+            conditions.push(condition.replace('?', &format!("?{}", values.len())));
+        };
+        if let Some(sources) = &filter.sources {
+            let ids: Vec<String> = sources.iter().map(ToString::to_string).collect();
+            let list = serde_json::to_string(&ids).map_err(|e| StoreError::stored("ids", e))?;
+            add("source IN (SELECT value FROM json_each(?))", list);
+        }
+        if let Some(name) = &filter.name {
+            add("instr(lower(source_name), lower(?)) > 0", name.clone());
+        }
+        if let Some(action) = &filter.action {
+            add("action IN (SELECT value FROM json_each(?))", plan_actions(action));
+        }
+        if let Some(status) = &filter.status {
+            add("status = lower(?)", status.clone());
+        }
+        if let Some(cycle) = &filter.cycle {
+            add("cycle_id LIKE ? || '%'", cycle.to_lowercase());
+        }
+        if let Some(since) = filter.since {
+            add("at >= CAST(? AS INTEGER)", since.timestamp_millis().to_string());
+        }
+        if let Some(after) = filter.after {
+            add("seq > CAST(? AS INTEGER)", after.to_string());
+        }
+        let sql = format!(
+            "SELECT seq, change_id, cycle_id, at, duration_ms, action, status, source, \
+             source_name, target, body FROM provisioning_log WHERE {} ORDER BY seq DESC LIMIT {limit}",
+            conditions.join(" AND ")
+        );
+        let mut statement = self.connection.prepare(&sql)?;
+        let rows = statement.query_map(params_from_iter(values), read_row)?;
+        let mut rows: Vec<LogRow> = rows.map(|row| row?).collect::<Result<_, StoreError>>()?;
+        rows.reverse();
+        Ok(rows)
+    }
+}
+
+/// The plan actions that a word names, as a JSON list: `update` in Graph's sense holds adoptions.
+fn plan_actions(word: &str) -> String {
+    let word = word.to_lowercase();
+    let names: Vec<&str> = match word.as_str() {
+        "other" => vec!["skip"],
+        "stageddelete" => vec!["disable", "delete"],
+        other => Action::parse(other).map(Action::as_str).into_iter().collect(),
+    };
+    json!(names).to_string()
+}
+
+fn read_row(row: &rusqlite::Row<'_>) -> rusqlite::Result<Result<LogRow, StoreError>> {
+    let (action, status): (String, String) = (row.get(5)?, row.get(6)?);
+    let body: String = row.get(10)?;
+    let at: i64 = row.get(3)?;
+    let parsed = serde_json::from_str::<Body>(&body)
+        .map_err(|error| StoreError::stored("log row", error))
+        .and_then(|body| {
+            let action =
+                Action::parse(&action).ok_or_else(|| StoreError::stored("action", &action))?;
+            let status = ChangeStatus::parse(&status)
+                .ok_or_else(|| StoreError::stored("status", &status))?;
+            Ok((body, action, status))
+        });
+    Ok(match parsed {
+        Err(error) => Err(error),
+        Ok((body, action, status)) => Ok(LogRow {
+            seq: row.get(0)?,
+            change_id: row.get(1)?,
+            cycle_id: row.get(2)?,
+            at: Timestamp::from_timestamp_millis(at).unwrap_or_default(),
+            duration_ms: row.get(4)?,
+            action,
+            status,
+            source: row.get(7)?,
+            source_name: row.get(8)?,
+            target: row.get(9)?,
+            reason: body.reason,
+            detail: body.detail,
+            error: body.error,
+            modified: body.modified,
+            steps: body.steps,
+            held: body.held,
+        }),
+    })
+}
+
+impl Tx<'_> {
+    /// Appends what became of a change.
+    pub(super) fn append_log(
+        &self,
+        cycle: CycleId,
+        change: &PlannedChange,
+        (began, ended): (Timestamp, Timestamp),
+    ) -> Result<(), StoreError> {
+        let text = |value: &Option<Value>| {
+            value.as_ref().map(|value| match value {
+                Value::String(text) => text.clone(),
+                other => other.to_string(),
+            })
+        };
+        let held = change.status == ChangeStatus::Held;
+        let body = Body {
+            kind: change.kind,
+            reason: change.error.as_ref().map_or(change.reason, |failure| failure.reason),
+            detail: change.detail.clone(),
+            error: change.error.clone(),
+            modified: change
+                .changes
+                .iter()
+                .map(|c| ModifiedProperty {
+                    display_name: c.path.to_string(),
+                    old_value: text(&c.old),
+                    new_value: text(&c.new),
+                })
+                .collect(),
+            steps: change.steps.clone(),
+            held,
+        };
+        let status = if held { ChangeStatus::Skipped } else { change.status };
+        self.connection
+            .prepare_cached(
+                "INSERT INTO provisioning_log (change_id, cycle_id, at, duration_ms, action, \
+                 status, source, source_name, target, target_name, code, version, body) \
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, NULL, ?10, ?11, ?12)",
+            )?
+            .execute(params![
+                change.id.to_string(),
+                cycle.to_string(),
+                ended.timestamp_millis(),
+                (ended - began).num_milliseconds().max(0),
+                change.action.as_str(),
+                status.as_str(),
+                change.source.to_string(),
+                change.source_display,
+                change.target.as_ref().map(crate::model::TargetId::as_str),
+                body.reason.to_string(),
+                BODY_VERSION,
+                serde_json::to_string(&body).map_err(|e| StoreError::stored("log row", e))?
+            ])?;
+        Ok(())
+    }
+
+    /// Deletes log rows from before `before`, at most `limit` of them; returns how many went.
+    pub fn prune_log(&self, before: Timestamp, limit: u32) -> Result<usize, StoreError> {
+        Ok(self.connection.execute(
+            "DELETE FROM provisioning_log WHERE seq IN \
+             (SELECT seq FROM provisioning_log WHERE at < ?1 ORDER BY at LIMIT ?2)",
+            params![before.timestamp_millis(), limit],
+        )?)
+    }
+}
+
+/// Graph's word for an action (`provisioningAction`).
+fn graph_action(row: &LogRow) -> &'static str {
+    match row.action {
+        _ if row.held && row.action.is_removal() => "stagedDelete",
+        Action::Create => "create",
+        Action::Adopt | Action::Update | Action::Enable => "update",
+        Action::Disable => "disable",
+        Action::Delete => "delete",
+        Action::Skip => "other",
+    }
+}
+
+impl LogRow {
+    /// The row as Graph's `provisioningObjectSummary`.
+    pub fn summary(&self, tenant: &str, job: JobId, app: &str) -> Value {
+        let identity = |id: &str, name: Option<&str>| {
+            json!({"id": id, "displayName": name, "identityType": "User", "details": {}})
+        };
+        let error = self.error.as_ref().map(|failure| {
+            json!({
+                "errorCode": failure.reason.to_string(),
+                "reason": failure.detail,
+                "additionalDetails": self.detail,
+                "errorCategory": if self.status == ChangeStatus::Failure
+                    { "failure" } else { "nonServiceFailure" },
+                "recommendedAction": failure.reason.recommended_action(),
+            })
+        });
+        let skipped = (self.error.is_none() && self.status == ChangeStatus::Skipped).then(|| {
+            json!({
+                "errorCode": self.reason.to_string(),
+                "reason": self.detail,
+                "additionalDetails": null,
+                "errorCategory": "nonServiceFailure",
+                "recommendedAction": self.reason.recommended_action(),
+            })
+        });
+        json!({
+            "id": format!("{}-{}", self.change_id, self.seq),
+            "activityDateTime": self.at.to_rfc3339_opts(chrono::SecondsFormat::Millis, true),
+            "tenantId": tenant,
+            "jobId": job.to_string(),
+            "cycleId": self.cycle_id,
+            "changeId": self.change_id,
+            "provisioningAction": graph_action(self),
+            "durationInMilliseconds": self.duration_ms,
+            "initiatedBy": {
+                "id": null, "displayName": "entra-scim", "initiatorType": "application"
+            },
+            "servicePrincipal": {"id": null, "displayName": app},
+            "sourceSystem": {"id": null, "displayName": "Microsoft Entra ID", "details": {}},
+            "targetSystem": {"id": null, "displayName": app, "details": {}},
+            "sourceIdentity": identity(&self.source, Some(&self.source_name)),
+            "targetIdentity": identity(self.target.as_deref().unwrap_or_default(), None),
+            "modifiedProperties": self.modified,
+            "provisioningSteps": self.steps,
+            "provisioningStatusInfo": {
+                "status": self.status.as_str(),
+                "errorInformation": error.or(skipped),
+            },
+        })
+    }
+}

@@ -1,0 +1,332 @@
+//! Opening a state file: the lock, the migrations, and the two ways to hold it.
+
+use std::{
+    fs::File,
+    ops::Deref,
+    path::{Path, PathBuf},
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
+
+/// The schema, as numbered steps that are never edited once released.
+const MIGRATIONS: [&str; 1] = [include_str!("migrations/0001_state.sql")];
+
+/// How long a reader waits for a writer's commit.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Why the state cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// Another process holds the state file.
+    #[error("another process holds the state file {0}")]
+    Locked(PathBuf),
+    /// The file is not a state file, or is damaged.
+    #[error(
+        "the state file {path} is damaged or is not one: {detail}. Restore it from a backup, or \
+         move it away and run `entra-scim sync`, which matches every account again"
+    )]
+    Corrupt {
+        /// Which file.
+        path: PathBuf,
+        /// What SQLite says.
+        detail: String,
+    },
+    /// A newer version of the program wrote the file.
+    #[error(
+        "the state file {path} has version {found}; this program knows {known}. Install the newer \
+         program again, or restore a backup made before the upgrade"
+    )]
+    Newer {
+        /// Which file.
+        path: PathBuf,
+        /// Its version.
+        found: i64,
+        /// The newest this program knows.
+        known: i64,
+    },
+    /// There is no state file yet.
+    #[error("there is no state yet: {0} does not exist. Run `entra-scim sync` first")]
+    Missing(PathBuf),
+    /// The folder or file cannot be used.
+    #[error("use the state file {path}: {detail}")]
+    File {
+        /// Which file or folder.
+        path: PathBuf,
+        /// Why.
+        detail: String,
+    },
+    /// A statement failed.
+    #[error("read or write the state")]
+    Sql(#[from] rusqlite::Error),
+    /// A stored text is not what its version promises.
+    #[error("understand a stored {what}: {detail}")]
+    Stored {
+        /// Which kind of text.
+        what: &'static str,
+        /// What is wrong with it.
+        detail: String,
+    },
+}
+
+impl StoreError {
+    pub(super) fn stored(what: &'static str, error: impl std::fmt::Display) -> Self {
+        Self::Stored { what, detail: error.to_string() }
+    }
+}
+
+/// The engine's hold on a state file: the lock and the one writing connection.
+pub struct Engine {
+    connection: Mutex<Connection>,
+    path: PathBuf,
+    _lock: Option<File>,
+}
+
+/// A look at a state file that another process may be writing.
+pub struct Reader {
+    connection: Mutex<Connection>,
+    path: PathBuf,
+}
+
+/// What can be read.
+pub struct View<'c> {
+    pub(super) connection: &'c Connection,
+}
+
+/// What can be changed, all together or not at all.
+pub struct Tx<'c> {
+    view: View<'c>,
+}
+
+impl<'c> Deref for Tx<'c> {
+    type Target = View<'c>;
+
+    fn deref(&self) -> &View<'c> {
+        &self.view
+    }
+}
+
+impl Engine {
+    /// Takes the lock and opens the file, creating or migrating it.
+    pub fn open(path: &Path) -> Result<Self, StoreError> {
+        let file_error = |detail: std::io::Error| StoreError::File {
+            path: path.to_owned(),
+            detail: detail.to_string(),
+        };
+        if let Some(folder) = path.parent() {
+            std::fs::create_dir_all(folder).map_err(file_error)?;
+        }
+        let lock_path = path.with_extension("lock");
+        let lock = File::options()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(&lock_path)
+            .map_err(file_error)?;
+        match lock.try_lock() {
+            Ok(()) => {}
+            Err(std::fs::TryLockError::WouldBlock) => {
+                return Err(StoreError::Locked(path.to_owned()));
+            }
+            Err(std::fs::TryLockError::Error(error)) => return Err(file_error(error)),
+        }
+        restrict(path).map_err(file_error)?;
+        let connection = Connection::open(path).map_err(|error| classify(path, error))?;
+        let engine = Self { connection: Mutex::new(connection), path: path.to_owned(), _lock: Some(lock) };
+        engine.prepare()?;
+        Ok(engine)
+    }
+
+    /// A state that lives in memory only.
+    pub fn in_memory() -> Result<Self, StoreError> {
+        let engine = Self {
+            connection: Mutex::new(Connection::open_in_memory()?),
+            path: PathBuf::from(":memory:"),
+            _lock: None,
+        };
+        engine.prepare()?;
+        Ok(engine)
+    }
+
+    fn prepare(&self) -> Result<(), StoreError> {
+        let mut connection = self.connection();
+        let path = &self.path;
+        connection.busy_timeout(BUSY_TIMEOUT)?;
+        connection.pragma_update(None, "journal_mode", "WAL").map_err(|e| classify(path, e))?;
+        connection.pragma_update(None, "synchronous", "NORMAL")?;
+        let sound: String = connection
+            .query_row("PRAGMA quick_check(1)", [], |row| row.get(0))
+            .map_err(|error| classify(path, error))?;
+        if sound != "ok" {
+            return Err(StoreError::Corrupt { path: path.clone(), detail: sound });
+        }
+        let version = version_of(&connection, path)?;
+        for (index, script) in MIGRATIONS.iter().enumerate().skip(version) {
+            let tx = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            tx.execute_batch(script).map_err(|error| classify(path, error))?;
+            tx.pragma_update(None, "user_version", index + 1)?;
+            tx.commit()?;
+        }
+        Ok(())
+    }
+
+    /// Runs `work` in one transaction; an error leaves everything as it was.
+    pub fn write<T>(
+        &self,
+        work: impl FnOnce(&Tx<'_>) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let mut connection = self.connection();
+        let transaction: Transaction<'_> =
+            connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let result = work(&Tx { view: View { connection: &transaction } })?;
+        transaction.commit()?;
+        Ok(result)
+    }
+
+    /// Reads.
+    pub fn read<T>(
+        &self,
+        work: impl FnOnce(&View<'_>) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let connection = self.connection();
+        work(&View { connection: &connection })
+    }
+
+    /// The file.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    fn connection(&self) -> MutexGuard<'_, Connection> {
+        self.connection.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Reader {
+    /// Opens an existing state file for reading, beside an engine that may be writing it.
+    pub fn open(path: &Path) -> Result<Self, StoreError> {
+        if !path.exists() {
+            return Err(StoreError::Missing(path.to_owned()));
+        }
+        // Writable, because a reader may have to recover a crashed writer's log; it never writes
+        // but for commands, which are one row.
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connection =
+            Connection::open_with_flags(path, flags).map_err(|error| classify(path, error))?;
+        connection.busy_timeout(BUSY_TIMEOUT)?;
+        let version = version_of(&connection, path)?;
+        if version < MIGRATIONS.len() {
+            return Err(StoreError::File {
+                path: path.to_owned(),
+                detail: "an older version wrote it; run `entra-scim sync` or start the service once"
+                    .to_owned(),
+            });
+        }
+        Ok(Self { connection: Mutex::new(connection), path: path.to_owned() })
+    }
+
+    /// Reads.
+    pub fn read<T>(
+        &self,
+        work: impl FnOnce(&View<'_>) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let connection = self.connection.lock().unwrap_or_else(PoisonError::into_inner);
+        work(&View { connection: &connection })
+    }
+
+    /// Hands the engine a command: one row.
+    pub fn give<T>(
+        &self,
+        work: impl FnOnce(&Tx<'_>) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let mut connection = self.connection.lock().unwrap_or_else(PoisonError::into_inner);
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let result = work(&Tx { view: View { connection: &transaction } })?;
+        transaction.commit()?;
+        Ok(result)
+    }
+
+    /// The file.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+/// A private copy of the state for a dry run: everything but the log and the commands.
+///
+/// Where there is no state file yet, the copy is empty. The copy is a temporary file that is
+/// deleted at once and lives as long as it is open; the original is only read.
+pub fn preview_copy(path: &Path) -> Result<Engine, StoreError> {
+    let copy = Engine {
+        // An empty name makes a private temporary database that spills to disk when large.
+        connection: Mutex::new(Connection::open("")?),
+        path: path.to_owned(),
+        _lock: None,
+    };
+    if !path.exists() {
+        copy.prepare()?;
+        return Ok(copy);
+    }
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let original =
+        Connection::open_with_flags(path, flags).map_err(|error| classify(path, error))?;
+    original.busy_timeout(BUSY_TIMEOUT)?;
+    version_of(&original, path)?;
+    {
+        let mut connection = copy.connection();
+        let backup = rusqlite::backup::Backup::new(&original, &mut connection)?;
+        backup
+            .run_to_completion(4_096, Duration::ZERO, None)
+            .map_err(|error| classify(path, error))?;
+        drop(backup);
+        connection.execute_batch("PRAGMA journal_mode = DELETE; DELETE FROM provisioning_log; DELETE FROM command;")?;
+    }
+    copy.prepare()?;
+    Ok(copy)
+}
+
+fn version_of(connection: &Connection, path: &Path) -> Result<usize, StoreError> {
+    let found: i64 = connection
+        .query_row("PRAGMA user_version", [], |row| row.get(0))
+        .map_err(|error| classify(path, error))?;
+    let known = MIGRATIONS.len();
+    match usize::try_from(found) {
+        Ok(version) if version <= known => {
+            let tables: i64 = connection
+                .query_row("SELECT count(*) FROM sqlite_schema WHERE type = 'table'", [], |row| {
+                    row.get(0)
+                })
+                .map_err(|error| classify(path, error))?;
+            if version == 0 && tables > 0 {
+                let detail = "it holds another program's tables".to_owned();
+                return Err(StoreError::Corrupt { path: path.to_owned(), detail });
+            }
+            Ok(version)
+        }
+        Ok(_) | Err(_) => Err(StoreError::Newer {
+            path: path.to_owned(),
+            found,
+            known: i64::try_from(known).unwrap_or(i64::MAX),
+        }),
+    }
+}
+
+fn classify(path: &Path, error: rusqlite::Error) -> StoreError {
+    use rusqlite::ErrorCode::{CannotOpen, DatabaseCorrupt, NotADatabase, PermissionDenied, ReadOnly};
+    match error.sqlite_error_code() {
+        Some(NotADatabase | DatabaseCorrupt) => {
+            StoreError::Corrupt { path: path.to_owned(), detail: error.to_string() }
+        }
+        Some(CannotOpen | PermissionDenied | ReadOnly) => {
+            StoreError::File { path: path.to_owned(), detail: error.to_string() }
+        }
+        _ => StoreError::Sql(error),
+    }
+}
+
+/// Creates the file readable by its owner only: it holds personal data.
+fn restrict(path: &Path) -> std::io::Result<()> {
+    use std::os::unix::fs::OpenOptionsExt;
+    File::options().create(true).truncate(false).write(true).mode(0o600).open(path).map(drop)
+}

@@ -1,0 +1,258 @@
+//! The plan: the rows of the last drafted cycle.
+
+use rusqlite::params;
+
+use super::open::{StoreError, Tx, View};
+use crate::{
+    model::{ChangeId, CycleId, SourceId, Timestamp},
+    provisioning::{Action, ChangeStatus, Phase, PlannedChange, Write},
+    scim::{AttributeChange, AttributePath},
+};
+
+/// The shape of `planned_change.body`.
+const BODY_VERSION: i64 = 1;
+
+/// Which rows of a plan.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PlanFilter {
+    /// All of them.
+    All,
+    /// What a person looks at: everything but skips that nobody needs to know of.
+    Visible,
+    /// What a safeguard holds.
+    Held,
+}
+
+impl View<'_> {
+    /// Up to `limit` rows after the row number `after`, with their numbers, in plan order.
+    pub fn plan_rows(
+        &self,
+        filter: PlanFilter,
+        after: i64,
+        limit: u32,
+    ) -> Result<Vec<(i64, PlannedChange)>, StoreError> {
+        let condition = match filter {
+            PlanFilter::All => "1",
+            PlanFilter::Visible => {
+                "(action <> 'skip' OR status NOT IN ('skipped') OR body ->> 'error' IS NOT NULL)"
+            }
+            PlanFilter::Held => "status = 'held'",
+        };
+        let sql = format!(
+            "SELECT seq, status, body FROM planned_change WHERE {condition} AND seq > ?1 \
+             ORDER BY seq LIMIT ?2"
+        );
+        let mut statement = self.connection.prepare_cached(&sql)?;
+        let rows = statement.query_map(params![after, limit], read_row)?;
+        rows.map(|row| row?).collect()
+    }
+
+    /// Up to `limit` planned rows of a phase, in the order in which they are sent.
+    pub fn next_planned(
+        &self,
+        phase: Phase,
+        limit: u32,
+    ) -> Result<Vec<(i64, PlannedChange)>, StoreError> {
+        let mut statement = self.connection.prepare_cached(
+            "SELECT seq, status, body FROM planned_change \
+             WHERE status = 'planned' AND phase = ?1 ORDER BY rank, seq LIMIT ?2",
+        )?;
+        let rows = statement.query_map(params![phase as i64, limit], read_row)?;
+        rows.map(|row| row?).collect()
+    }
+
+    /// How many rows have this status.
+    pub fn plan_count(&self, status: ChangeStatus) -> Result<u64, StoreError> {
+        let sql = "SELECT count(*) FROM planned_change WHERE status = ?1";
+        Ok(self.connection.query_row(sql, [status.as_str()], |row| row.get(0))?)
+    }
+
+    /// How many rows there are by action and status.
+    pub fn plan_totals(&self) -> Result<Vec<(Action, ChangeStatus, u64)>, StoreError> {
+        let mut statement = self.connection.prepare_cached(
+            "SELECT action, status, count(*) FROM planned_change GROUP BY action, status",
+        )?;
+        let rows = statement.query_map([], |row| {
+            Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?, row.get(2)?))
+        })?;
+        rows.map(|row| {
+            let (action, status, count) = row?;
+            let action =
+                Action::parse(&action).ok_or_else(|| StoreError::stored("action", &action))?;
+            let status = ChangeStatus::parse(&status)
+                .ok_or_else(|| StoreError::stored("status", &status))?;
+            Ok((action, status, count))
+        })
+        .collect()
+    }
+
+    /// A person's planned rows, in plan order.
+    pub fn planned_for(&self, source: SourceId) -> Result<Vec<(i64, PlannedChange)>, StoreError> {
+        let mut statement = self.connection.prepare_cached(
+            "SELECT seq, status, body FROM planned_change WHERE source = ?1 ORDER BY seq",
+        )?;
+        let rows = statement.query_map([source.to_string()], read_row)?;
+        rows.map(|row| row?).collect()
+    }
+
+    /// Whether a person gets an account in this plan.
+    pub fn is_coming(&self, source: SourceId) -> Result<bool, StoreError> {
+        Ok(self
+            .connection
+            .prepare_cached(
+                "SELECT EXISTS (SELECT 1 FROM planned_change WHERE source = ?1 \
+                 AND action IN ('create', 'adopt') AND status = 'planned')",
+            )?
+            .query_row([source.to_string()], |row| row.get(0))?)
+    }
+
+    /// Updates whose old unique value another row takes: (change, old value, new value).
+    pub fn contested_claims(&self) -> Result<Vec<(ChangeId, String, String)>, StoreError> {
+        let mut statement = self.connection.prepare_cached(
+            "SELECT mine.id, mine.frees, coalesce(mine.claims, '') FROM planned_change AS mine \
+             WHERE mine.frees IS NOT NULL AND (\
+                 EXISTS (SELECT 1 FROM planned_change AS other WHERE other.claims = mine.frees) \
+                 OR EXISTS (SELECT 1 FROM planned_change AS other WHERE other.frees = mine.claims)) \
+             ORDER BY mine.seq",
+        )?;
+        let rows = statement
+            .query_map([], |row| Ok((row.get::<_, String>(0)?, row.get(1)?, row.get(2)?)))?;
+        rows.map(|row| {
+            let (id, frees, claims) = row?;
+            Ok((id.parse().map_err(|e| StoreError::stored("change id", e))?, frees, claims))
+        })
+        .collect()
+    }
+
+    /// The rows that a crash left without an outcome.
+    pub fn sent_rows(&self) -> Result<Vec<(i64, PlannedChange)>, StoreError> {
+        let mut statement = self.connection.prepare_cached(
+            "SELECT seq, status, body FROM planned_change WHERE status = 'sent' ORDER BY seq",
+        )?;
+        let rows = statement.query_map([], read_row)?;
+        rows.map(|row| row?).collect()
+    }
+
+    /// When a row's request left.
+    pub fn sent_at(&self, seq: i64) -> Result<Timestamp, StoreError> {
+        let at: Option<i64> = self.connection.query_row(
+            "SELECT sent_at FROM planned_change WHERE seq = ?1",
+            [seq],
+            |row| row.get(0),
+        )?;
+        Ok(at.and_then(Timestamp::from_timestamp_millis).unwrap_or_default())
+    }
+}
+
+pub(super) fn read_row(
+    row: &rusqlite::Row<'_>,
+) -> rusqlite::Result<Result<(i64, PlannedChange), StoreError>> {
+    let (seq, status, body): (i64, String, String) = (row.get(0)?, row.get(1)?, row.get(2)?);
+    Ok(serde_json::from_str::<PlannedChange>(&body)
+        .map_err(|error| StoreError::stored("planned change", error))
+        .and_then(|mut change| {
+            change.status = ChangeStatus::parse(&status)
+                .ok_or_else(|| StoreError::stored("status", &status))?;
+            Ok((seq, change))
+        }))
+}
+
+fn print(change: &PlannedChange) -> Result<String, StoreError> {
+    serde_json::to_string(change).map_err(|error| StoreError::stored("planned change", error))
+}
+
+/// The unique value that a change gives up and the one it takes, in lower case.
+fn claims(change: &PlannedChange, unique: &[AttributePath]) -> (Option<String>, Option<String>) {
+    let text = |value: Option<&serde_json::Value>| {
+        value.and_then(serde_json::Value::as_str).map(str::to_lowercase)
+    };
+    let of = |c: &AttributeChange| (text(c.old.as_ref()), text(c.new.as_ref()));
+    let change_of = |path: &AttributePath| change.changes.iter().find(|c| &c.path == path);
+    match (&change.write, unique.iter().find_map(change_of)) {
+        (Write::Create(_) | Write::Patch { .. }, Some(found)) => of(found),
+        (Write::Create(_) | Write::Patch { .. } | Write::Delete | Write::Nothing, _) => {
+            (None, None)
+        }
+    }
+}
+
+impl Tx<'_> {
+    /// Forgets the last plan.
+    pub fn clear_plan(&self) -> Result<(), StoreError> {
+        self.connection.execute("DELETE FROM planned_change", [])?;
+        Ok(())
+    }
+
+    /// Adds a row. `unique` are the attributes whose values no two accounts share; an `again` row
+    /// keeps its object dirty.
+    pub fn add_planned(
+        &self,
+        cycle: CycleId,
+        change: &PlannedChange,
+        unique: &[AttributePath],
+        again: bool,
+    ) -> Result<(), StoreError> {
+        let (frees, claims) = claims(change, unique);
+        self.connection
+            .prepare_cached(
+                "INSERT INTO planned_change (id, cycle, source, target, action, status, phase, \
+                 again, frees, claims, version, body) \
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+            )?
+            .execute(params![
+                change.id.to_string(),
+                cycle.to_string(),
+                change.source.to_string(),
+                change.target.as_ref().map(crate::model::TargetId::as_str),
+                change.action.as_str(),
+                change.status.as_str(),
+                change.phase as i64,
+                again,
+                frees,
+                claims,
+                BODY_VERSION,
+                print(change)?
+            ])?;
+        Ok(())
+    }
+
+    /// Stores a row's new content and status.
+    pub fn update_planned(&self, seq: i64, change: &PlannedChange) -> Result<(), StoreError> {
+        self.connection
+            .prepare_cached(
+                "UPDATE planned_change SET status = ?2, phase = ?3, body = ?4, target = ?5, \
+                 action = ?6 WHERE seq = ?1",
+            )?
+            .execute(params![
+                seq,
+                change.status.as_str(),
+                change.phase as i64,
+                print(change)?,
+                change.target.as_ref().map(crate::model::TargetId::as_str),
+                change.action.as_str()
+            ])?;
+        Ok(())
+    }
+
+    /// Sends an update before the others, in this order.
+    pub fn rank_planned(&self, id: ChangeId, rank: u32) -> Result<(), StoreError> {
+        self.connection.execute(
+            "UPDATE planned_change SET phase = ?2, rank = ?3 WHERE id = ?1 AND phase = ?4",
+            params![
+                id.to_string(),
+                Phase::FreeingUpdates as i64,
+                rank,
+                Phase::Updates as i64
+            ],
+        )?;
+        Ok(())
+    }
+
+    /// Commits that a row's request is about to leave.
+    pub fn mark_sent(&self, seq: i64, now: Timestamp) -> Result<(), StoreError> {
+        self.connection
+            .prepare_cached("UPDATE planned_change SET status = 'sent', sent_at = ?2 WHERE seq = ?1")?
+            .execute(params![seq, now.timestamp_millis()])?;
+        Ok(())
+    }
+}

@@ -1,0 +1,391 @@
+//! Users of the directory, as last read.
+
+use rusqlite::{OptionalExtension, params};
+
+use super::open::{StoreError, Tx, View};
+use crate::{
+    model::{Attributes, ManagerChange, SourceId, Timestamp},
+    provisioning::{Decision, EntitlementMemory, Grant, Presence, Subject},
+};
+
+/// A person or group found by a name, for commands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FoundSource {
+    /// The directory's id.
+    pub id: SourceId,
+    /// The name it was found by.
+    pub display: String,
+}
+
+/// Users who are assigned, directly or through a group.
+const ASSIGNED: &str = "SELECT principal AS id FROM assignment WHERE kind = 0 UNION \
+     SELECT member_id FROM membership WHERE kind <> 1";
+
+impl View<'_> {
+    /// What is known of a person, with every role it holds.
+    pub fn subject(&self, id: SourceId) -> Result<Option<Subject>, StoreError> {
+        let key = id.to_string();
+        let row = self
+            .connection
+            .prepare_cached("SELECT attributes, presence, manager FROM source_user WHERE id = ?1")?
+            .query_row([&key], |row| {
+                Ok((row.get::<_, String>(0)?, row.get(1)?, row.get::<_, Option<String>>(2)?))
+            })
+            .optional()?;
+        let Some((attributes, presence, manager)) = row else { return Ok(None) };
+        let attributes: Attributes = serde_json::from_str(&attributes)
+            .map_err(|error| StoreError::stored("user", error))?;
+        let manager = manager
+            .map(|text| text.parse().map_err(|error| StoreError::stored("manager", error)))
+            .transpose()?;
+        let grants = self.grants(&key)?;
+        Ok(Some(Subject { id, attributes, presence: presence_of(presence), manager, grants }))
+    }
+
+    fn grants(&self, user: &str) -> Result<Vec<Grant>, StoreError> {
+        let mut statement = self.connection.prepare_cached(
+            "SELECT role, NULL, NULL FROM assignment WHERE principal = ?1 AND kind = 0 \
+             UNION ALL \
+             SELECT assignment.role, membership.group_id, \
+                 coalesce(nullif(source_group.display_name, ''), assignment.display) \
+             FROM membership \
+             JOIN assignment ON assignment.principal = membership.group_id \
+             LEFT JOIN source_group ON source_group.id = membership.group_id \
+             WHERE membership.member_id = ?1 AND membership.kind <> 1 \
+                 AND coalesce(source_group.presence, 0) = 0 \
+             ORDER BY 2, 1",
+        )?;
+        let rows = statement.query_map([user], |row| {
+            Ok((
+                row.get::<_, String>(0)?,
+                row.get::<_, Option<String>>(1)?,
+                row.get::<_, Option<String>>(2)?,
+            ))
+        })?;
+        rows.map(|row| {
+            let (role, group, name) = row?;
+            let role = role.parse().map_err(|error| StoreError::stored("role", error))?;
+            let via = group
+                .map(|group| {
+                    group
+                        .parse()
+                        .map(|group| (group, name.unwrap_or_default()))
+                        .map_err(|error| StoreError::stored("group", error))
+                })
+                .transpose()?;
+            Ok(Grant { role, via })
+        })
+        .collect()
+    }
+
+    /// What is remembered of a person's entitlement.
+    pub fn entitlement(&self, id: SourceId) -> Result<EntitlementMemory, StoreError> {
+        let row: Option<(Option<i64>, Option<i64>)> = self
+            .connection
+            .prepare_cached("SELECT entitled_since, missing_since FROM source_user WHERE id = ?1")?
+            .query_row([id.to_string()], |row| Ok((row.get(0)?, row.get(1)?)))
+            .optional()?;
+        let (since, missing) = row.unwrap_or_default();
+        let at = |ms: Option<i64>| ms.and_then(Timestamp::from_timestamp_millis);
+        Ok(EntitlementMemory { since: at(since), missing_since: at(missing) })
+    }
+
+    /// Up to `limit` dirty users after `after`, by id.
+    pub fn dirty_users(
+        &self,
+        after: Option<SourceId>,
+        limit: u32,
+    ) -> Result<Vec<SourceId>, StoreError> {
+        let sql = "SELECT id FROM source_user WHERE dirty = 1 AND id > ?1 ORDER BY id LIMIT ?2";
+        self.ids_after(sql, after, limit)
+    }
+
+    /// Up to `limit` users after `after` that this cycle drafted, by id.
+    pub fn drafted_users(
+        &self,
+        after: Option<SourceId>,
+        limit: u32,
+    ) -> Result<Vec<SourceId>, StoreError> {
+        let sql = "SELECT id FROM source_user WHERE dirty = 2 AND id > ?1 ORDER BY id LIMIT ?2";
+        self.ids_after(sql, after, limit)
+    }
+
+    /// How many users are dirty.
+    pub fn dirty_count(&self) -> Result<u64, StoreError> {
+        Ok(self.connection.query_row(
+            "SELECT count(*) FROM source_user WHERE dirty = 1",
+            [],
+            |row| row.get(0),
+        )?)
+    }
+
+    /// How many users are in scope.
+    pub fn in_scope_count(&self) -> Result<u64, StoreError> {
+        Ok(self.connection.query_row(
+            "SELECT count(*) FROM source_user WHERE in_scope = 1 AND presence = 0",
+            [],
+            |row| row.get(0),
+        )?)
+    }
+
+    /// How many dirty, live, unlinked users hold a role: at most so many must be matched.
+    pub fn unmatched_count(&self, every_user: bool) -> Result<u64, StoreError> {
+        let assigned = if every_user { "1" } else { "source_user.id IN assigned" };
+        let sql = format!(
+            "WITH assigned AS ({ASSIGNED}) SELECT count(*) FROM source_user \
+             WHERE dirty = 1 AND presence = 0 AND {assigned} \
+             AND NOT EXISTS (SELECT 1 FROM link WHERE link.source = source_user.id)"
+        );
+        Ok(self.connection.query_row(&sql, [], |row| row.get(0))?)
+    }
+
+    /// Up to `limit` users after `after` whose state must be looked up: assigned ones that were
+    /// never read or not shown, and linked ones that a read did not show.
+    pub fn unread_users(
+        &self,
+        after: Option<SourceId>,
+        limit: u32,
+    ) -> Result<Vec<SourceId>, StoreError> {
+        let sql = format!(
+            "WITH assigned AS ({ASSIGNED}) SELECT wanted.id FROM ( \
+                 SELECT id FROM assigned UNION SELECT source FROM link) AS wanted \
+             LEFT JOIN source_user ON source_user.id = wanted.id \
+             WHERE (source_user.id IS NULL OR source_user.presence = 3 \
+                 OR (source_user.misses > 0 AND source_user.presence <> 2)) \
+             AND wanted.id > ?1 ORDER BY wanted.id LIMIT ?2"
+        );
+        self.ids_after(&sql, after, limit)
+    }
+
+    /// Up to `limit` users after `after` whose state matters: assigned or linked.
+    pub fn relevant_users(
+        &self,
+        after: Option<SourceId>,
+        limit: u32,
+    ) -> Result<Vec<SourceId>, StoreError> {
+        let sql = format!(
+            "WITH assigned AS ({ASSIGNED}) SELECT id FROM ( \
+                 SELECT id FROM assigned UNION SELECT source FROM link) \
+             WHERE id > ?1 ORDER BY id LIMIT ?2"
+        );
+        self.ids_after(&sql, after, limit)
+    }
+
+    fn ids_after(
+        &self,
+        sql: &str,
+        after: Option<SourceId>,
+        limit: u32,
+    ) -> Result<Vec<SourceId>, StoreError> {
+        let mut statement = self.connection.prepare_cached(sql)?;
+        let after = after.map_or_else(String::new, |id| id.to_string());
+        let rows = statement.query_map(params![after, limit], |row| row.get::<_, String>(0))?;
+        rows.map(|row| row?.parse().map_err(|error| StoreError::stored("id", error))).collect()
+    }
+
+    /// Whether a person is linked.
+    pub fn is_linked(&self, id: SourceId) -> Result<bool, StoreError> {
+        let sql = "SELECT EXISTS (SELECT 1 FROM link WHERE source = ?1)";
+        Ok(self.connection.prepare_cached(sql)?.query_row([id.to_string()], |row| row.get(0))?)
+    }
+
+    /// Linked users that the complete reading `generation` did not show.
+    pub fn unshown_linked(&self, generation: u64) -> Result<Vec<SourceId>, StoreError> {
+        let mut statement = self.connection.prepare_cached(
+            "SELECT link.source FROM link LEFT JOIN source_user ON source_user.id = link.source \
+             WHERE coalesce(source_user.read_generation, 0) < ?1 \
+             AND coalesce(source_user.presence, 0) <> 2 ORDER BY link.source",
+        )?;
+        let rows = statement.query_map([generation], |row| row.get::<_, String>(0))?;
+        rows.map(|row| row?.parse().map_err(|error| StoreError::stored("id", error))).collect()
+    }
+
+    /// Users whose name, mail, display name or id is `who`, without regard to case.
+    pub fn find_sources(&self, who: &str) -> Result<Vec<FoundSource>, StoreError> {
+        let mut statement = self.connection.prepare_cached(
+            "SELECT id, coalesce(attributes ->> 'userPrincipalName', id) FROM source_user \
+             WHERE id = lower(?1) OR lower(attributes ->> 'userPrincipalName') = lower(?1) \
+             OR lower(attributes ->> 'mail') = lower(?1) \
+             OR lower(attributes ->> 'displayName') = lower(?1) ORDER BY id LIMIT 20",
+        )?;
+        let rows = statement.query_map([who], |row| {
+            Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?))
+        })?;
+        rows.map(|row| {
+            let (id, display) = row?;
+            let id = id.parse().map_err(|error| StoreError::stored("id", error))?;
+            Ok(FoundSource { id, display })
+        })
+        .collect()
+    }
+}
+
+fn presence_of(stored: i64) -> Presence {
+    match stored {
+        0 => Presence::Live,
+        1 => Presence::SoftDeleted,
+        2 => Presence::Deleted,
+        _ => Presence::Unseen,
+    }
+}
+
+fn stored_presence(presence: Presence) -> i64 {
+    match presence {
+        Presence::Live => 0,
+        Presence::SoftDeleted => 1,
+        Presence::Deleted => 2,
+        Presence::Unseen => 3,
+    }
+}
+
+impl Tx<'_> {
+    /// Stores a live user as just read; it is dirty if anything differs.
+    pub fn upsert_user(
+        &self,
+        id: SourceId,
+        attributes: &Attributes,
+        generation: u64,
+    ) -> Result<(), StoreError> {
+        let text = serde_json::to_string(attributes)
+            .map_err(|error| StoreError::stored("user", error))?;
+        self.connection
+            .prepare_cached(
+                "INSERT INTO source_user (id, attributes, presence, dirty, read_generation) \
+                 VALUES (?1, ?2, 0, 1, ?3) \
+                 ON CONFLICT (id) DO UPDATE SET \
+                 dirty = CASE WHEN attributes = excluded.attributes AND presence = 0 \
+                     THEN dirty ELSE 1 END, \
+                 attributes = excluded.attributes, presence = 0, misses = 0, \
+                 read_generation = max(read_generation, excluded.read_generation)",
+            )?
+            .execute(params![id.to_string(), text, generation])?;
+        Ok(())
+    }
+
+    /// Stores a changed user if it is one that matters; returns whether it is.
+    pub fn update_known_user(
+        &self,
+        id: SourceId,
+        attributes: &Attributes,
+    ) -> Result<bool, StoreError> {
+        let known: bool = self
+            .connection
+            .prepare_cached("SELECT EXISTS (SELECT 1 FROM source_user WHERE id = ?1)")?
+            .query_row([id.to_string()], |row| row.get(0))?;
+        if known {
+            self.upsert_user(id, attributes, 0)?;
+        }
+        Ok(known)
+    }
+
+    /// Stores that a user left the directory, where it is one that matters.
+    ///
+    /// The attributes stay: they name the person in the plan and the log.
+    pub fn set_presence(&self, id: SourceId, presence: Presence) -> Result<(), StoreError> {
+        self.connection
+            .prepare_cached(
+                "UPDATE source_user SET presence = ?2, misses = 0, \
+                 dirty = CASE WHEN presence = ?2 THEN dirty ELSE 1 END WHERE id = ?1",
+            )?
+            .execute(params![id.to_string(), stored_presence(presence)])?;
+        Ok(())
+    }
+
+    /// Remembers an assigned user that the directory does not show.
+    pub fn set_unseen(&self, id: SourceId) -> Result<(), StoreError> {
+        self.connection
+            .prepare_cached(
+                "INSERT INTO source_user (id, attributes, presence, dirty) VALUES (?1, '{}', 3, 1) \
+                 ON CONFLICT (id) DO NOTHING",
+            )?
+            .execute([id.to_string()])?;
+        Ok(())
+    }
+
+    /// Counts one more complete read that showed a user neither live nor deleted.
+    ///
+    /// Returns how many in a row there were.
+    pub fn count_miss(&self, id: SourceId) -> Result<u32, StoreError> {
+        self.set_unseen(id)?;
+        Ok(self
+            .connection
+            .prepare_cached(
+                "UPDATE source_user SET misses = misses + 1 WHERE id = ?1 RETURNING misses",
+            )?
+            .query_row([id.to_string()], |row| row.get(0))?)
+    }
+
+    /// Stores who a user's manager is.
+    pub fn set_manager(&self, id: SourceId, change: ManagerChange) -> Result<(), StoreError> {
+        let manager = match change {
+            ManagerChange::Set(manager) => Some(manager.to_string()),
+            ManagerChange::Cleared => None,
+        };
+        self.connection
+            .prepare_cached(
+                "UPDATE source_user SET dirty = CASE WHEN manager IS ?2 THEN dirty ELSE 1 END, \
+                 manager = ?2 WHERE id = ?1",
+            )?
+            .execute(params![id.to_string(), manager])?;
+        Ok(())
+    }
+
+    /// Every user must be decided again.
+    pub fn mark_all_dirty(&self) -> Result<(), StoreError> {
+        self.connection.execute("UPDATE source_user SET dirty = 1", [])?;
+        Ok(())
+    }
+
+    /// Users left drafted by a cycle that did not end, and those whose time has come, are dirty.
+    pub fn mark_due_dirty(&self, now: Timestamp) -> Result<(), StoreError> {
+        self.connection.execute("UPDATE source_user SET dirty = 1 WHERE dirty = 2", [])?;
+        self.connection.execute(
+            "UPDATE source_user SET dirty = 1, reconsider_at = NULL \
+             WHERE reconsider_at IS NOT NULL AND reconsider_at <= ?1",
+            [now.timestamp_millis()],
+        )?;
+        Ok(())
+    }
+
+    /// Stores what a decision leaves to remember; the user counts as drafted.
+    pub fn remember_decision(&self, id: SourceId, decision: &Decision) -> Result<(), StoreError> {
+        let ms = |at: Option<Timestamp>| at.map(|at| at.timestamp_millis());
+        self.connection
+            .prepare_cached(
+                "UPDATE source_user SET dirty = 2, in_scope = ?2, entitled_since = ?3, \
+                 missing_since = ?4 WHERE id = ?1",
+            )?
+            .execute(params![
+                id.to_string(),
+                decision.in_scope,
+                ms(decision.memory.since),
+                ms(decision.memory.missing_since)
+            ])?;
+        Ok(())
+    }
+
+    /// Settles the drafted users: those with everything done are clean, the others stay dirty.
+    pub fn settle_drafted(&self) -> Result<(), StoreError> {
+        self.connection.execute(
+            "UPDATE source_user SET dirty = CASE WHEN EXISTS (SELECT 1 FROM planned_change \
+                 WHERE planned_change.source = source_user.id AND (planned_change.again = 1 \
+                 OR planned_change.status IN ('planned', 'sent', 'failure', 'held'))) \
+             THEN 1 ELSE 0 END WHERE dirty = 2",
+            [],
+        )?;
+        Ok(())
+    }
+
+    /// Forgets users who are neither assigned nor linked, so that the state stays small.
+    pub fn prune_users(&self) -> Result<(), StoreError> {
+        self.connection.execute(
+            &format!(
+                "WITH assigned AS ({ASSIGNED}) DELETE FROM source_user WHERE dirty = 0 \
+                 AND id NOT IN assigned AND id NOT IN (SELECT source FROM link) \
+                 AND id NOT IN (SELECT source FROM unsettled_create)"
+            ),
+            [],
+        )?;
+        Ok(())
+    }
+}

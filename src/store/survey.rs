@@ -1,0 +1,84 @@
+//! The survey: the target's accounts, while a cycle matches.
+
+use rusqlite::params;
+
+use super::{
+    link::{parse_values, print_values},
+    open::{StoreError, Tx, View},
+};
+use crate::{
+    model::{SourceId, TargetId},
+    provisioning::Candidate,
+    scim::{AttributePath, EqFilter, Values},
+};
+
+impl View<'_> {
+    /// The surveyed accounts whose value at the filter's path may be the filter's value.
+    ///
+    /// Values are found without regard to case; matching compares them by the attribute's rule.
+    pub fn surveyed(
+        &self,
+        filter: &EqFilter,
+        source: SourceId,
+    ) -> Result<Vec<Candidate>, StoreError> {
+        let mut statement = self.connection.prepare_cached(
+            "SELECT survey_account.target, survey_account.\"values\" FROM survey_key \
+             JOIN survey_account USING (target) \
+             WHERE survey_key.path = ?1 AND survey_key.folded = ?2 ORDER BY target",
+        )?;
+        let key = params![filter.path.to_string().to_lowercase(), filter.value.to_lowercase()];
+        let rows = statement
+            .query_map(key, |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?)))?;
+        rows.map(|row| {
+            let (target, values) = row?;
+            let target =
+                TargetId::parse(&target).map_err(|error| StoreError::stored("survey", error))?;
+            let claim = self.claim(&target, source)?;
+            Ok(Candidate { values: parse_values(&values)?, claim, target })
+        })
+        .collect()
+    }
+
+    /// How many accounts were surveyed.
+    pub fn survey_count(&self) -> Result<u64, StoreError> {
+        Ok(self.connection.query_row("SELECT count(*) FROM survey_account", [], |row| row.get(0))?)
+    }
+}
+
+impl Tx<'_> {
+    /// Forgets the last survey.
+    pub fn clear_survey(&self) -> Result<(), StoreError> {
+        self.connection.execute_batch("DELETE FROM survey_account; DELETE FROM survey_key;")?;
+        Ok(())
+    }
+
+    /// Adds an account; returns whether it is new, so that a list that repeats itself is noticed.
+    pub fn add_surveyed(
+        &self,
+        target: &TargetId,
+        values: &Values,
+        matching: &[AttributePath],
+    ) -> Result<bool, StoreError> {
+        let new = self
+            .connection
+            .prepare_cached(
+                "INSERT INTO survey_account (target, \"values\") VALUES (?1, ?2) \
+                 ON CONFLICT (target) DO NOTHING",
+            )?
+            .execute(params![target.as_str(), print_values(values)?])?
+            > 0;
+        let mut insert = self.connection.prepare_cached(
+            "INSERT OR IGNORE INTO survey_key (path, folded, target) VALUES (?1, ?2, ?3)",
+        )?;
+        for path in matching {
+            if let Some(text) = values.get(path).and_then(serde_json::Value::as_str) {
+                insert.execute(params![
+                    path.to_string().to_lowercase(),
+                    text.to_lowercase(),
+                    target.as_str()
+                ])?;
+            }
+        }
+        Ok(new)
+    }
+}
