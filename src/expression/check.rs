@@ -1,7 +1,7 @@
 //! What can never work in an expression, found before any object is evaluated. Knows no value.
 
 use super::{
-    ast::{Call, Node, NodeKind},
+    ast::{Call, Node, NodeKind, Word},
     error::ExpressionError,
     functions::{Function, Nature, Place, TABLE},
 };
@@ -14,6 +14,9 @@ pub enum Role {
     /// Its value only flows.
     Plain,
 }
+
+/// Where `Replace` names a group of its pattern.
+const GROUP_NAME: usize = 3;
 
 /// The roles of the assignment, which are no property of the object.
 const APP_ROLE_ASSIGNMENTS: &str = "appRoleAssignments";
@@ -54,6 +57,8 @@ pub(super) fn check(
         NodeKind::Text(_) | NodeKind::Number(_) | NodeKind::Word(_) | NodeKind::Binary { .. } => {}
     });
     check.errors.sort_by_key(|error| (error.span.start, error.span.end));
+    // What stands in the condition of a condition was found twice.
+    check.errors.dedup();
     check.errors
 }
 
@@ -91,6 +96,7 @@ impl Check<'_> {
             return self.refuse(message, &call.name_span);
         };
         self.arguments(function, call);
+        self.group(call);
         if function.nature == Nature::Random && self.role == Role::Matching {
             let message = format!(
                 "`{}` gives another value each time, so it cannot match accounts",
@@ -111,16 +117,35 @@ impl Check<'_> {
 
     fn condition(&mut self, condition: &Node) {
         let mut found = Vec::new();
-        condition.walk(&mut |node| {
-            if let NodeKind::Call(call) = &node.kind
-                && call.function.is_some_and(|function| function.place == Place::NotAsCondition)
+        condition.walk(&mut |node| match &node.kind {
+            NodeKind::Call(call)
+                if call.function.is_some_and(|row| row.place == Place::NotAsCondition) =>
             {
-                found.push(call);
+                found.push((call.name.as_str(), &call.name_span));
             }
+            NodeKind::Word(word @ (Word::IgnoreAttributeFlow | Word::IgnoreObjectFlow)) => {
+                found.push((word.name(), &node.span));
+            }
+            NodeKind::Attribute(_)
+            | NodeKind::Text(_)
+            | NodeKind::Number(_)
+            | NodeKind::Word(_)
+            | NodeKind::Call(_)
+            | NodeKind::Binary { .. } => {}
         });
-        for call in found {
-            let message = format!("`{}` cannot stand in the condition of an `IIF`", call.name);
-            self.refuse(message, &call.name_span);
+        for (name, span) in found {
+            self.refuse(format!("`{name}` cannot stand in the condition of an `IIF`"), span);
+        }
+    }
+
+    /// A constant group name has to be one of the constant pattern's.
+    fn group(&mut self, call: &Call) {
+        let group = call.arguments.get(GROUP_NAME).and_then(Option::as_ref);
+        if let (Some(pattern), Some(node)) = (&call.pattern, group)
+            && let Some(name) = node.constant_text().filter(|name| !name.is_empty())
+            && pattern.group(name).is_none()
+        {
+            self.refuse(format!("the regular expression has no group `{name}`"), &node.span);
         }
     }
 

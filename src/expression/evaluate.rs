@@ -17,7 +17,7 @@ use super::{
 pub(super) const STEPS_MAX: u64 = 100_000;
 
 /// The longest text that a function may make, in bytes.
-const TEXT_BYTES_MAX: usize = 1 << 20;
+pub(super) const TEXT_BYTES_MAX: usize = 1 << 20;
 
 /// Everything an evaluation may depend on.
 #[derive(Clone, Copy)]
@@ -74,7 +74,8 @@ pub(super) struct Evaluator<'a> {
     pub(super) taken: &'a dyn Fn(&str) -> bool,
     pub(super) random: Random,
     steps_left: u64,
-    redacted: bool,
+    /// How many calls of `Redact` were met.
+    redactions: usize,
     /// How many calls of `Redact` are being evaluated.
     redacting: usize,
     depth: usize,
@@ -88,7 +89,7 @@ impl<'a> Evaluator<'a> {
             taken,
             random: Random::new(inputs.seed),
             steps_left: STEPS_MAX,
-            redacted: false,
+            redactions: 0,
             redacting: 0,
             depth: 0,
             trace: None,
@@ -107,7 +108,7 @@ impl<'a> Evaluator<'a> {
     /// What the whole expression lets flow. A value that a redacted one went into is redacted.
     pub(super) fn flow(&mut self, root: &Node) -> Result<Flow, EvaluationError> {
         match self.evaluate(root) {
-            Ok(value) if self.redacted => Ok(Flow::Redacted(value)),
+            Ok(value) if self.redactions > 0 => Ok(Flow::Redacted(value)),
             Ok(value) => Ok(Flow::Value(value)),
             Err(Halt::Ignore) => Ok(Flow::Ignore),
             Err(Halt::IgnoreObject) => Ok(Flow::IgnoreObject),
@@ -142,7 +143,7 @@ impl<'a> Evaluator<'a> {
 
     /// Evaluates the argument of a `Redact`: the result is redacted, and so is its trace.
     pub(super) fn redact(&mut self, evaluate: impl FnOnce(&mut Self) -> Outcome) -> Outcome {
-        self.redacted = true;
+        self.redactions += 1;
         self.redacting += 1;
         let outcome = evaluate(self);
         self.redacting -= 1;
@@ -151,13 +152,13 @@ impl<'a> Evaluator<'a> {
 
     pub(super) fn evaluate(&mut self, node: &Node) -> Outcome {
         self.depth += 1;
-        let redacted_before = self.redacted;
+        let redactions_before = self.redactions;
         let outcome = self.evaluate_kind(node);
         self.depth -= 1;
         if let (Some(trace), Ok(value)) = (&mut self.trace, &outcome) {
             let told = !matches!(node.kind, NodeKind::Text(_) | NodeKind::Number(_));
             // A part that a redacted value may have gone into is not shown either.
-            if told && self.redacting == 0 && self.redacted == redacted_before {
+            if told && self.redacting == 0 && self.redactions == redactions_before {
                 let (source, value) = (node.to_string(), value.clone());
                 trace.push(Traced { source, depth: self.depth, value });
             }

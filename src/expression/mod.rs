@@ -18,10 +18,10 @@ mod ast;
 mod check;
 mod error;
 mod evaluate;
-mod expression;
 mod functions;
 mod lex;
 mod parse;
+mod parsed;
 mod value;
 
 #[cfg(test)]
@@ -30,5 +30,5 @@ mod tests;
 pub use check::Role;
 pub use error::{EvaluationError, ExpressionError};
 pub use evaluate::{Flow, Inputs, Traced};
-pub use expression::Expression;
 pub use functions::{FunctionHelp, functions};
+pub use parsed::Expression;

@@ -10,11 +10,11 @@ pub(super) struct SeveralValues(pub(super) usize);
 
 /// The one value of `value`: a list of one is its element, an empty list is null.
 pub(super) fn single(value: Value) -> Result<Value, SeveralValues> {
-    match value {
-        Value::Array(mut values) if values.len() < 2 => Ok(values.pop().unwrap_or(Value::Null)),
-        Value::Array(values) => Err(SeveralValues(values.len())),
-        other => Ok(other),
+    let Value::Array(mut values) = value else { return Ok(value) };
+    if values.len() > 1 {
+        return Err(SeveralValues(values.len()));
     }
+    Ok(values.pop().unwrap_or(Value::Null))
 }
 
 /// How `value` prints; `None` for null. Booleans are "True" and "False", numbers are invariant.

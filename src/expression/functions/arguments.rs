@@ -96,23 +96,19 @@ impl<'e, 'a> Arguments<'e, 'a> {
         index: usize,
         make: &mut dyn FnMut(&mut Self, String) -> Outcome,
     ) -> Outcome {
-        match self.value(index)? {
-            Value::Null => Ok(Value::Null),
-            Value::Array(values) => {
-                let mut made = Vec::with_capacity(values.len());
-                for value in values {
-                    self.spend(1)?;
-                    if let Some(text) = self.text_of(value)? {
-                        made.push(make(self, text)?);
-                    }
-                }
-                Ok(Value::Array(made))
+        let value = self.value(index)?;
+        let Value::Array(values) = value else {
+            let text = self.text_of(value)?;
+            return text.map_or(Ok(Value::Null), |text| make(self, text));
+        };
+        let mut made = Vec::with_capacity(values.len());
+        for value in values {
+            self.spend(1)?;
+            if let Some(text) = self.text_of(value)? {
+                made.push(make(self, text)?);
             }
-            other => match self.text_of(other)? {
-                Some(text) => make(self, text),
-                None => Ok(Value::Null),
-            },
         }
+        Ok(Value::Array(made))
     }
 
     /// `text` as a value, paid for.

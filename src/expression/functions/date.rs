@@ -152,14 +152,13 @@ pub(super) fn format_date_time(arguments: &mut Arguments<'_, '_>) -> Outcome {
     let (input, output) = if arguments.count() > 3 && arguments.has(3) { (2, 3) } else { (1, 2) };
     let input = arguments.text(input)?.filter(|pattern| !pattern.is_empty());
     let output = arguments.text(output)?.unwrap_or_default();
-    let default = arguments.evaluator.inputs.now.date_naive();
     arguments.map_text(0, &mut |arguments, source| {
         if source.trim().is_empty() {
             return Ok(Value::String(source));
         }
         arguments.spend_text(source.len() + output.len() * 8)?;
         let date = match &input {
-            Some(pattern) => date_format::parse(source.trim(), pattern, default),
+            Some(pattern) => date_format::parse(source.trim(), pattern),
             None => date_parse::parse(&source).ok_or("is not a date"),
         };
         let date =

@@ -148,13 +148,9 @@ struct Read {
     offset: TimeDelta,
 }
 
-/// The date in UTC that `text`, read with `pattern`, spells. A pattern without any part of a date
-/// takes it from `today`, as in .NET. Fails with what is wrong with the text, or the pattern.
-pub(super) fn parse(
-    text: &str,
-    pattern: &str,
-    today: NaiveDate,
-) -> Result<NaiveDateTime, &'static str> {
+/// The date in UTC that `text`, read with `pattern`, spells. What the pattern does not name is that
+/// of 0001-01-01: the time of evaluation plays no part. Fails with what is wrong with the text, or the pattern.
+pub(super) fn parse(text: &str, pattern: &str) -> Result<NaiveDateTime, &'static str> {
     const MISMATCH: &str = "does not have the form of its input pattern";
     let mut scanner = Scanner { rest: text };
     let mut read = Read {
@@ -179,7 +175,7 @@ pub(super) fn parse(
     if !scanner.rest.trim().is_empty() {
         return Err(MISMATCH);
     }
-    read.date(today).ok_or("spells a date that does not exist")
+    read.date().ok_or("spells a date that does not exist")
 }
 
 impl Read {
@@ -237,14 +233,9 @@ impl Read {
         Some(())
     }
 
-    fn date(self, today: NaiveDate) -> Option<NaiveDateTime> {
-        let date = if self.year.is_none() && self.month.is_none() && self.day.is_none() {
-            today
-        } else {
-            let year = self.year.unwrap_or_else(|| today.year());
-            let year = Some(year).filter(|year| (1..=9999).contains(year))?;
-            NaiveDate::from_ymd_opt(year, self.month.unwrap_or(1), self.day.unwrap_or(1))?
-        };
+    fn date(self) -> Option<NaiveDateTime> {
+        let year = Some(self.year.unwrap_or(1)).filter(|year| (1..=9999).contains(year))?;
+        let date = NaiveDate::from_ymd_opt(year, self.month.unwrap_or(1), self.day.unwrap_or(1))?;
         let hour = match (self.hour_of_twelve, self.afternoon) {
             (Some(hour), half) => twelve(hour, half.unwrap_or_default())?,
             // An hour of twenty-four has to agree with the half of the day, where both are there.

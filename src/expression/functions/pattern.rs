@@ -38,8 +38,8 @@ impl Pattern {
         Ok(pattern)
     }
 
-    /// The first match in `text` from the byte `from` on. `spend` is told each cost as it arises,
-    /// and `left` says what may be spent at all.
+    /// The first match in `text` from the byte `from` on, and the steps that the search took. It is
+    /// given up once it took `left` steps or exceeded the last limit.
     pub(super) fn find<'t>(
         &self,
         text: &'t str,
@@ -68,7 +68,7 @@ impl Pattern {
 
     /// The index of the group that a .NET replacement calls `name`: a name, or a number by .NET's
     /// count, in which named groups come after the others.
-    pub(super) fn group(&self, name: &str) -> Option<usize> {
+    pub(in crate::expression) fn group(&self, name: &str) -> Option<usize> {
         self.translated.group(name)
     }
 
@@ -78,10 +78,11 @@ impl Pattern {
     }
 }
 
-fn build(pattern: &str, backtrack_limit: usize) -> Result<Regex, Error> {
-    RegexBuilder::new(pattern)
+fn build(pattern: &str, backtrack_limit: usize) -> Result<Regex, Box<Error>> {
+    let built = RegexBuilder::new(pattern)
         .backtrack_limit(backtrack_limit)
         .delegate_size_limit(SIZE_BYTES_MAX)
         .delegate_dfa_size_limit(SIZE_BYTES_MAX)
-        .build()
+        .build();
+    built.map_err(Box::new)
 }

@@ -2,8 +2,8 @@
 //!
 //! The two agree on almost everything. They differ in which escapes are assertions (`\<` is a
 //! plain `<` in .NET), in the inside of brackets (`[` is plain there, `&&` too, and `-[…]`
-//! subtracts), in how groups are named and numbered, and in `$`, which .NET also lets match
-//! before a line feed at the very end.
+//! subtracts), and in how groups are named and numbered. One difference stays: `$` does not match
+//! before a line feed at the very end, which no attribute of a directory has.
 
 /// A pattern in the engine's syntax, and the groups of the .NET pattern.
 #[derive(Debug)]
@@ -106,7 +106,7 @@ impl Translator<'_> {
             self.at += 1;
             match c {
                 '\\' => self.escape()?,
-                '[' => self.class()?,
+                '[' => self.class(true)?,
                 '(' if self.peek(0) == Some('?') => self.group()?,
                 other => self.out.push(other),
             }
@@ -118,7 +118,9 @@ impl Translator<'_> {
     fn group(&mut self) -> Result<(), String> {
         if let Some((name, end)) = group_name(self.chars, self.at + 1) {
             self.at = end;
-            self.out.push_str(&format_group(&name));
+            self.out.push_str("(?<");
+            self.out.push_str(&name);
+            self.out.push('>');
         } else if self.peek(1) == Some('#') {
             while self.peek(0).is_some_and(|c| c != ')') {
                 self.at += 1;
@@ -154,7 +156,7 @@ impl Translator<'_> {
                     );
                 };
                 self.at = end;
-                self.out.push_str(&format!("(?:\\{index})"));
+                self.push_reference(index);
             }
             'Z' => {
                 self.at += 1;
@@ -173,8 +175,15 @@ impl Translator<'_> {
         let index = index_of(self.groups, &digits[..taken]);
         self.at += taken;
         // A reference to a missing group stays one, so that the engine names the mistake.
-        let index = index.map_or_else(|| digits[..taken].to_owned(), |index| index.to_string());
-        self.out.push_str(&format!("(?:\\{index})"));
+        let missing = || digits[..taken].parse().unwrap_or_default();
+        self.push_reference(index.unwrap_or_else(missing));
+    }
+
+    /// In a group of its own, so that a digit after it does not become part of the number.
+    fn push_reference(&mut self, index: usize) {
+        self.out.push_str("(?:\\");
+        self.out.push_str(&index.to_string());
+        self.out.push(')');
     }
 
     /// An escape that stands for a character or for a class of them.
@@ -248,8 +257,9 @@ impl Translator<'_> {
         self.out.push(c);
     }
 
-    /// What follows `[`, up to its `]`.
-    fn class(&mut self) -> Result<(), String> {
+    /// What follows `[`, up to its `]`. Another class may be subtracted from one, but no further one
+    /// from that: it would only be added again.
+    fn class(&mut self, outer: bool) -> Result<(), String> {
         self.out.push('[');
         if self.peek(0) == Some('^') {
             self.at += 1;
@@ -264,13 +274,10 @@ impl Translator<'_> {
                     return Ok(());
                 }
                 '\\' => self.character_escape(true)?,
-                '-' if self.peek(0) == Some('[') && self.at > start + 1 => {
+                '-' if outer && self.peek(0) == Some('[') && self.at > start + 1 => {
                     self.at += 1;
                     self.out.push_str("--");
-                    self.class()?;
-                }
-                '[' if self.peek(0) == Some(':') => {
-                    self.out.push_str(r"\[");
+                    self.class(false)?;
                 }
                 // A range keeps its hyphen; one at either end is plain in both syntaxes.
                 '-' => self.hyphen(start),
@@ -285,8 +292,4 @@ impl Translator<'_> {
         let last = self.peek(0) == Some(']');
         self.out.push_str(if first || last { r"\-" } else { "-" });
     }
-}
-
-fn format_group(name: &str) -> String {
-    format!("(?<{name}>")
 }

@@ -37,6 +37,7 @@ impl Random {
 }
 
 pub(super) fn guid(arguments: &mut Arguments<'_, '_>) -> Outcome {
+    arguments.spend(1)?;
     let random = &mut arguments.evaluator.random;
     let bits = (u128::from(random.next()) << 64) | u128::from(random.next());
     let guid = uuid::Builder::from_random_bytes(bits.to_be_bytes()).into_uuid();

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use fancy_regex::Captures;
 use serde_json::Value;
 
-use super::{Arguments, Pattern};
-use crate::expression::evaluate::{Halt, Outcome};
+use super::{Arguments, Pattern, pattern::Runaway};
+use crate::expression::evaluate::{Outcome, TEXT_BYTES_MAX};
 
 const OLD_VALUE: usize = 1;
 const PATTERN: usize = 2;
@@ -62,7 +62,7 @@ fn pattern(arguments: &mut Arguments<'_, '_>) -> Outcome<Option<Arc<Pattern>>> {
         return Ok(None);
     };
     // Compiling costs far more than a step, so a computed pattern is dear.
-    arguments.spend(100 + source.len() as u64)?;
+    arguments.spend(1_000 + source.len() as u64)?;
     match Pattern::compile(&source) {
         Ok(pattern) => Ok(Some(Arc::new(pattern))),
         Err(_) => Err(arguments.fail("was given a text that is not a regular expression")),
@@ -125,15 +125,18 @@ fn search<'t>(
     from: usize,
 ) -> Outcome<Option<Captures<'t>>> {
     let (cost, found) = pattern.find(text, from, arguments.evaluator.steps_left());
-    let spent = arguments.spend(cost);
-    let runaway = || arguments.fail("was stopped: its regular expression backtracks without end");
-    let found = found.map_err(|_| runaway())?;
-    spent?;
-    Ok(found)
+    arguments.spend(cost)?;
+    found.map_err(|Runaway| {
+        arguments.fail("was stopped: its regular expression takes too long on this value")
+    })
 }
 
 /// A place in a text, and what comes there.
 type Splice = (std::ops::Range<usize>, String);
+
+/// Makes the splice for a match; `None` leaves the match as it is.
+type MakeSplice<'f> =
+    dyn FnMut(&mut Arguments<'_, '_>, &Captures<'_>) -> Outcome<Option<Splice>> + 'f;
 
 /// What `make` puts in place of each match, in order. As in .NET, an empty match may follow right
 /// after another match.
@@ -141,7 +144,7 @@ fn each_match(
     arguments: &mut Arguments<'_, '_>,
     pattern: &Pattern,
     text: &str,
-    make: &mut dyn FnMut(&mut Arguments<'_, '_>, &Captures<'_>) -> Result<Option<Splice>, Halt>,
+    make: &mut MakeSplice<'_>,
 ) -> Outcome<Vec<Splice>> {
     let mut splices: Vec<Splice> = Vec::new();
     let mut from = 0;
@@ -199,15 +202,16 @@ fn expand(pattern: &Pattern, replacement: &str, captures: &Captures<'_>, text: &
             },
             Some(_) | None => (pattern.group(&after[..digits]).map(group), digits),
         };
-        match piece {
-            Some(piece) => {
-                expanded.push_str(piece);
-                rest = &after[length..];
-            }
-            None => {
-                expanded.push('$');
-                rest = after;
-            }
+        let Some(piece) = piece else {
+            expanded.push('$');
+            rest = after;
+            continue;
+        };
+        expanded.push_str(piece);
+        rest = &after[length..];
+        if expanded.len() > TEXT_BYTES_MAX {
+            // Already too long to be a value, which the caller finds out.
+            return expanded;
         }
     }
     expanded.push_str(rest);

@@ -14,6 +14,7 @@ const ROLE_TYPE: &str = "WindowsAzureActiveDirectoryRole";
 /// The display name. Which of several roles Entra takes is unspecified; here it is the first by
 /// id, so that the choice never changes by itself.
 pub(super) fn single(arguments: &mut Arguments<'_, '_>) -> Outcome {
+    arguments.spend(1)?;
     let first = arguments.evaluator.inputs.app_roles.first();
     Ok(first.map_or(Value::Null, |role| Value::from(role.display_name.as_str())))
 }
