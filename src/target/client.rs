@@ -53,7 +53,8 @@ impl Client {
             authorization = self.authorizer.authorization().await.map_err(sign_in)?;
             answer = self.once(&call, &authorization).await?;
         }
-        tracing::debug!(method = %call.method, status = answer.status().as_u16(), "target answered");
+        let status = answer.status().as_u16();
+        tracing::debug!(method = %call.method, status, "target answered");
         if answer.status().is_success() {
             return Ok(answer);
         }

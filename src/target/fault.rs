@@ -95,9 +95,8 @@ pub(super) fn sign_in(fault: SignInFault) -> TargetFault {
 pub(super) fn transport(transport: &TransportFault, method: &Method) -> TargetFault {
     let class = match transport {
         TransportFault::NotSent(_) => FaultClass::Unavailable,
-        TransportFault::Lost(_) => FaultClass::Lost,
         TransportFault::TooLarge { .. } if *method == Method::GET => FaultClass::Malformed,
-        TransportFault::TooLarge { .. } => FaultClass::Lost,
+        TransportFault::Lost(_) | TransportFault::TooLarge { .. } => FaultClass::Lost,
     };
     fault(class, None, &shorten(&transport.to_string(), DETAIL_CHARS_MAX))
 }

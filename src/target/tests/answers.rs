@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Map, json};
 
-use super::{TOKEN, answer, id, json as answer_json, rig, target, target_at, user_name};
+use super::{Headers, TOKEN, answer, id, json as answer_json, rig, target, target_at, user_name};
 use crate::{
     http::TransportFault,
     model::ObjectKind::User,
@@ -52,7 +52,7 @@ async fn fault(ask: Ask, scripted: super::Scripted) -> TargetFault {
 async fn statuses_become_classes() {
     let uniqueness = json!({ "scimType": "uniqueness", "detail": "taken" }).to_string();
     let wait: &[_] = &[("retry-after", "7")];
-    let cases: Vec<(Ask, u16, &[(&'static str, &str)], &str, FaultClass)> = vec![
+    let cases: [(Ask, u16, Headers<'_>, &str, FaultClass); _] = [
         (Ask::Patch, 400, &[], r#"{"detail":"no"}"#, Rejected),
         (Ask::Create, 400, &[], &uniqueness, Conflict),
         (Ask::Create, 409, &[], "", Conflict),

@@ -21,7 +21,8 @@ use crate::{
 
 pub(super) const TOKEN: &str = "s3cret-t0ken";
 
-type Scripted = Result<Response<Bytes>, TransportFault>;
+pub(super) type Scripted = Result<Response<Bytes>, TransportFault>;
+pub(super) type Headers<'a> = &'a [(&'static str, &'a str)];
 
 /// Gives the scripted answers in order and keeps what was asked.
 #[derive(Default)]
@@ -100,7 +101,8 @@ pub(super) fn rig(
     Rig { writer: target.writer(), target, script }
 }
 
-pub(super) fn answer(status: u16, headers: &[(&'static str, &str)], body: &str) -> Scripted {
+#[expect(clippy::unnecessary_wraps, reason = "scripts mix answers and broken connections")]
+pub(super) fn answer(status: u16, headers: Headers<'_>, body: &str) -> Scripted {
     let mut response = Response::builder().status(status);
     for (name, value) in headers {
         response = response.header(*name, *value);

@@ -65,7 +65,10 @@ async fn every_request_carries_its_headers_and_is_counted() {
     assert_eq!(asked[1].body(), r#"{"userName":"a"}"#);
     assert_eq!(
         asked[2].body(),
-        r#"{"schemas":["urn:ietf:params:scim:api:messages:2.0:PatchOp"],"Operations":[{"op":"replace","path":"active","value":false}]}"#
+        concat!(
+            r#"{"schemas":["urn:ietf:params:scim:api:messages:2.0:PatchOp"],"#,
+            r#""Operations":[{"op":"replace","path":"active","value":false}]}"#
+        )
     );
 }
 
