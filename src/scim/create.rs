@@ -16,8 +16,8 @@ const ENTRA_ROLE_TYPE: &str = "WindowsAzureActiveDirectoryRole";
 ///
 /// The elements of multi-valued attributes are put together from their paths; the work e-mail is
 /// the primary one unless another is. Booleans are booleans in both dialects. `rfc7644` names
-/// exactly the schemas used; `entra-legacy` names core and enterprise (for a group Microsoft's own),
-/// never custom ones, and adds `meta.resourceType`, as Entra does.
+/// exactly the schemas used; `entra-legacy` names core and enterprise (for a group Microsoft's
+/// own), never custom ones, and adds `meta.resourceType` and the type of a role, as Entra does.
 pub fn create_body(kind: ObjectKind, values: &Values, dialect: Dialect) -> Map<String, Value> {
     let mut body = Map::new();
     let mut extensions: Vec<String> = Vec::new();

@@ -109,7 +109,7 @@ fn standard<'a>(
             None => {
                 steps.extend(element.into_iter().map(|(path, new)| {
                     (path, through_path(path, new, baseline.contains_key(path)))
-                }))
+                }));
             }
             Some(filter) => element_steps(baseline, filter, element, &mut steps),
         }
@@ -188,9 +188,9 @@ fn legacy(path: &AttributePath, new: Option<Value>, had: bool) -> Operation {
             .is_some_and(|roles| roles.iter().any(|role| role.get("displayName").is_some()));
         return operation(if only_adds { "Add" } else { "replace" }, path.to_string(), Some(new));
     }
-    let value = match new {
-        Value::Bool(flag) => Value::from(if flag { "True" } else { "False" }),
-        other => other,
+    let value = match new.as_bool() {
+        Some(flag) => Value::from(if flag { "True" } else { "False" }),
+        None => new,
     };
     operation(if had { "Replace" } else { "Add" }, path.to_string(), Some(value))
 }

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::{changes, values};
 use crate::{
     model::ObjectKind,
-    scim::{Dialect, ENTERPRISE_USER, Values, create_body, patch},
+    scim::{AttributeChange, Dialect, ENTERPRISE_USER, Values, create_body, patch},
 };
 
 const WHIMSICAL_EDITOR: &str = "urn:ietf:params:scim:schemas:extension:whimsical:2.0:User:editor";
@@ -254,18 +254,14 @@ fn the_whole_role_list_is_replaced_so_that_removals_work() {
                  "value": name, "display": name }])
     };
     let (had, wanted) = (values([("roles", role("User"))]), values([("roles", role("Admin"))]));
-    assert_snapshot!(operations(&had, &wanted, Dialect::EntraLegacy), @r#"
-    {"op":"replace","path":"roles","value":[{"display":"Admin","primary":false,"type":"WindowsAzureActiveDirectoryRole","value":"Admin"}]}
-    "#);
+    assert_snapshot!(operations(&had, &wanted, Dialect::EntraLegacy), @r#"{"op":"replace","path":"roles","value":[{"display":"Admin","primary":false,"type":"WindowsAzureActiveDirectoryRole","value":"Admin"}]}"#);
     assert_snapshot!(operations(&had, &values([]), Dialect::Rfc7644), @r#"{"op":"remove","path":"roles"}"#);
 }
 
 #[test]
 fn a_cleared_manager_is_removed_in_both_dialects() {
     let had = values([(&format!("{ENTERPRISE_USER}:manager"), json!("m1"))]);
-    assert_snapshot!(operations(&had, &values([]), Dialect::Rfc7644), @r#"
-    {"op":"remove","path":"urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:manager"}
-    "#);
+    assert_snapshot!(operations(&had, &values([]), Dialect::Rfc7644), @r#"{"op":"remove","path":"urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:manager"}"#);
     assert_snapshot!(operations(&had, &values([]), Dialect::EntraLegacy), @r#"{"op":"Remove","path":"manager"}"#);
 }
 
@@ -275,4 +271,12 @@ fn clearing_what_is_not_there_needs_no_operation() {
     let mut change = changes(&had, &values([])).remove(0);
     change.old = None;
     assert!(patch(&Values::new(), &[change], Dialect::Rfc7644).operations.is_empty());
+}
+
+#[test]
+fn a_change_is_stored_under_its_three_names() {
+    let change = &changes(&values([("title", json!("Dr"))]), &values([]))[0];
+    let stored = serde_json::to_value(change).expect("changes are JSON");
+    assert_eq!(stored, json!({ "path": "title", "old": "Dr", "new": null }));
+    assert_eq!(&serde_json::from_value::<AttributeChange>(stored).expect("a change"), change);
 }

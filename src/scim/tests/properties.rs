@@ -100,15 +100,12 @@ fn apply(document: &mut Map<String, Value>, request: &PatchRequest) {
                 let picks = |element: &Value| element[&filter.attribute] == wanted;
                 let index = elements.iter().position(picks).expect("noTarget");
                 assert_eq!(elements.iter().filter(|e| picks(e)).count(), 1, "types are unique");
-                match sub {
-                    Some(sub) => {
-                        let element = elements[index].as_object_mut().expect("an element");
-                        set(element, sub, &operation.op, value);
-                    }
-                    None => {
-                        assert_eq!(operation.op, "remove");
-                        elements.remove(index);
-                    }
+                if let Some(sub) = sub {
+                    let element = elements[index].as_object_mut().expect("an element");
+                    set(element, sub, &operation.op, value);
+                } else {
+                    assert_eq!(operation.op, "remove");
+                    elements.remove(index);
                 }
             }
         }
@@ -125,10 +122,12 @@ fn set(holder: &mut Map<String, Value>, name: &str, op: &str, value: Option<&Val
         }
         ("add", Some(value)) => match (holder.get_mut(name), value) {
             (Some(Value::Array(there)), Value::Array(new)) => there.extend(new.iter().cloned()),
-            (Some(_), _) => panic!("`add` where a value is"),
-            (None, value) => drop(holder.insert(name.to_owned(), value.clone())),
+            (there, value) => {
+                assert_eq!(there, None, "`add` where a value is");
+                holder.insert(name.to_owned(), value.clone());
+            }
         },
-        (op, value) => panic!("no such operation: {op} {value:?}"),
+        (op, value) => unreachable!("no such operation: {op} {value:?}"),
     }
 }
 

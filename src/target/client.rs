@@ -1,0 +1,87 @@
+//! One request and its answer: headers, credential, count. Retries nothing but one refused sign-in.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
+
+use bytes::Bytes;
+use http::{HeaderValue, Method, Request, Response, StatusCode, header};
+
+use super::{
+    address::Address,
+    fault::{About, Redaction, fault, refusal, sign_in, transport},
+};
+use crate::{
+    http::{Authorizer, Exchange},
+    model::Clock,
+    port::{FaultClass, TargetFault},
+};
+
+/// What a SCIM service may answer; plain JSON is what many send.
+const ACCEPT: HeaderValue = HeaderValue::from_static("application/scim+json, application/json");
+
+const SCIM_JSON: HeaderValue = HeaderValue::from_static("application/scim+json");
+
+/// A request as the service above phrases it.
+pub(super) struct Call {
+    pub(super) about: About,
+    pub(super) method: Method,
+    /// Absolute, escaped.
+    pub(super) uri: String,
+    pub(super) body: Option<Bytes>,
+}
+
+/// What reader and writer share.
+pub(super) struct Client {
+    pub(super) address: Address,
+    pub(super) user_agent: HeaderValue,
+    pub(super) exchange: Arc<dyn Exchange>,
+    pub(super) authorizer: Authorizer,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) sent: AtomicU64,
+}
+
+impl Client {
+    /// Sends a call and returns its success, of whatever 2xx status.
+    pub(super) async fn send(&self, call: Call) -> Result<Response<Bytes>, TargetFault> {
+        let mut authorization = self.authorizer.authorization().await.map_err(sign_in)?;
+        let mut answer = self.once(&call, &authorization).await?;
+        if answer.status() == StatusCode::UNAUTHORIZED
+            && self.authorizer.renew(&authorization).await.map_err(sign_in)?
+        {
+            authorization = self.authorizer.authorization().await.map_err(sign_in)?;
+            answer = self.once(&call, &authorization).await?;
+        }
+        let status = answer.status().as_u16();
+        tracing::debug!(method = %call.method, status, "target answered");
+        if answer.status().is_success() {
+            return Ok(answer);
+        }
+        let redaction = Redaction::new(&authorization, self.address.extra_values());
+        let now = self.clock.now();
+        Err(refusal(call.about, &answer, self.address.base(), now, &redaction))
+    }
+
+    async fn once(
+        &self,
+        call: &Call,
+        authorization: &HeaderValue,
+    ) -> Result<Response<Bytes>, TargetFault> {
+        let mut request = Request::builder()
+            .method(call.method.clone())
+            .uri(call.uri.as_str())
+            .header(header::ACCEPT, ACCEPT)
+            .header(header::USER_AGENT, self.user_agent.clone())
+            .header(header::AUTHORIZATION, authorization.clone());
+        if call.body.is_some() {
+            request = request.header(header::CONTENT_TYPE, SCIM_JSON);
+        }
+        let request = request.body(call.body.clone().unwrap_or_default()).map_err(|_| {
+            let detail = "the address of this request is too long to be sent";
+            fault(FaultClass::Rejected, None, detail)
+        })?;
+        self.sent.fetch_add(1, Ordering::Relaxed);
+        self.exchange.exchange(request).await.map_err(|broken| transport(&broken, &call.method))
+    }
+}
