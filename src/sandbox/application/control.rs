@@ -103,6 +103,11 @@ impl Application {
         self.lock().store.users.deleted.clone()
     }
 
+    /// The quirks as they are.
+    pub fn quirks(&self) -> Quirks {
+        self.lock().quirks.clone()
+    }
+
     /// Changes the quirks from now on.
     pub fn set_quirks(&self, quirks: Quirks) {
         self.lock().quirks = quirks;

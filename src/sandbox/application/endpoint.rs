@@ -1,8 +1,10 @@
 //! What each request does to the application's state. No transport, no faults, no waiting.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 
+use chrono::SecondsFormat;
 use http::{HeaderMap, Method};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Map, Value, json};
 
 use crate::model::Timestamp;
@@ -17,6 +19,9 @@ use super::{
     schema::{Catalog, Kind},
     store::{Resource, Store, references},
 };
+
+/// What a segment of a path must escape: all but the unreserved characters (RFC 3986 §2.3).
+const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// Everything one application holds.
 pub(super) struct State {
@@ -172,11 +177,10 @@ impl State {
             ("GET", None) => self.list(kind, call),
             ("POST", None) => self.create(kind, call),
             ("GET", Some(id)) => self.read(kind, id, call),
-            ("PUT", Some(id)) => self.write(kind, id, call),
             ("PATCH", Some(_)) if self.quirks.patch_refused => {
                 Err(Refusal::status(501, "this service has no PATCH"))
             }
-            ("PATCH", Some(id)) => self.write(kind, id, call),
+            ("PUT" | "PATCH", Some(id)) => self.write(kind, id, call),
             ("DELETE", Some(id)) => self.delete(kind, id, call),
             (_, _) => Err(method_refused(call)),
         }
@@ -208,7 +212,7 @@ impl State {
         }
         let mut reply = self.reply(201, kind, &row, call);
         if self.quirks.creates_without_id {
-            let mut shown = self.document(kind, &row);
+            let mut shown = self.document(kind, &row, call);
             shown.remove("id");
             reply.body = Value::Object(shown).to_string().into_bytes();
         }
@@ -220,10 +224,7 @@ impl State {
     /// PUT and PATCH.
     fn write(&mut self, kind: Kind, id: &str, call: &Call<'_>) -> Result<Reply, Refusal> {
         let before = self.existing(kind, id)?.clone();
-        if call.header("if-match").is_some_and(|tag| tag != "*" && tag != before.etag()) {
-            let refusal = Refusal::status(412, "the resource has changed");
-            return Err(refusal.because(ViolationKind::StaleVersion));
-        }
+        check_version(&before, call)?;
         let body = self.body(call)?;
         let mut document = if call.method == Method::PATCH {
             let mut document = before.document.clone();
@@ -251,6 +252,7 @@ impl State {
 
     fn delete(&mut self, kind: Kind, id: &str, call: &Call<'_>) -> Result<Reply, Refusal> {
         let before = self.existing(kind, id)?.clone();
+        check_version(&before, call)?;
         if kind == Kind::User && self.quirks.delete_deactivates {
             let mut row = before.clone();
             row.document.insert("active".to_owned(), false.into());
@@ -337,19 +339,20 @@ impl State {
             Kind::User if self.quirks.lowercases_user_name => name.to_lowercase(),
             Kind::User | Kind::Group => name.to_owned(),
         };
+        let renamed = before.is_none_or(|row| row.text(kind.naming()) != name);
         let limit = self.quirks.user_name_chars_max.filter(|_| kind == Kind::User);
-        if limit.is_some_and(|limit| name.chars().count() > limit) {
+        if renamed && limit.is_some_and(|limit| name.chars().count() > limit) {
             return Err(Refusal::status(400, "userName is too long").typed("invalidValue"));
         }
         let may_repeat = self.quirks.duplicates_allowed
             || (kind == Kind::Group && self.quirks.group_names_repeat);
         let own = before.map(|row| row.id.as_str());
         let mut namesakes = self.store.shelf(kind).named(&name).into_iter();
-        if !may_repeat && namesakes.any(|row| Some(row.id.as_str()) != own) {
+        if renamed && !may_repeat && namesakes.any(|row| Some(row.id.as_str()) != own) {
             let refusal = Refusal::status(409, format!("{} is taken", kind.naming()));
             return Err(refusal.typed("uniqueness").because(ViolationKind::Duplicate));
         }
-        let known: Vec<&str> =
+        let known: BTreeSet<&str> =
             before.map(|row| references(&row.document).collect()).unwrap_or_default();
         let mut added = references(document).filter(|id| !known.contains(id));
         let missing = added.find(|id| !self.store.exists(id)).map(str::to_owned);
@@ -397,21 +400,24 @@ impl State {
     }
 
     fn location(&self, kind: Kind, id: &str, call: &Call<'_>) -> String {
-        let id = percent_encoding::utf8_percent_encode(id, percent_encoding::NON_ALPHANUMERIC);
+        let id = utf8_percent_encode(id, RESERVED);
         format!("{}{}/{}/{id}", call.origin, self.base_path, kind.endpoint())
     }
 
     fn reply(&self, status: u16, kind: Kind, row: &Resource, call: &Call<'_>) -> Reply {
-        let mut document = self.document(kind, row);
-        if let Some(meta) = document.get_mut("meta") {
-            meta["location"] = self.location(kind, &row.id, call).into();
-        }
+        let mut document = self.document(kind, row, call);
         Projection::new(self, kind, call).apply(&mut document);
         Reply::json(status, &Value::Object(document)).with("etag", row.etag())
     }
 
     /// The whole resource as a client sees it.
-    pub(super) fn document(&self, kind: Kind, row: &Resource) -> Map<String, Value> {
+    pub(super) fn document(
+        &self,
+        kind: Kind,
+        row: &Resource,
+        call: &Call<'_>,
+    ) -> Map<String, Value> {
+        let moment = |at: Timestamp| at.to_rfc3339_opts(SecondsFormat::Millis, true);
         let mut document = row.document.clone();
         let mut schemas = vec![kind.schema().to_owned()];
         schemas.extend(document.keys().filter(|key| key.starts_with("urn:")).cloned());
@@ -420,7 +426,8 @@ impl State {
             "meta".to_owned(),
             json!({
                 "resourceType": kind.name(), "version": row.etag(),
-                "created": row.created.to_rfc3339(), "lastModified": row.modified.to_rfc3339(),
+                "created": moment(row.created), "lastModified": moment(row.modified),
+                "location": self.location(kind, &row.id, call),
             }),
         );
         document.remove("password");
@@ -432,6 +439,15 @@ impl State {
         }
         document
     }
+}
+
+/// `If-Match` (RFC 7644 §3.14).
+fn check_version(row: &Resource, call: &Call<'_>) -> Result<(), Refusal> {
+    if call.header("if-match").is_some_and(|tag| tag != "*" && tag != row.etag()) {
+        let refusal = Refusal::status(412, "the resource has changed");
+        return Err(refusal.because(ViolationKind::StaleVersion));
+    }
+    Ok(())
 }
 
 fn method_refused(call: &Call<'_>) -> Refusal {

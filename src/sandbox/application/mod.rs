@@ -2,9 +2,10 @@
 //! real services do instead.
 //!
 //! It shares no parsing and no patching with the rest of the program, so that a misreading of the
-//! RFCs cannot be on both sides at once. Whatever a request does that a careful client would not do
-//! is kept as a [`Violation`], whether it is refused or let through. The same requests can be
-//! brought in process (it is an [`crate::http::Exchange`]) or over loopback ([`Application::serve`]).
+//! RFCs cannot be on both sides at once. Whatever a request does that a careful client would not
+//! do is kept as a [`Violation`], whether it is refused or let through. Requests come in process
+//! (it is an [`Exchange`](crate::http::Exchange)) or over loopback ([`Application::serve`]); both
+//! lead to the same code.
 //!
 //! Everything it does follows from its seed, its clock and the order of the requests.
 

@@ -48,7 +48,7 @@ impl State {
         };
         let projection = Projection::new(self, kind, call);
         let documents = page.iter().map(|row| {
-            let mut document = self.document(kind, row);
+            let mut document = self.document(kind, row, call);
             projection.apply(&mut document);
             if self.quirks.lists_without_id {
                 document.remove("id");
@@ -158,14 +158,20 @@ fn keep(place: &Place, from: &Map<String, Value>, to: &mut Map<String, Value>) {
         return;
     };
     let pick = |value: &Value| json!({ sub.name.as_str(): value[&sub.name] });
-    match value.as_array() {
-        Some(elements) => to.insert(name.clone(), elements.iter().map(pick).collect()),
-        None => {
-            let mut object = to.get(name).cloned().unwrap_or_else(|| json!({}));
-            object[&sub.name] = value[&sub.name].clone();
-            to.insert(name.clone(), object)
+    if let Some(elements) = value.as_array() {
+        let picked: Vec<Value> = elements.iter().map(pick).collect();
+        let kept = to.get_mut(name).and_then(Value::as_array_mut);
+        let Some(kept) = kept else {
+            to.insert(name.clone(), picked.into());
+            return;
+        };
+        for (element, more) in kept.iter_mut().zip(picked) {
+            element[&sub.name] = more[&sub.name].clone();
         }
-    };
+    } else {
+        let object = to.entry(name.clone()).or_insert_with(|| json!({}));
+        object[&sub.name] = value[&sub.name].clone();
+    }
 }
 
 fn exclude(place: &Place, document: &mut Map<String, Value>) {

@@ -43,6 +43,7 @@ pub(super) struct Shelf {
     /// `userName` or `displayName` in lower case, and `externalId`.
     by_name: BTreeMap<String, BTreeSet<u64>>,
     by_external_id: BTreeMap<String, BTreeSet<u64>>,
+    /// The number the latest resource got; numbers are skipped when one is replaced.
     created: u64,
     pub(super) deleted: Vec<String>,
 }
@@ -74,13 +75,8 @@ impl Shelf {
 
     /// Adds a resource or replaces the one of the same id.
     pub(super) fn put(&mut self, kind: Kind, resource: Resource) {
-        let order = match self.order.get(&resource.id) {
-            Some(order) => *order,
-            None => {
-                self.created += 1;
-                self.created
-            }
-        };
+        self.created += 1;
+        let order = self.order.get(&resource.id).copied().unwrap_or(self.created);
         self.unindex(kind, order);
         let name = resource.text(kind.naming()).to_lowercase();
         self.by_name.entry(name).or_default().insert(order);
@@ -166,9 +162,12 @@ fn without(row: &Resource, id: &str, now: Timestamp) -> Option<Resource> {
     if row.document.get("members").and_then(Value::as_array).is_some_and(Vec::is_empty) {
         row.document.remove("members");
     }
-    if let Some(Value::Object(enterprise)) = row.document.get_mut(ENTERPRISE) {
-        if enterprise.get("manager").is_some_and(|manager| manager["value"] == id) {
-            enterprise.remove("manager");
+    if let Some(Value::Object(enterprise)) = row.document.get_mut(ENTERPRISE)
+        && enterprise.get("manager").is_some_and(|manager| manager["value"] == id)
+    {
+        enterprise.remove("manager");
+        if enterprise.is_empty() {
+            row.document.remove(ENTERPRISE);
         }
     }
     row.version += 1;

@@ -162,7 +162,7 @@ async fn the_same_application_answers_over_http() {
     );
     let answer = over_the_wire(address, request.clone()).await;
     assert!(answer.starts_with("HTTP/1.1 201"), "{answer}");
-    assert!(answer.contains(&format!("location: http://{address}/scim/v2/Users/u%2D")), "{answer}");
+    assert!(answer.contains(&format!("location: http://{address}/scim/v2/Users/u-")), "{answer}");
     assert_eq!(world.get("/Users").await.names(), ["ada"]);
 
     world.app.inject(Fault::Reset(Moment::AfterApplying), Matcher::any());

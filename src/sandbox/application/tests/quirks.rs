@@ -247,3 +247,15 @@ async fn every_answer_takes_its_time() {
     world.get("/Users").await;
     assert_eq!((world.clock.now() - start).num_milliseconds(), 500);
 }
+
+#[tokio::test]
+async fn quirks_can_change_while_the_service_runs_and_old_names_stay_as_they_are() {
+    let world = World::strict();
+    let id = world.seeded(json!({"userName":"ada.lovelace"}));
+    world.app.set_quirks(Quirks { user_name_chars_max: Some(3), ..world.app.quirks() });
+    let path = format!("/Users/{id}");
+    let title = json!([{"op":"replace","path":"title","value":"Dr"}]);
+    assert_eq!(world.patch(&path, title).await.status, 200);
+    let longer = json!([{"op":"replace","path":"userName","value":"lovelace"}]);
+    assert_eq!(world.patch(&path, longer).await.status, 400);
+}

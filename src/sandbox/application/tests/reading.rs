@@ -118,6 +118,8 @@ async fn only_the_attributes_asked_for_come_back() {
             "emails": [{"value":"a@b"}], ENTERPRISE: {"division":"D"},
         })
     );
+    let got = world.get("/Users?attributes=emails.value,emails.type").await;
+    assert_eq!(got.body["Resources"][0]["emails"], json!([{"type":"work","value":"a@b"}]));
     let got = world.get("/Users?attributes=id").await;
     assert_eq!(got.body["Resources"], json!([{ "schemas": schemas, "id": id }]));
     let got =

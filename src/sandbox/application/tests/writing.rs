@@ -10,7 +10,7 @@ async fn a_created_user_has_an_opaque_id_a_location_and_a_version() {
     assert!(made.id().starts_with("u-"), "{}", made.id());
     assert_eq!(made.headers["etag"], "W/\"1\"");
     assert_eq!(made.headers["content-type"], "application/scim+json");
-    assert_eq!(made.body["meta"]["created"], "2030-01-01T00:00:00+00:00");
+    assert_eq!(made.body["meta"]["created"], "2030-01-01T00:00:00.000Z");
     let location = made.headers["location"].to_str().unwrap();
     assert_eq!(made.body["meta"]["location"], location);
     let path = location.strip_prefix("https://app.test/scim/v2").expect("our own host");
@@ -132,6 +132,8 @@ async fn bodies_that_are_not_what_the_schemas_say_are_refused() {
 
 #[tokio::test]
 async fn read_only_and_empty_values_are_noted_and_left_out() {
+    use ViolationKind::{EmptyValue, ReadOnly};
+
     let world = World::strict();
     let mut body = user("ada");
     body["id"] = "mine".into();
@@ -144,7 +146,6 @@ async fn read_only_and_empty_values_are_noted_and_left_out() {
     assert_eq!(made.body.get("roles"), None);
     let mut kinds = world.kinds();
     kinds.sort_unstable();
-    use ViolationKind::{EmptyValue, ReadOnly};
     assert_eq!(kinds, [EmptyValue, EmptyValue, ReadOnly, ReadOnly]);
 }
 
@@ -187,7 +188,7 @@ async fn a_deleted_user_is_gone_from_groups_and_managers_too() {
     let ada = world.seeded(json!({"userName":"ada",ENTERPRISE:{"manager":{"value":boss}}}));
     let crew = world.post("/Groups", group("Crew", &[&boss, &ada])).await;
     assert_eq!(world.delete(&format!("/Users/{boss}")).await.status, 204);
-    assert_eq!(world.app.user(&ada).unwrap().get(ENTERPRISE).unwrap(), &json!({}));
+    assert_eq!(world.app.user(&ada).unwrap().get(ENTERPRISE), None);
     let crew = world.get(&format!("/Groups/{}", crew.id())).await;
     assert_eq!(crew.body["members"], json!([{"value":ada}]));
     assert_eq!(world.get(&format!("/Users/{boss}")).await.status, 404);
@@ -206,6 +207,8 @@ async fn members_must_exist() {
 
 #[tokio::test]
 async fn what_happened_to_accounts_is_remembered_and_tampering_is_not() {
+    use AccountEventKind::{Created, Deleted, Disabled, Enabled};
+
     let world = World::strict();
     let id = world.post("/Users", user("ada")).await.id().to_owned();
     let path = format!("/Users/{id}");
@@ -216,7 +219,6 @@ async fn what_happened_to_accounts_is_remembered_and_tampering_is_not() {
     world.delete(&path).await;
     let other = world.seeded(json!({"userName":"grace"}));
     assert!(world.app.tamper_delete(&other));
-    use AccountEventKind::{Created, Deleted, Disabled, Enabled};
     let kinds: Vec<_> = world.app.events().iter().map(|event| event.kind).collect();
     assert_eq!(kinds, [Created, Disabled, Enabled, Deleted]);
     let removals = world.app.removals();
@@ -249,6 +251,8 @@ async fn a_stale_version_is_refused() {
 
 #[tokio::test]
 async fn the_wrong_token_content_type_path_and_method_are_told_apart() {
+    use ViolationKind::{ContentType, Method, Unauthorized, UnknownEndpoint};
+
     let world = World::strict();
     let request = |method: &str, path: &str, token: &str, media: &str| {
         Request::builder()
@@ -274,7 +278,6 @@ async fn the_wrong_token_content_type_path_and_method_are_told_apart() {
         let got = world.send(request(method, path, "secret", media)).await.unwrap();
         assert_eq!(got.status, status, "{method} {path} {media}");
     }
-    use ViolationKind::{ContentType, Method, Unauthorized, UnknownEndpoint};
     let expected =
         [Unauthorized, ContentType, UnknownEndpoint, UnknownEndpoint, Method, Method, ContentType];
     assert_eq!(world.kinds(), expected);
