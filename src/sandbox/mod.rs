@@ -1,1 +1,3 @@
 //! The room `sandbox`.
+
+pub mod application;

@@ -1,0 +1,70 @@
+//! `/ServiceProviderConfig`, `/ResourceTypes` and `/Schemas` (RFC 7644 §4).
+
+use serde_json::{Value, json};
+
+use super::{
+    endpoint::{Reply, State},
+    query::COUNT_MAX,
+    record::Refusal,
+    schema::Kind,
+};
+
+impl State {
+    /// The answer of a discovery endpoint, whole or for one `id`.
+    pub(super) fn discover(&self, endpoint: &str, id: Option<&str>) -> Result<Reply, Refusal> {
+        let documents = match (endpoint, id) {
+            ("ServiceProviderConfig", None) => {
+                return Ok(Reply::json(200, &self.service_provider_config()));
+            }
+            ("ResourceTypes", _) => {
+                vec![self.resource_type(Kind::User), self.resource_type(Kind::Group)]
+            }
+            ("Schemas", _) => self.catalog.documents(),
+            (_, _) => return Err(Refusal::status(404, "no such endpoint")),
+        };
+        match id {
+            Some(id) => documents
+                .iter()
+                .find(|document| document["id"] == id)
+                .map(|document| Reply::json(200, document))
+                .ok_or_else(|| Refusal::status(404, format!("no `{id}` in {endpoint}"))),
+            None => Ok(Reply::json(
+                200,
+                &json!({
+                    "schemas": ["urn:ietf:params:scim:api:messages:2.0:ListResponse"],
+                    "totalResults": documents.len(), "startIndex": 1,
+                    "itemsPerPage": documents.len(), "Resources": documents,
+                }),
+            )),
+        }
+    }
+
+    fn service_provider_config(&self) -> Value {
+        json!({
+            "schemas": ["urn:ietf:params:scim:schemas:core:2.0:ServiceProviderConfig"],
+            "patch": { "supported": !self.quirks.patch_refused },
+            "bulk": { "supported": false, "maxOperations": 0, "maxPayloadSize": 0 },
+            "filter": { "supported": true, "maxResults": COUNT_MAX },
+            "changePassword": { "supported": false },
+            "sort": { "supported": false },
+            "etag": { "supported": true },
+            "authenticationSchemes": [{
+                "type": "oauthbearertoken", "name": "Bearer token",
+                "description": "A long-lived bearer token",
+            }],
+            "meta": { "resourceType": "ServiceProviderConfig" },
+        })
+    }
+
+    fn resource_type(&self, kind: Kind) -> Value {
+        let extensions = self.catalog.extensions(kind);
+        let extensions: Vec<Value> =
+            extensions.map(|(urn, _)| json!({ "schema": urn, "required": false })).collect();
+        json!({
+            "schemas": ["urn:ietf:params:scim:schemas:core:2.0:ResourceType"],
+            "id": kind.name(), "name": kind.name(), "endpoint": format!("/{}", kind.endpoint()),
+            "schema": kind.schema(), "schemaExtensions": extensions,
+            "meta": { "resourceType": "ResourceType" },
+        })
+    }
+}
