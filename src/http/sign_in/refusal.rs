@@ -95,6 +95,10 @@ fn advice(code: u64) -> Option<&'static str> {
             "there is no app registration with this client id in the tenant; check `client_id` and \
              `tenant`"
         }
+        7_000_229 => {
+            "the app registration has no enterprise application in the tenant; grant it admin \
+             consent there"
+        }
         90_002 | 900_023 => "there is no such tenant; check `tenant` and the cloud",
         700_027 => {
             "the certificate is not registered with the app registration, or the key does not \
