@@ -119,6 +119,7 @@ async fn a_proxy_is_asked_for_a_tunnel_and_sees_no_request() {
     drop(network);
     let head = serve.await.unwrap();
     assert!(head.starts_with("CONNECT graph.example:443 HTTP/1.1\r\n"), "{head}");
+    assert!(head.to_ascii_lowercase().contains("proxy-authorization: basic"), "{head}");
     assert!(!head.contains("/v1.0"), "{head}");
 }
 
