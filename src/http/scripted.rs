@@ -1,5 +1,4 @@
 //! A scripted exchange and a clock that stands still, for the tests of this room and above.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::{
     collections::VecDeque,

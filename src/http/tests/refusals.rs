@@ -72,7 +72,7 @@ async fn every_refusal_of_entra_says_what_to_fix() {
     AADSTS530035: a conditional access policy for workload identities blocks the sign-in; exempt the app registration or this machine's address
     AADSTS900144: the request lacks a parameter; check that `client_id` is not empty
     AADSTS7000229: the app registration has no enterprise application in the tenant; grant it admin consent there
-    the token endpoint refused the request (AADSTS999999); check tenant, client id and scope
+    the token endpoint refused the request (AADSTS999999); check the client id and its credential
     "#);
 }
 
@@ -108,7 +108,7 @@ async fn another_servers_refusal_is_named_by_its_standard_error_only() {
     let script = Scripted::new();
     script.answer(400, json!({ "error": "invalid_scope" }).to_string());
     script.answer(400, json!({ "error": "your s3cret is bad" }).to_string());
-    assert!(fault(&script).await.message.contains("(invalid_scope)"));
+    assert!(fault(&script).await.message.ends_with("(invalid_scope); check the scope"));
     assert!(fault(&script).await.message.contains("(HTTP status 400)"));
 }
 

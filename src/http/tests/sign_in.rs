@@ -253,7 +253,13 @@ async fn a_token_outlives_an_outage_of_the_endpoint_until_its_end() {
     world.clock.advance(3400);
     world.script.fail(lost());
     assert_eq!(world.token().await, "t1");
-    world.clock.advance(200);
+    // For half a minute the endpoint is left alone.
+    world.clock.advance(29);
+    assert_eq!(world.token().await, "t1");
+    world.clock.advance(1);
+    world.script.fail(lost());
+    assert_eq!(world.token().await, "t1");
+    world.clock.advance(170);
     world.script.fail(lost());
     assert!(world.source.token().await.err().unwrap().temporary);
 }
