@@ -81,7 +81,10 @@ async fn a_manager_is_set_replaced_cleared_or_not_spoken_of() {
         (json!([new]), set),
         (json!([old, new]), set),
         (json!([new, old]), set),
+        (json!([{ "id": guid(8) }, new]), set),
         (json!([old]), Some(ManagerChange::Cleared)),
+        (json!([{ "id": guid(8) }, old]), Some(ManagerChange::Cleared)),
+        (json!([old, { "id": guid(8) }]), Some(ManagerChange::Set(id(8)))),
         (json!([]), None),
         (Value::Null, None),
     ];

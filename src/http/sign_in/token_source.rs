@@ -31,8 +31,8 @@ use crate::{
 /// shorter: long enough for the requests that already carry it.
 const REFRESH_MARGIN_SECONDS_MAX: i64 = 300;
 
-/// The pause after a failed early refresh: the old token still serves, and an endpoint in trouble is
-/// not asked at every request.
+/// The pause after a failed early refresh: the old token still serves, and an endpoint in trouble
+/// is not asked at every request.
 const REFRESH_PAUSE: Duration = Duration::from_secs(30);
 
 /// The life of a token whose endpoint names none (RFC 6749 §5.1 only recommends it).
@@ -226,7 +226,7 @@ impl TokenSource {
 /// The future that oauth2 waits for; it owns what it needs, so that it can move between threads.
 type Carried = Pin<Box<dyn Future<Output = Result<HttpResponse, TransportFault>> + Send>>;
 
-/// Keeps what a token endpoint answered, of which oauth2's errors keep only a part.
+/// Keeps what a token endpoint answered: the errors of oauth2 keep only a part of it.
 #[derive(Default)]
 struct Wire(BlockingMutex<Option<Result<Response<Bytes>, TransportFault>>>);
 
