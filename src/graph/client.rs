@@ -161,12 +161,13 @@ impl Client {
         prepared: &Prepared,
         authorization: &HeaderValue,
     ) -> Result<Response<Bytes>, DirectoryFault> {
+        let client_request_id = Uuid::new_v4().to_string();
         let mut request = Request::builder()
             .method(prepared.method.clone())
             .uri(prepared.address.as_str())
             .header(AUTHORIZATION, authorization)
             .header(ACCEPT, "application/json")
-            .header("client-request-id", Uuid::new_v4().to_string());
+            .header("client-request-id", &client_request_id);
         if !prepared.body.is_empty() {
             request = request.header(CONTENT_TYPE, "application/json");
         }
@@ -174,7 +175,13 @@ impl Client {
             .body(prepared.body.clone())
             .map_err(|_| DirectoryFault::Malformed("an address is not usable".to_owned()))?;
         self.requests.fetch_add(1, Ordering::Relaxed);
-        self.exchange.exchange(request).await.map_err(|fault| fault::unreachable(&fault))
+        let answer = self.exchange.exchange(request).await;
+        let response = answer.map_err(|fault| fault::unreachable(&fault))?;
+        // The two ids and the date are what Microsoft's support asks for.
+        let request_id = response.headers().get("request-id").and_then(|id| id.to_str().ok());
+        let status = response.status().as_u16();
+        tracing::debug!(status, client_request_id, request_id, "Microsoft Graph answered");
+        Ok(response)
     }
 
     /// Whether `link` leads where `prepared` already went: following it would never end.

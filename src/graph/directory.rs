@@ -65,7 +65,8 @@ impl GraphDirectory {
         serde_json::from_slice::<Claims>(&payload).ok().map(|claims| claims.roles)
     }
 
-    /// Entra's own provisioning jobs on the application. Needs `Synchronization.Read.All`.
+    /// Entra's own provisioning jobs on the application, none where provisioning was never set up.
+    /// Needs `Synchronization.Read.All`.
     pub async fn provisioning_jobs(
         &self,
         application: ServicePrincipalId,
@@ -74,7 +75,10 @@ impl GraphDirectory {
         let path = ["servicePrincipals", &id, "synchronization", "jobs"];
         let call = self.client.sdk().custom(Method::GET, None).extend_path(&path);
         let prepared = self.client.prepare(call.build(), Reading::ProvisioningJobs).await?;
-        let page = self.client.page::<WireJob>(&prepared).await?;
+        let page = match self.client.page::<WireJob>(&prepared).await {
+            Err(fault) if is_not_found(&fault) => return Ok(Vec::new()),
+            other => other?,
+        };
         Ok(page.items.into_iter().map(WireJob::job).collect())
     }
 
@@ -141,7 +145,8 @@ impl GraphDirectory {
         }
         let mut call = self.client.sdk().users().delta().select(&names);
         if from_now {
-            call = call.delta_token("latest");
+            // The SDK spells the option otherwise than the documentation does.
+            call = call.append_query_pair("$deltatoken", "latest");
         }
         Ok(self.client.prepare(call.build(), Reading::Users).await?.tokened())
     }

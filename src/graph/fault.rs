@@ -143,7 +143,7 @@ pub(super) fn classify(
     let error = GraphError::read(body);
     match status.as_u16() {
         401 => DirectoryFault::SignIn(format!(
-            "Microsoft Graph refuses even a new token ({}); check the tenant and the cloud",
+            "Microsoft Graph refuses the token ({}); check the tenant and the cloud",
             error.named(status)
         )),
         403 => reading.denied(&error.named(status)),

@@ -103,15 +103,13 @@ impl WireUser {
     }
 
     /// A new manager may come beside the old one as removed; the removed one alone means that
-    /// there is none any more.
+    /// there is none any more. Of several entries for one person the last wins.
     fn manager_change(&self) -> Option<ManagerChange> {
-        let entries = self.manager.as_ref()?;
-        let last = entries.iter().rev().find(|entry| entry.removed.is_none());
-        match last {
-            Some(entry) => Some(ManagerChange::Set(entry.id)),
-            None if entries.is_empty() => None,
-            None => Some(ManagerChange::Cleared),
-        }
+        self.manager.iter().flatten().fold(None, |told, entry| match (told, &entry.removed) {
+            (_, None) => Some(ManagerChange::Set(entry.id)),
+            (Some(ManagerChange::Set(id)), Some(_)) if id != entry.id => told,
+            (_, Some(_)) => Some(ManagerChange::Cleared),
+        })
     }
 }
 

@@ -11,7 +11,11 @@ mod exchange;
 mod network;
 mod origin;
 mod retry_after;
+#[cfg(test)]
+pub(crate) mod scripted;
 mod sign_in;
+#[cfg(test)]
+mod tests;
 
 pub use authorizer::{Authorizer, Bearer, SecretSource, SignInFault};
 pub use exchange::{Answer, Exchange, TransportFault};

@@ -174,3 +174,26 @@ fn fault(error: reqwest::Error) -> TransportFault {
         (false, false) => TransportFault::Lost(text),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Bytes, LinkLocalPlain, Request, check_scheme};
+
+    #[test]
+    fn only_a_marked_request_may_go_to_a_link_local_address_and_nowhere_else_in_the_clear() {
+        let allowed = |address: &str, marked: bool| {
+            let request = Request::get(address);
+            let request = if marked { request.extension(LinkLocalPlain) } else { request };
+            check_scheme(&request.body(Bytes::new()).expect("a valid address")).is_ok()
+        };
+        assert!(allowed("http://169.254.169.254/metadata", true));
+        assert!(!allowed("http://169.254.169.254/metadata", false));
+        assert!(!allowed("http://graph.example/", true));
+        for loopback in ["http://127.0.0.9:1/", "http://[::1]:1/", "http://LOCALHOST/"] {
+            assert!(allowed(loopback, false), "{loopback}");
+        }
+        assert!(allowed("https://graph.example/", false));
+        assert!(!allowed("http://localhost.evil.example/", false));
+        assert!(!allowed("ftp://127.0.0.1/", false));
+    }
+}

@@ -1,1 +1,7 @@
+//! The room at its door: each question of the port, over a script.
 
+mod clouds;
+mod faults;
+mod requests;
+mod rows;
+mod world;

@@ -43,11 +43,7 @@ pub(super) fn sign(
 ) -> Result<Secret, SignInFault> {
     let certificate = CertificateDer::from_pem_slice(cert_pem.expose().as_bytes())
         .map_err(|_| SignInFault::permanent("the certificate file holds no PEM certificate"))?;
-    let key = EncodingKey::from_rsa_pem(key_pem.expose().as_bytes()).map_err(|_| {
-        SignInFault::permanent(
-            "the certificate's key is not an unencrypted RSA private key in PEM, which Entra needs",
-        )
-    })?;
+    let key = EncodingKey::from_rsa_pem(key_pem.expose().as_bytes()).map_err(|_| unfit_key())?;
     let mut header = Header::new(Algorithm::PS256);
     header.x5t_s256 = Some(URL_SAFE_NO_PAD.encode(Sha256::digest(&certificate)));
     let issued = now.timestamp();
@@ -60,7 +56,11 @@ pub(super) fn sign(
         iat: issued,
         exp: issued + ASSERTION_LIFE_SECONDS,
     };
-    jsonwebtoken::encode(&header, &claims, &key)
-        .map(Secret::new)
-        .map_err(|_| SignInFault::permanent("the certificate's key cannot sign with PS256"))
+    jsonwebtoken::encode(&header, &claims, &key).map(Secret::new).map_err(|_| unfit_key())
+}
+
+fn unfit_key() -> SignInFault {
+    SignInFault::permanent(
+        "the certificate's key is not an unencrypted RSA private key in PEM, which Entra needs",
+    )
 }

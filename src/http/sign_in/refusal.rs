@@ -27,16 +27,18 @@ pub(super) fn explain(
     retry_after: Option<Duration>,
 ) -> SignInFault {
     let parsed: Body = serde_json::from_slice(body).unwrap_or_default();
-    let code = parsed.error_codes.first().copied().or_else(|| number(&parsed.error_description));
-    if let Some((code, advice)) = code.and_then(|code| Some((code, advice(code)?))) {
+    let codes: Vec<_> =
+        parsed.error_codes.iter().copied().chain(number(&parsed.error_description)).collect();
+    if let Some((code, advice)) = codes.iter().find_map(|&code| Some((code, advice(code)?))) {
         return SignInFault::permanent(format!("AADSTS{code}: {advice}"));
     }
+    let code = codes.first();
     let named = match (code, standard(&parsed.error)) {
         (Some(code), _) => format!("AADSTS{code}"),
         (None, Some(error)) => error.to_owned(),
         (None, None) => format!("HTTP status {}", status.as_u16()),
     };
-    let busy = code.is_some_and(passes)
+    let busy = codes.iter().copied().any(passes)
         || status == StatusCode::TOO_MANY_REQUESTS
         || status.is_server_error()
         || matches!(parsed.error.as_str(), "temporarily_unavailable" | "server_error");
@@ -45,9 +47,12 @@ pub(super) fn explain(
     } else if status.is_success() {
         SignInFault::permanent("the token endpoint's answer holds no usable token")
     } else {
-        SignInFault::permanent(format!(
-            "the token endpoint refused the request ({named}); check tenant, client id and scope"
-        ))
+        let check = match parsed.error.as_str() {
+            "invalid_client" | "unauthorized_client" => "check the client id and its credential",
+            "invalid_scope" => "check the scope",
+            _ => "check the token endpoint's address, the client id and the scope",
+        };
+        SignInFault::permanent(format!("the token endpoint refused the request ({named}); {check}"))
     }
 }
 
@@ -95,6 +100,10 @@ fn advice(code: u64) -> Option<&'static str> {
             "there is no app registration with this client id in the tenant; check `client_id` and \
              `tenant`"
         }
+        7_000_229 => {
+            "the app registration has no enterprise application in the tenant; grant it admin \
+             consent there"
+        }
         90_002 | 900_023 => "there is no such tenant; check `tenant` and the cloud",
         700_027 => {
             "the certificate is not registered with the app registration, or the key does not \
@@ -112,8 +121,8 @@ fn advice(code: u64) -> Option<&'static str> {
              must match to the letter"
         }
         700_213 | 70_021 => {
-            "the app registration has no federated credential for this token's subject; the subject \
-             must match to the letter"
+            "the app registration has no federated credential for this token's subject; the \
+             subject must match to the letter"
         }
         700_023 => {
             "the assertion is for another audience; a federated token needs \

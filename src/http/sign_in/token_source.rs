@@ -31,6 +31,10 @@ use crate::{
 /// shorter: long enough for the requests that already carry it.
 const REFRESH_MARGIN_SECONDS_MAX: i64 = 300;
 
+/// The pause after a failed early refresh: the old token still serves, and an endpoint in trouble
+/// is not asked at every request.
+const REFRESH_PAUSE: Duration = Duration::from_secs(30);
+
 /// The life of a token whose endpoint names none (RFC 6749 §5.1 only recommends it).
 const LIFE_SECONDS_DEFAULT: i64 = 600;
 
@@ -81,9 +85,11 @@ impl TokenSource {
         if let Some(held) = cached.as_ref().filter(|held| now < held.refresh_at) {
             return Ok(held.token.clone());
         }
-        match (self.fetch().await, cached.as_ref()) {
+        match (self.fetch().await, cached.as_mut()) {
             (Ok(fresh), _) => Ok(cached.insert(fresh).token.clone()),
             (Err(fault), Some(held)) if fault.temporary && now < held.expires_at => {
+                let wait = fault.retry_after.unwrap_or(REFRESH_PAUSE);
+                held.refresh_at = (now + wait).min(held.expires_at);
                 Ok(held.token.clone())
             }
             (Err(fault), _) => Err(fault),
@@ -127,8 +133,7 @@ impl TokenSource {
                     let path = path.display();
                     SignInFault::permanent(format!("the token file {path} cannot be read: {error}"))
                 })?;
-                let token = Secret::new(token);
-                let token = Secret::new(token.expose().trim().to_owned());
+                let token = trimmed(&Secret::new(token))?;
                 self.fetch_grant(None, Some(&token)).await?
             }
         };
@@ -221,7 +226,7 @@ impl TokenSource {
 /// The future that oauth2 waits for; it owns what it needs, so that it can move between threads.
 type Carried = Pin<Box<dyn Future<Output = Result<HttpResponse, TransportFault>> + Send>>;
 
-/// Keeps what a token endpoint answered, of which oauth2's errors keep only a part.
+/// Keeps what a token endpoint answered: the errors of oauth2 keep only a part of it.
 #[derive(Default)]
 struct Wire(BlockingMutex<Option<Result<Response<Bytes>, TransportFault>>>);
 
@@ -252,9 +257,12 @@ fn unreachable(fault: &TransportFault) -> SignInFault {
     SignInFault::temporary(format!("the token endpoint cannot be reached: {fault}"), None)
 }
 
-/// Without the line end that a file's secret usually has.
 fn read(source: &SecretSource) -> Result<Secret, SignInFault> {
-    let raw = source().map_err(SignInFault::permanent)?;
+    trimmed(&source().map_err(SignInFault::permanent)?)
+}
+
+/// Without the line end that a file's secret usually has.
+fn trimmed(raw: &Secret) -> Result<Secret, SignInFault> {
     let trimmed = raw.expose().trim();
     if trimmed.is_empty() {
         return Err(SignInFault::permanent("the configured credential is empty"));

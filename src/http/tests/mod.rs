@@ -1,0 +1,6 @@
+//! The room at its door: transport over loopback, sign-in over a script.
+
+mod headers;
+mod network;
+mod refusals;
+mod sign_in;
