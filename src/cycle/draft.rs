@@ -15,8 +15,8 @@ use crate::{
     port::{FaultClass, TargetFault, TargetRead},
     provisioning::{
         Action, Candidate, ChangeStatus, Decision, Evidence, Failure, Link, LinkEffect,
-        ManagerStanding, Phase, PlanInputs, PlannedChange, Reason, SourceAttribute, Step,
-        StepKind, StepStatus, Subject, Verdict, Write, decide, failure_of,
+        ManagerStanding, Phase, PlanInputs, PlannedChange, Reason, SourceAttribute, Step, StepKind,
+        StepStatus, Subject, Verdict, Write, decide, failure_of,
         job::{Job, MappingSource, ValueType},
         manager_change, order_claims,
     },
@@ -57,7 +57,7 @@ pub(super) async fn draft<D: Sync, R: TargetRead>(
     };
     let tracker = Tracker::new(context, cycle.0, "draft");
     let total = context.store.read(|view| view.dirty_count())?;
-    context.store.write(Tx::clear_plan)?;
+    context.store.write(|tx| tx.clear_plan())?;
     let (mut after, mut done) = (None, 0);
     loop {
         context.check_stop()?;
@@ -155,7 +155,8 @@ impl<D, R: TargetRead> Drafting<'_, D, R> {
             };
             let enough = !hits.is_empty();
             found.insert(key.path.clone(), hits);
-            if enough && crate::provisioning::settle(keys, &found).0 != crate::provisioning::Matched::None
+            if enough
+                && crate::provisioning::settle(keys, &found).0 != crate::provisioning::Matched::None
             {
                 break;
             }
@@ -164,10 +165,7 @@ impl<D, R: TargetRead> Drafting<'_, D, R> {
     }
 
     /// A link whose account was just read, because its last write has no known outcome.
-    async fn read_back(
-        &self,
-        mut link: Link,
-    ) -> Result<Result<Option<Link>, Failure>, CycleError> {
+    async fn read_back(&self, mut link: Link) -> Result<Result<Option<Link>, Failure>, CycleError> {
         let answer = self.pacer.ask(|| self.target.get(ObjectKind::User, &link.target)).await;
         match answer {
             Ok(Some(resource)) => {
@@ -258,12 +256,7 @@ impl<D, R: TargetRead> Drafting<'_, D, R> {
         }
     }
 
-    fn reference(
-        &self,
-        tx: &Tx<'_>,
-        id: SourceId,
-        path: &AttributePath,
-    ) -> Result<(), StoreError> {
+    fn reference(&self, tx: &Tx<'_>, id: SourceId, path: &AttributePath) -> Result<(), StoreError> {
         let rows = tx.planned_for(id)?;
         let Some((seq, row)) = rows.into_iter().find(|(_, row)| wants_manager(row)) else {
             return Ok(());

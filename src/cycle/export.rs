@@ -90,9 +90,9 @@ impl<D: Sync, W: TargetWrite> Exporting<'_, D, W> {
             }
         };
         let ended = self.context.clock.now();
-        self.context.store.write(|tx| {
-            tx.record_outcome(self.cycle, (seq, &row), &outcome, (began, ended))
-        })?;
+        self.context
+            .store
+            .write(|tx| tx.record_outcome(self.cycle, (seq, &row), &outcome, (began, ended)))?;
         match outcome {
             Outcome::Failed(failure) if failure.reason == Reason::Unauthorized => {
                 Err(CycleError::Target(TargetFault {
@@ -154,9 +154,7 @@ impl<D: Sync, W: TargetWrite> Exporting<'_, D, W> {
         match (&row.write, &row.target) {
             (Write::Create(values), _) => self.create(row, values).await,
             (Write::Nothing, Some(target)) => Ok(success(row, target.clone(), None)),
-            (Write::Patch { baseline }, Some(target)) => {
-                self.patch(row, target, baseline).await
-            }
+            (Write::Patch { baseline }, Some(target)) => self.patch(row, target, baseline).await,
             (Write::Delete, Some(target)) => self.delete(row, target).await,
             (Write::Nothing | Write::Patch { .. } | Write::Delete, None) => {
                 Ok(Outcome::Failed(Failure {
@@ -167,11 +165,7 @@ impl<D: Sync, W: TargetWrite> Exporting<'_, D, W> {
         }
     }
 
-    async fn create(
-        &self,
-        row: &PlannedChange,
-        values: &Values,
-    ) -> Result<Outcome, CycleError> {
+    async fn create(&self, row: &PlannedChange, values: &Values) -> Result<Outcome, CycleError> {
         let body = create_body(row.kind, values, self.context.job.dialect);
         let created = self.pacer.ask(|| self.target.create(row.kind, &body)).await;
         let fault = match created {
@@ -325,11 +319,7 @@ impl<D: Sync, W: TargetWrite> Exporting<'_, D, W> {
         }
     }
 
-    async fn delete(
-        &self,
-        row: &PlannedChange,
-        target: &TargetId,
-    ) -> Result<Outcome, CycleError> {
+    async fn delete(&self, row: &PlannedChange, target: &TargetId) -> Result<Outcome, CycleError> {
         let failed = |fault: &TargetFault| Outcome::Failed(failure_of(fault));
         let current = match self.pacer.ask(|| self.target.get(row.kind, target)).await {
             Ok(Some(resource)) => resource,

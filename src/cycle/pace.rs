@@ -79,10 +79,9 @@ struct State {
 impl<'a> Pacer<'a> {
     /// A pacer at the configured rate.
     pub(super) fn new(clock: &'a dyn Clock, pace: &Pace) -> Self {
-        let spacing_min =
-            pace.requests_per_second_max.map_or(Duration::ZERO, |rate| {
-                Duration::from_secs_f64(1.0 / rate.max(0.001))
-            });
+        let spacing_min = pace
+            .requests_per_second_max
+            .map_or(Duration::ZERO, |rate| Duration::from_secs_f64(1.0 / rate.max(0.001)));
         let state = Mutex::new(State { next: clock.now(), spacing: spacing_min });
         Self { clock, spacing_min, state }
     }

@@ -81,8 +81,7 @@ impl Start {
             &seq.to_string(),
             &began.to_rfc3339(),
         ]);
-        let requests =
-            Requests { graph: context.directory.requests(), target: target.requests() };
+        let requests = Requests { graph: context.directory.requests(), target: target.requests() };
         Ok(Self { id, seq, kind, began, dry_run, requests })
     }
 

@@ -15,7 +15,7 @@ use crate::{
     port::TargetRead,
     provisioning::{Candidate, job::Job},
     scim::{AttributePath, EqFilter, project},
-    store::{StoreError, Tx},
+    store::StoreError,
 };
 
 /// Accounts asked for in one page.
@@ -57,7 +57,7 @@ pub(super) async fn survey<D, R: TargetRead>(
     cycle: CycleId,
     initial: bool,
 ) -> Result<Lookup, CycleError> {
-    context.store.write(Tx::clear_survey)?;
+    context.store.write(|tx| tx.clear_survey())?;
     let everybody = context.job.scope == crate::provisioning::job::Scope::All;
     let unmatched = context.store.read(|view| view.unmatched_count(everybody))?;
     let worthwhile = unmatched > SURVEY_ABOVE || (initial && unmatched > 0);
@@ -70,10 +70,7 @@ pub(super) async fn survey<D, R: TargetRead>(
     let mut seen = 0;
     for page_number in 0..PAGES_MAX {
         context.check_stop()?;
-        let page = match pacer
-            .ask(|| target.list(ObjectKind::User, start_index, PAGE_SIZE))
-            .await
-        {
+        let page = match pacer.ask(|| target.list(ObjectKind::User, start_index, PAGE_SIZE)).await {
             Ok(page) => page,
             // A service that refuses to list is asked for each person instead.
             Err(fault) if page_number == 0 && refuses_lists(&fault) => return Ok(Lookup::Filtered),

@@ -97,8 +97,7 @@ fn map_where(
     inputs: MappingInputs<'_>,
     wanted: impl Fn(&AttributeMapping) -> bool,
 ) -> Result<Mapped, MappingFault> {
-    let roles: Vec<AppRole> =
-        subject.roles(inputs.declared_roles).into_iter().cloned().collect();
+    let roles: Vec<AppRole> = subject.roles(inputs.declared_roles).into_iter().cloned().collect();
     let mut rows = Vec::with_capacity(mappings.len());
     let flowing = |m: &&AttributeMapping| m.value_type != ValueType::Reference && wanted(m);
     for mapping in mappings.iter().filter(flowing) {
@@ -174,6 +173,9 @@ fn source_value(
             match flow {
                 Flow::Value(value) => Ok(Some(value)),
                 Flow::Ignore => Ok(None),
+                Flow::IgnoreObject => {
+                    Err(fault("the expression says to leave this person alone".to_owned()))
+                }
                 Flow::Redacted(_) => Err(fault(
                     "a redacted value cannot be written, because the state would hold it in clear"
                         .to_owned(),

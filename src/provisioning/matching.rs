@@ -72,11 +72,8 @@ impl Matched {
 
 /// What to look up, in the order of precedence; empty if no matching attribute has a value.
 pub fn match_keys(mapped: &Mapped) -> Vec<EqFilter> {
-    let mut rows: Vec<_> = mapped
-        .rows
-        .iter()
-        .filter_map(|row| Some((row.matching_priority?, row)))
-        .collect();
+    let mut rows: Vec<_> =
+        mapped.rows.iter().filter_map(|row| Some((row.matching_priority?, row))).collect();
     rows.sort_by_key(|(priority, _)| *priority);
     rows.into_iter()
         .filter_map(|(_, row)| match row.value.as_ref()? {

@@ -98,16 +98,11 @@ pub fn review(
 ) -> (Plan<Cleared>, Option<Held>) {
     let threshold = removal_threshold(limits.max_removals, facts.linked);
     let in_a_day = facts.removals_planned + facts.removals_recent;
-    let removes_all = facts.removals_planned > REMOVE_ALL_EXEMPT_MAX
-        && facts.removals_planned >= facts.enabled;
+    let removes_all =
+        facts.removals_planned > REMOVE_ALL_EXEMPT_MAX && facts.removals_planned >= facts.enabled;
     let mut reasons = Vec::new();
-    let mut held = Held {
-        removals: 0,
-        creates: 0,
-        linked: facts.linked,
-        threshold,
-        reason: String::new(),
-    };
+    let mut held =
+        Held { removals: 0, creates: 0, linked: facts.linked, threshold, reason: String::new() };
     if facts.removals_planned > 0 && removes_all {
         held.removals = facts.removals_planned;
         reasons.push(format!(

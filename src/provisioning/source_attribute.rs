@@ -142,9 +142,11 @@ impl SourceAttribute {
                 Value::Array(items) => items.into_iter().next().unwrap_or(Value::Null),
                 single => single,
             },
-            Self::Field(name, field) => {
-                attributes.get(*name).and_then(|value| value.get(field)).cloned().unwrap_or_default()
-            }
+            Self::Field(name, field) => attributes
+                .get(*name)
+                .and_then(|value| value.get(field))
+                .cloned()
+                .unwrap_or_default(),
             Self::UserPrincipalName => match property("userPrincipalName") {
                 Value::String(name) => Value::String(home_address(&name)),
                 other => other,

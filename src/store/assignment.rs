@@ -54,9 +54,11 @@ impl View<'_> {
         use rusqlite::OptionalExtension;
         Ok(self
             .connection
-            .query_row("SELECT display_name FROM source_group WHERE id = ?1", [id.to_string()], |r| {
-                r.get(0)
-            })
+            .query_row(
+                "SELECT display_name FROM source_group WHERE id = ?1",
+                [id.to_string()],
+                |r| r.get(0),
+            )
             .optional()?)
     }
 

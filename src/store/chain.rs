@@ -58,9 +58,8 @@ impl View<'_> {
 fn read_chain(row: &rusqlite::Row<'_>) -> rusqlite::Result<Result<Chain, StoreError>> {
     let taken_at: i64 = row.get(3)?;
     let members: String = row.get(5)?;
-    Ok(serde_json::from_str(&members)
-        .map_err(|error| StoreError::stored("chain", error))
-        .and_then(|members| {
+    Ok(serde_json::from_str(&members).map_err(|error| StoreError::stored("chain", error)).and_then(
+        |members| {
             Ok(Chain {
                 name: row.get(0)?,
                 link: row.get(1)?,
@@ -69,7 +68,8 @@ fn read_chain(row: &rusqlite::Row<'_>) -> rusqlite::Result<Result<Chain, StoreEr
                 generation: row.get(4)?,
                 members,
             })
-        }))
+        },
+    ))
 }
 
 impl Tx<'_> {
@@ -101,9 +101,8 @@ impl Tx<'_> {
 
     /// Forgets where every chain stands: the next cycle reads everything again.
     pub fn reset_watermark(&self) -> Result<(), StoreError> {
-        self.connection.execute_batch(
-            "DELETE FROM chain; DELETE FROM fact WHERE name IN ('selection');",
-        )?;
+        self.connection
+            .execute_batch("DELETE FROM chain; DELETE FROM fact WHERE name IN ('selection');")?;
         Ok(())
     }
 }

@@ -196,10 +196,8 @@ impl Tx<'_> {
             "INSERT INTO cycle (id, seq, kind, began) VALUES (?1, ?2, ?3, ?4)",
             params![id.to_string(), seq, kind, began.timestamp_millis()],
         )?;
-        self.connection.execute(
-            "DELETE FROM cycle WHERE seq < (SELECT max(seq) FROM cycle) - 10000",
-            [],
-        )?;
+        self.connection
+            .execute("DELETE FROM cycle WHERE seq < (SELECT max(seq) FROM cycle) - 10000", [])?;
         Ok(())
     }
 

@@ -100,9 +100,10 @@ impl Tx<'_> {
                 .connection
                 .prepare_cached("INSERT OR REPLACE INTO fact (name, value) VALUES (?1, ?2)")?
                 .execute(params![name, value])?,
-            None => {
-                self.connection.prepare_cached("DELETE FROM fact WHERE name = ?1")?.execute([name])?
-            }
+            None => self
+                .connection
+                .prepare_cached("DELETE FROM fact WHERE name = ?1")?
+                .execute([name])?,
         };
         Ok(())
     }

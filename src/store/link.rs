@@ -69,11 +69,8 @@ impl View<'_> {
     pub fn claim(&self, target: &TargetId, source: SourceId) -> Result<Claim, StoreError> {
         let key = params![target.as_str(), source.to_string()];
         let other = |sql: &str| -> Result<Option<SourceId>, StoreError> {
-            let found: Option<String> = self
-                .connection
-                .prepare_cached(sql)?
-                .query_row(key, |row| row.get(0))
-                .optional()?;
+            let found: Option<String> =
+                self.connection.prepare_cached(sql)?.query_row(key, |row| row.get(0)).optional()?;
             found.map(|id| id.parse().map_err(|e| StoreError::stored("link", e))).transpose()
         };
         if let Some(id) = other("SELECT source FROM link WHERE target = ?1 AND source <> ?2")? {
@@ -87,7 +84,9 @@ impl View<'_> {
     pub fn unsettled_create(&self, id: SourceId) -> Result<Option<UnsettledCreate>, StoreError> {
         let row: Option<(i64, u32, Option<String>)> = self
             .connection
-            .prepare_cached("SELECT sent_at, looks, last_look FROM unsettled_create WHERE source = ?1")?
+            .prepare_cached(
+                "SELECT sent_at, looks, last_look FROM unsettled_create WHERE source = ?1",
+            )?
             .query_row([id.to_string()], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
             .optional()?;
         let Some((sent_at, looks, last_look)) = row else { return Ok(None) };
@@ -178,7 +177,8 @@ impl Tx<'_> {
 
     /// The account must be read back before the next write to it.
     pub fn set_stale(&self, source: SourceId) -> Result<(), StoreError> {
-        self.connection.execute("UPDATE link SET stale = 1 WHERE source = ?1", [source.to_string()])?;
+        self.connection
+            .execute("UPDATE link SET stale = 1 WHERE source = ?1", [source.to_string()])?;
         Ok(())
     }
 

@@ -266,9 +266,7 @@ fn graph_action(row: &LogRow) -> &'static str {
 impl LogRow {
     /// The row as Graph's `provisioningObjectSummary`.
     pub fn summary(&self, tenant: &str, job: JobId, app: &str) -> Value {
-        let identity = |id: &str, name: Option<&str>| {
-            json!({"id": id, "displayName": name, "identityType": "User", "details": {}})
-        };
+        let identity = |id: &str, name: Option<&str>| json!({"id": id, "displayName": name, "identityType": "User", "details": {}});
         let error = self.error.as_ref().map(|failure| {
             json!({
                 "errorCode": failure.reason.to_string(),

@@ -21,9 +21,9 @@ mod plan;
 mod source;
 mod survey;
 
+pub use chain::Chain;
 pub use command::{Command, CommandAnswer};
 pub use cycle::{CycleKind, CycleReport, HeldReport, Progress, Requests, Totals};
-pub use chain::Chain;
 pub use fact::{Binding, JobState};
 pub use held::HeldChange;
 pub use link::LinkCounts;

@@ -133,7 +133,8 @@ impl Engine {
         }
         restrict(path).map_err(file_error)?;
         let connection = Connection::open(path).map_err(|error| classify(path, error))?;
-        let engine = Self { connection: Mutex::new(connection), path: path.to_owned(), _lock: Some(lock) };
+        let engine =
+            Self { connection: Mutex::new(connection), path: path.to_owned(), _lock: Some(lock) };
         engine.prepare()?;
         Ok(engine)
     }
@@ -219,8 +220,9 @@ impl Reader {
         if version < MIGRATIONS.len() {
             return Err(StoreError::File {
                 path: path.to_owned(),
-                detail: "an older version wrote it; run `entra-scim sync` or start the service once"
-                    .to_owned(),
+                detail:
+                    "an older version wrote it; run `entra-scim sync` or start the service once"
+                        .to_owned(),
             });
         }
         Ok(Self { connection: Mutex::new(connection), path: path.to_owned() })
@@ -280,7 +282,9 @@ pub fn preview_copy(path: &Path) -> Result<Engine, StoreError> {
             .run_to_completion(4_096, Duration::ZERO, None)
             .map_err(|error| classify(path, error))?;
         drop(backup);
-        connection.execute_batch("PRAGMA journal_mode = DELETE; DELETE FROM provisioning_log; DELETE FROM command;")?;
+        connection.execute_batch(
+            "PRAGMA journal_mode = DELETE; DELETE FROM provisioning_log; DELETE FROM command;",
+        )?;
     }
     copy.prepare()?;
     Ok(copy)
@@ -313,7 +317,9 @@ fn version_of(connection: &Connection, path: &Path) -> Result<usize, StoreError>
 }
 
 fn classify(path: &Path, error: rusqlite::Error) -> StoreError {
-    use rusqlite::ErrorCode::{CannotOpen, DatabaseCorrupt, NotADatabase, PermissionDenied, ReadOnly};
+    use rusqlite::ErrorCode::{
+        CannotOpen, DatabaseCorrupt, NotADatabase, PermissionDenied, ReadOnly,
+    };
     match error.sqlite_error_code() {
         Some(NotADatabase | DatabaseCorrupt) => {
             StoreError::Corrupt { path: path.to_owned(), detail: error.to_string() }

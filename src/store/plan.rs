@@ -238,12 +238,7 @@ impl Tx<'_> {
     pub fn rank_planned(&self, id: ChangeId, rank: u32) -> Result<(), StoreError> {
         self.connection.execute(
             "UPDATE planned_change SET phase = ?2, rank = ?3 WHERE id = ?1 AND phase = ?4",
-            params![
-                id.to_string(),
-                Phase::FreeingUpdates as i64,
-                rank,
-                Phase::Updates as i64
-            ],
+            params![id.to_string(), Phase::FreeingUpdates as i64, rank, Phase::Updates as i64],
         )?;
         Ok(())
     }
@@ -251,7 +246,9 @@ impl Tx<'_> {
     /// Commits that a row's request is about to leave.
     pub fn mark_sent(&self, seq: i64, now: Timestamp) -> Result<(), StoreError> {
         self.connection
-            .prepare_cached("UPDATE planned_change SET status = 'sent', sent_at = ?2 WHERE seq = ?1")?
+            .prepare_cached(
+                "UPDATE planned_change SET status = 'sent', sent_at = ?2 WHERE seq = ?1",
+            )?
             .execute(params![seq, now.timestamp_millis()])?;
         Ok(())
     }

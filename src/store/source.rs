@@ -33,8 +33,8 @@ impl View<'_> {
             })
             .optional()?;
         let Some((attributes, presence, manager)) = row else { return Ok(None) };
-        let attributes: Attributes = serde_json::from_str(&attributes)
-            .map_err(|error| StoreError::stored("user", error))?;
+        let attributes: Attributes =
+            serde_json::from_str(&attributes).map_err(|error| StoreError::stored("user", error))?;
         let manager = manager
             .map(|text| text.parse().map_err(|error| StoreError::stored("manager", error)))
             .transpose()?;
@@ -208,9 +208,8 @@ impl View<'_> {
              OR lower(attributes ->> 'mail') = lower(?1) \
              OR lower(attributes ->> 'displayName') = lower(?1) ORDER BY id LIMIT 20",
         )?;
-        let rows = statement.query_map([who], |row| {
-            Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?))
-        })?;
+        let rows = statement
+            .query_map([who], |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?)))?;
         rows.map(|row| {
             let (id, display) = row?;
             let id = id.parse().map_err(|error| StoreError::stored("id", error))?;
@@ -246,8 +245,8 @@ impl Tx<'_> {
         attributes: &Attributes,
         generation: u64,
     ) -> Result<(), StoreError> {
-        let text = serde_json::to_string(attributes)
-            .map_err(|error| StoreError::stored("user", error))?;
+        let text =
+            serde_json::to_string(attributes).map_err(|error| StoreError::stored("user", error))?;
         self.connection
             .prepare_cached(
                 "INSERT INTO source_user (id, attributes, presence, dirty, read_generation) \

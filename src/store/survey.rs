@@ -41,7 +41,9 @@ impl View<'_> {
 
     /// How many accounts were surveyed.
     pub fn survey_count(&self) -> Result<u64, StoreError> {
-        Ok(self.connection.query_row("SELECT count(*) FROM survey_account", [], |row| row.get(0))?)
+        Ok(self
+            .connection
+            .query_row("SELECT count(*) FROM survey_account", [], |row| row.get(0))?)
     }
 }
 

@@ -15,7 +15,7 @@ use crate::{
         job::{Job, MappingSource, Scope},
         selected_property,
     },
-    store::{Binding, Chain, CycleKind, StoreError, Tx},
+    store::{Binding, Chain, CycleKind, StoreError},
 };
 
 /// Delta tokens live seven days; older than this, everything is read again before they die.
@@ -86,10 +86,9 @@ pub(in crate::cycle) async fn import<D: Directory>(
 ) -> Result<Imported, CycleError> {
     let tracker = Tracker::new(context, cycle, "import");
     tracker.at(0, None)?;
-    let application = pace::directory(context.clock, || {
-        context.directory.application(&context.job.application)
-    })
-    .await?;
+    let application =
+        pace::directory(context.clock, || context.directory.application(&context.job.application))
+            .await?;
     bind(context, &application)?;
     let mut warnings = warnings_of(context.job, &application);
     let mut restarts = 0;
@@ -100,7 +99,7 @@ pub(in crate::cycle) async fn import<D: Directory>(
             {
                 restarts += 1;
                 kind = CycleKind::Initial;
-                context.store.write(Tx::reset_watermark)?;
+                context.store.write(|tx| tx.reset_watermark())?;
             }
             Err(error) => return Err(error),
             Ok(()) => return Ok(Imported { warnings }),
@@ -201,7 +200,7 @@ async fn read_assignments<D: Directory>(
     tracker: &Tracker<'_, D>,
     warnings: &mut Vec<String>,
 ) -> Result<(), CycleError> {
-    context.store.write(Tx::begin_assignments)?;
+    context.store.write(|tx| tx.begin_assignments())?;
     let mut next = None;
     let mut rows = 0;
     loop {

@@ -44,9 +44,7 @@ fn arrange<D>(context: &Context<'_, D>, full: bool) -> Result<(), StoreError> {
         let followed: BTreeSet<SourceId> =
             chains.iter().flat_map(|chain| chain.members.iter().copied()).collect();
         for group in assigned.difference(&followed) {
-            let room = chains
-                .iter_mut()
-                .find(|chain| chain.members.len() < GROUPS_PER_CHAIN_MAX);
+            let room = chains.iter_mut().find(|chain| chain.members.len() < GROUPS_PER_CHAIN_MAX);
             match room {
                 Some(chain) => {
                     chain.members.push(*group);

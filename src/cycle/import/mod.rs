@@ -8,5 +8,5 @@ mod groups;
 mod people;
 mod users;
 
-pub(super) use application::{import, kind};
 pub use application::{FULL_READ_AFTER, selection_of};
+pub(super) use application::{import, kind};

@@ -43,10 +43,9 @@ pub(super) async fn look_up<D: Directory>(
         })?;
         let Some(last) = ids.last().copied() else { break };
         after = Some(last);
-        let found = pace::directory(context.clock, || {
-            context.directory.users_by_id(&ids, selection)
-        })
-        .await?;
+        let found =
+            pace::directory(context.clock, || context.directory.users_by_id(&ids, selection))
+                .await?;
         let shown: BTreeSet<SourceId> = found.iter().map(|object| object.id).collect();
         context.store.write(|tx| {
             for object in &found {

@@ -25,9 +25,10 @@ pub(super) async fn read<D: Directory>(
 ) -> Result<Option<Chain>, CycleError> {
     match (full, context.job.scope) {
         (false, _) => {
-            let chain = context.store.read(|view| view.chain(Chain::USERS))?.ok_or_else(|| {
-                DirectoryFault::TokenExpired("no link is stored".to_owned())
-            })?;
+            let chain = context
+                .store
+                .read(|view| view.chain(Chain::USERS))?
+                .ok_or_else(|| DirectoryFault::TokenExpired("no link is stored".to_owned()))?;
             follow(context, selection, chain, generation, tracker).await?;
             Ok(None)
         }
@@ -67,10 +68,9 @@ async fn from_now<D: Directory>(
     generation: u64,
 ) -> Result<Chain, CycleError> {
     let mut chain = empty(context, generation);
-    let mut page = pace::directory(context.clock, || {
-        context.directory.users_delta(UsersAt::Now(selection))
-    })
-    .await?;
+    let mut page =
+        pace::directory(context.clock, || context.directory.users_delta(UsersAt::Now(selection)))
+            .await?;
     for _ in 0..PAGES_MAX {
         match page.end {
             RoundEnd::Complete(link) => {
@@ -173,10 +173,9 @@ async fn list<D: Directory>(
     let mut seen = 0;
     for _ in 0..PAGES_MAX {
         context.check_stop()?;
-        let page = pace::directory(context.clock, || {
-            context.directory.users(selection, next.as_ref())
-        })
-        .await?;
+        let page =
+            pace::directory(context.clock, || context.directory.users(selection, next.as_ref()))
+                .await?;
         seen += page.items.len() as u64;
         context.store.write(|tx| {
             for object in &page.items {

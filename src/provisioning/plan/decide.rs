@@ -39,10 +39,12 @@ pub fn decide(inputs: &PlanInputs<'_>) -> Verdict {
         }
     }
     match scoping {
-        Scoping::In => case.memory = EntitlementMemory {
-            since: inputs.memory.since.or(Some(inputs.now)),
-            missing_since: None,
-        },
+        Scoping::In => {
+            case.memory = EntitlementMemory {
+                since: inputs.memory.since.or(Some(inputs.now)),
+                missing_since: None,
+            }
+        }
         Scoping::Out(_) => case.memory = EntitlementMemory::default(),
     }
     match inputs.link {
@@ -196,8 +198,7 @@ impl<'a> Case<'a> {
     }
 
     fn fault(self, fault: &MappingFault) -> Verdict {
-        let row =
-            Row::concern(ChangeStatus::Failure, MappingFault::REASON, fault.to_string());
+        let row = Row::concern(ChangeStatus::Failure, MappingFault::REASON, fault.to_string());
         self.decided(vec![row], true, false)
     }
 }
@@ -208,13 +209,16 @@ fn processing_step(row: &Row) -> Step {
         (Action::Skip, ChangeStatus::Warning) => ("EntrySynchronizationSkip", StepStatus::Warning),
         (Action::Skip, _) => ("EntrySynchronizationSkip", StepStatus::Skipped),
         (Action::Create, _) => ("EntrySynchronizationAdd", StepStatus::Success),
-        (
-            Action::Adopt | Action::Update | Action::Disable | Action::Enable | Action::Delete,
-            _,
-        ) => ("EntrySynchronizationUpdate", StepStatus::Success),
+        (Action::Adopt | Action::Update | Action::Disable | Action::Enable | Action::Delete, _) => {
+            ("EntrySynchronizationUpdate", StepStatus::Success)
+        }
     };
     let step = Step::new(StepKind::Processing, status, name, row.detail.clone());
-    if status == StepStatus::Success { step } else { step.with("SkipReason", row.reason.to_string()) }
+    if status == StepStatus::Success {
+        step
+    } else {
+        step.with("SkipReason", row.reason.to_string())
+    }
 }
 
 fn unlinked(mut case: Case<'_>, scoping: &Scoping) -> Verdict {
@@ -230,12 +234,11 @@ fn unlinked(mut case: Case<'_>, scoping: &Scoping) -> Verdict {
         return case.decided(vec![row], false, false);
     }
     let enabled = subject.is_enabled();
-    let mapped =
-        match map(&case.inputs.job.users, subject, case.mapping_inputs(!enabled)) {
-            Ok(mapped) => mapped,
-            Err(fault) if enabled => return case.fault(&fault),
-            Err(_) => Mapped::default(),
-        };
+    let mapped = match map(&case.inputs.job.users, subject, case.mapping_inputs(!enabled)) {
+        Ok(mapped) => mapped,
+        Err(fault) if enabled => return case.fault(&fault),
+        Err(_) => Mapped::default(),
+    };
     let keys = match_keys(&mapped);
     if keys.is_empty() && enabled {
         let row = Row::concern(
@@ -481,9 +484,7 @@ fn linked(case: Case<'_>, link: &Link, scoping: &Scoping) -> Verdict {
         }
         Presence::Live => match scoping {
             Scoping::Out(_) => super::withdraw::out_of_scope(case, link),
-            Scoping::In if !subject.is_enabled() => {
-                withdraw(case, link, Reason::AccountDisabled)
-            }
+            Scoping::In if !subject.is_enabled() => withdraw(case, link, Reason::AccountDisabled),
             Scoping::In => update(case, link),
         },
     }
@@ -512,15 +513,12 @@ fn update(case: Case<'_>, link: &Link) -> Verdict {
         Ok(mapped) => mapped,
         Err(fault) => return case.fault(&fault),
     };
-    let comparison =
-        if link.stale { Comparison::ByCaseRule } else { Comparison::Exact };
+    let comparison = if link.stale { Comparison::ByCaseRule } else { Comparison::Exact };
     let mut diff = difference(&mapped, &link.exported, comparison);
     let mut withheld = None;
     if case.is_protected() {
         let before = diff.changes.len();
-        diff.changes.retain(|change| {
-            !is_rename(&mapped, &change.path) && !turns_off(change)
-        });
+        diff.changes.retain(|change| !is_rename(&mapped, &change.path) && !turns_off(change));
         withheld = (diff.changes.len() < before)
             .then(|| Row::skip(Reason::Protected, "protected: it is not renamed or disabled"));
     }
@@ -596,11 +594,7 @@ pub(super) struct Difference {
     pub(super) exported: Values,
 }
 
-pub(super) fn difference(
-    mapped: &Mapped,
-    baseline: &Values,
-    comparison: Comparison,
-) -> Difference {
+pub(super) fn difference(mapped: &Mapped, baseline: &Values, comparison: Comparison) -> Difference {
     let mut changes = Vec::new();
     let mut exported = Values::new();
     for row in mapped.rows.iter().filter(|row| row.apply == Apply::Always) {

@@ -2,13 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
-pub use decide::decide;
-pub use order::order_claims;
-
 use crate::{
     model::{AppRole, ChangeId, CycleId, ObjectKind, SourceId, TargetId, Timestamp},
     provisioning::{
-        EntitlementMemory, Evidence, Failure, Link, Reason, Step, Subject, UnsettledCreate, job::Job,
+        EntitlementMemory, Evidence, Failure, Link, Reason, Step, Subject, UnsettledCreate,
+        job::Job,
     },
     scim::{AttributeChange, EqFilter, Values},
 };

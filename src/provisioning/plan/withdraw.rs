@@ -26,10 +26,8 @@ pub(super) fn leave(case: Case<'_>, reason: Reason) -> Verdict {
         return case.decided(vec![row], false, false);
     }
     if !case.inputs.job.safeguards.delete {
-        let row = Row::skip(
-            Reason::ActionDisabled,
-            format!("{}, and `delete` is off", sentence(reason)),
-        );
+        let row =
+            Row::skip(Reason::ActionDisabled, format!("{}, and `delete` is off", sentence(reason)));
         return case.decided(vec![row], false, false);
     }
     let row = Row {
@@ -89,10 +87,8 @@ pub(super) fn withdraw(case: Case<'_>, link: &Link, reason: Reason) -> Verdict {
         return case.decided(vec![row], false, false);
     }
     if !job.safeguards.update {
-        let row = Row::skip(
-            Reason::ActionDisabled,
-            format!("{}, and `update` is off", sentence(reason)),
-        );
+        let row =
+            Row::skip(Reason::ActionDisabled, format!("{}, and `update` is off", sentence(reason)));
         return case.decided(vec![row], false, false);
     }
     let disables = diff.changes.iter().any(turns_off);
