@@ -4,3 +4,8 @@
 //! every decision returns the [`Step`]s that explain it.
 
 pub mod job;
+mod schedule;
+mod source_attribute;
+
+pub use schedule::{CronSchedule, InvalidCron, Schedule};
+pub use source_attribute::is_known_source_attribute;

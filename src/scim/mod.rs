@@ -7,8 +7,10 @@ mod dialect;
 mod filter;
 mod patch;
 mod path;
+mod tenant_url;
 
 pub use dialect::Dialect;
 pub use filter::EqFilter;
 pub use patch::{Operation, PatchRequest};
 pub use path::{AttributePath, ENTERPRISE_USER, InvalidPath, ValueFilter};
+pub use tenant_url::{InvalidTenantUrl, TenantUrl, parse_tenant_url};
