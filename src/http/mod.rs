@@ -1,9 +1,21 @@
-//! One transport: time-outs, `Retry-After`, body limits, redaction, request ids, sign-in.
+//! One transport: time-outs, `Retry-After`, body limits, redaction, sign-in.
 //!
 //! `graph` and `target` say what they want as a plain `http::Request`; an [`Exchange`] carries it.
-//! Over the network that is one reqwest client per host; in the simulation it is a router in
-//! process, so that the adapters above are the same code in both.
+//! Over the network that is one reqwest client ([`Network`]); in the simulation it is a router in
+//! process, so that the adapters above are the same code in both. An [`Authorizer`] gives them the
+//! credential of a request; it is asked again once after a 401. The room retries nothing and knows
+//! neither Graph nor SCIM: what a status means is the adapter's to say.
 
+mod authorizer;
 mod exchange;
+mod network;
+mod origin;
+mod retry_after;
+mod sign_in;
 
+pub use authorizer::{Authorizer, Bearer, SecretSource, SignInFault};
 pub use exchange::{Answer, Exchange, TransportFault};
+pub use network::{LinkLocalPlain, Network, NetworkFault, NetworkOptions};
+pub use origin::same_origin;
+pub use retry_after::{RETRY_AFTER_SECONDS_MAX, retry_after};
+pub use sign_in::{Credential, ManagedIdentityEndpoint, SecretSent, TokenSettings, TokenSource};

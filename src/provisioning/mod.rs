@@ -1,11 +1,51 @@
 //! The core: what should happen to each object, and why. Pure, synchronous, total.
 //!
-//! One file per provisioning step. Time, randomness and everything read arrive as arguments;
-//! every decision returns the [`Step`]s that explain it.
+//! One file per provisioning step, in the order an object takes them: `scoping` decides whether it
+//! belongs to the job, `matching` which account is its, `mapping` what the account should look
+//! like, `plan` what is to be done, `reference` who its manager is at the target, `safeguard` what
+//! a person must see first, `request` what would be sent, `outcome` what became of it. Time,
+//! randomness and everything read arrive as arguments; every decision returns the [`Step`]s that
+//! explain it.
+//!
+//! **Invariant:** knows no I/O. It never sees a clock, a socket, a file or a logger.
 
 pub mod job;
+<<<<<<< HEAD
 mod schedule;
 mod source_attribute;
 
 pub use schedule::{CronSchedule, InvalidCron, Schedule};
 pub use source_attribute::is_known_source_attribute;
+=======
+mod link;
+mod mapping;
+mod matching;
+mod outcome;
+mod plan;
+mod reason;
+mod reference;
+mod safeguard;
+mod schedule;
+mod scoping;
+mod source_attribute;
+mod step;
+
+pub use link::{Link, LinkStanding, UnsettledCreate};
+pub use mapping::{Mapped, MappedRow, MappingFault, MappingInputs, map, map_withdrawal};
+pub use matching::{Candidate, Claim, Evidence, Matched, match_keys, settle};
+pub use outcome::{Failure, Outcome, Remedy, failure_of, remedy};
+pub use plan::{
+    Action, ChangeStatus, Decision, LinkEffect, Phase, PlanInputs, PlannedChange, Verdict, Write,
+    decide, order_claims,
+};
+pub use reason::Reason;
+pub use reference::{ManagerStanding, manager_change};
+pub use safeguard::{Cleared, Draft, Held, Plan, ReviewFacts, removal_threshold, review};
+pub use schedule::{InvalidCron, Schedule};
+pub use scoping::{
+    CONFIRMATION_DELAY, ENTITLEMENT_SETTLES_AFTER, EntitlementMemory, Grant, OutReason, Presence,
+    Scoping, Subject, Withdrawal, confirm, scope,
+};
+pub use source_attribute::{SourceAttribute, is_known_source_attribute, selected_property};
+pub use step::{Step, StepKind, StepStatus};
+>>>>>>> main

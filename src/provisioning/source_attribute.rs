@@ -1,3 +1,4 @@
+<<<<<<< HEAD
 //! Source attributes.
 
 /// Whether a mapping, expression or filter may name `name`.
@@ -29,4 +30,226 @@ pub fn is_known_source_attribute(name: &str) -> bool {
         "extensionAttribute1",
     ];
     NAMES.contains(&name)
+=======
+//! Source attributes: the portal's names for Graph's properties, and the computed ones.
+//!
+//! A mapping that is copied out of the Entra portal names `telephoneNumber`; Graph keeps that as
+//! the first of `businessPhones`. Graph's own names work too.
+
+use serde_json::Value;
+
+use crate::model::Attributes;
+
+/// What a name in a mapping stands for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SourceAttribute {
+    /// A property of the object.
+    Property(String),
+    /// The first value of a multi-valued property.
+    First(&'static str),
+    /// One field of a complex property.
+    Field(&'static str, String),
+    /// The object's id.
+    ObjectId,
+    /// True where the person is out of scope, disabled or deleted (specification §1.6).
+    IsSoftDeleted,
+    /// The user principal name; of a guest, the address it was made from.
+    UserPrincipalName,
+    /// The user principal name as Graph has it.
+    OriginalUserPrincipalName,
+    /// The manager: a reference.
+    Manager,
+    /// The app roles the person holds.
+    AppRoleAssignments,
+}
+
+/// Graph's user properties that can be mapped, as `$select` names them.
+const PROPERTIES: &[&str] = &[
+    "accountEnabled",
+    "ageGroup",
+    "businessPhones",
+    "city",
+    "companyName",
+    "consentProvidedForMinor",
+    "country",
+    "createdDateTime",
+    "creationType",
+    "department",
+    "displayName",
+    "employeeHireDate",
+    "employeeId",
+    "employeeLeaveDateTime",
+    "employeeOrgData",
+    "employeeType",
+    "externalUserState",
+    "externalUserStateChangeDateTime",
+    "faxNumber",
+    "givenName",
+    "identities",
+    "imAddresses",
+    "isResourceAccount",
+    "jobTitle",
+    "lastPasswordChangeDateTime",
+    "legalAgeGroupClassification",
+    "mail",
+    "mailNickname",
+    "mobilePhone",
+    "officeLocation",
+    "onPremisesDistinguishedName",
+    "onPremisesDomainName",
+    "onPremisesExtensionAttributes",
+    "onPremisesImmutableId",
+    "onPremisesLastSyncDateTime",
+    "onPremisesSamAccountName",
+    "onPremisesSecurityIdentifier",
+    "onPremisesSyncEnabled",
+    "onPremisesUserPrincipalName",
+    "otherMails",
+    "passwordPolicies",
+    "postalCode",
+    "preferredDataLocation",
+    "preferredLanguage",
+    "proxyAddresses",
+    "securityIdentifier",
+    "showInAddressList",
+    "state",
+    "streetAddress",
+    "surname",
+    "usageLocation",
+    "userPrincipalName",
+    "userType",
+];
+
+impl SourceAttribute {
+    /// What `name` stands for, or `None` if nothing does. Names are case-sensitive, as in Entra,
+    /// but for the computed `IsSoftDeleted`, which is written both ways in Microsoft's own pages.
+    pub fn parse(name: &str) -> Option<Self> {
+        if name.eq_ignore_ascii_case("IsSoftDeleted") {
+            return Some(Self::IsSoftDeleted);
+        }
+        Some(match name {
+            "objectId" | "id" => Self::ObjectId,
+            "userPrincipalName" => Self::UserPrincipalName,
+            "originalUserPrincipalName" => Self::OriginalUserPrincipalName,
+            "manager" => Self::Manager,
+            "appRoleAssignments" => Self::AppRoleAssignments,
+            "telephoneNumber" => Self::First("businessPhones"),
+            "mobile" => Self::Property("mobilePhone".to_owned()),
+            "facsimileTelephoneNumber" => Self::Property("faxNumber".to_owned()),
+            "physicalDeliveryOfficeName" => Self::Property("officeLocation".to_owned()),
+            "immutableId" => Self::Property("onPremisesImmutableId".to_owned()),
+            "dirSyncEnabled" => Self::Property("onPremisesSyncEnabled".to_owned()),
+            "samAccountName" => Self::Property("onPremisesSamAccountName".to_owned()),
+            "employeeOrgData.division" | "division" => {
+                Self::Field("employeeOrgData", "division".to_owned())
+            }
+            "employeeOrgData.costCenter" | "costCenter" => {
+                Self::Field("employeeOrgData", "costCenter".to_owned())
+            }
+            _ if is_numbered_extension(name) => {
+                Self::Field("onPremisesExtensionAttributes", name.to_owned())
+            }
+            _ if is_directory_extension(name) || PROPERTIES.contains(&name) => {
+                Self::Property(name.to_owned())
+            }
+            _ => return None,
+        })
+    }
+
+    /// The Graph property to select for it, where it needs one beyond those always read.
+    pub fn selected_property(&self) -> Option<&str> {
+        match self {
+            Self::Property(name) => Some(name),
+            Self::First(name) | Self::Field(name, _) => Some(name),
+            Self::UserPrincipalName | Self::OriginalUserPrincipalName => Some("userPrincipalName"),
+            Self::ObjectId | Self::IsSoftDeleted | Self::Manager | Self::AppRoleAssignments => None,
+        }
+    }
+
+    /// Its value, except of those that are not a property of the object ([`Value::Null`]).
+    pub fn read(&self, attributes: &Attributes) -> Value {
+        let property = |name: &str| attributes.get(name).cloned().unwrap_or(Value::Null);
+        match self {
+            Self::Property(name) => property(name),
+            Self::First(name) => match property(name) {
+                Value::Array(items) => items.into_iter().next().unwrap_or(Value::Null),
+                single => single,
+            },
+            Self::Field(name, field) => {
+                attributes.get(*name).and_then(|value| value.get(field)).cloned().unwrap_or_default()
+            }
+            Self::UserPrincipalName => match property("userPrincipalName") {
+                Value::String(name) => Value::String(home_address(&name)),
+                other => other,
+            },
+            Self::OriginalUserPrincipalName => property("userPrincipalName"),
+            Self::ObjectId | Self::IsSoftDeleted | Self::Manager | Self::AppRoleAssignments => {
+                Value::Null
+            }
+        }
+    }
+}
+
+/// Whether a mapping, expression or filter may name `name`.
+pub fn is_known_source_attribute(name: &str) -> bool {
+    SourceAttribute::parse(name).is_some()
+}
+
+/// The Graph property to select for `name`, if it needs one.
+pub fn selected_property(name: &str) -> Option<String> {
+    SourceAttribute::parse(name)?.selected_property().map(str::to_owned)
+}
+
+/// `alice_fabrikam.com#EXT#@contoso.onmicrosoft.com` is `alice@fabrikam.com` (specification §1.4).
+fn home_address(name: &str) -> String {
+    match name.split_once("#EXT#").and_then(|(home, _)| home.rsplit_once('_')) {
+        Some((local, domain)) => format!("{local}@{domain}"),
+        None => name.to_owned(),
+    }
+}
+
+fn is_numbered_extension(name: &str) -> bool {
+    name.strip_prefix("extensionAttribute")
+        .and_then(|digits| digits.parse::<u8>().ok())
+        .is_some_and(|number| (1..=15).contains(&number))
+}
+
+/// `extension_<appId without hyphens>_<name>`.
+fn is_directory_extension(name: &str) -> bool {
+    name.strip_prefix("extension_").and_then(|rest| rest.split_once('_')).is_some_and(
+        |(app, attribute)| {
+            app.len() == 32 && app.chars().all(|c| c.is_ascii_hexdigit()) && !attribute.is_empty()
+        },
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn the_portals_names_reach_graphs_properties() {
+        let attributes: Attributes = [
+            ("businessPhones".to_owned(), json!(["+1 555", "+1 556"])),
+            ("onPremisesExtensionAttributes".to_owned(), json!({"extensionAttribute7": "x"})),
+            (
+                "userPrincipalName".to_owned(),
+                json!("alice_b_fabrikam.com#EXT#@contoso.onmicrosoft.com"),
+            ),
+        ]
+        .into();
+        let read = |name| SourceAttribute::parse(name).expect(name).read(&attributes);
+        assert_eq!(read("telephoneNumber"), json!("+1 555"));
+        assert_eq!(read("extensionAttribute7"), json!("x"));
+        assert_eq!(read("userPrincipalName"), json!("alice_b@fabrikam.com"));
+        assert_eq!(
+            read("originalUserPrincipalName"),
+            json!("alice_b_fabrikam.com#EXT#@contoso.onmicrosoft.com")
+        );
+        assert_eq!(SourceAttribute::parse("extensionAttribute16"), None);
+        assert_eq!(SourceAttribute::parse("Department"), None);
+    }
+>>>>>>> main
 }

@@ -3,14 +3,28 @@
 //! The wire forms of both dialects are decided here, so that a plan can show the exact request
 //! before anything could send it. The room knows neither HTTP nor what a plan is.
 
+mod create;
 mod dialect;
+mod document;
+mod error;
+mod fault;
 mod filter;
+mod list;
 mod patch;
 mod path;
+mod schema;
 mod tenant_url;
+#[cfg(test)]
+mod tests;
 
+pub use create::create_body;
 pub use dialect::Dialect;
+pub use document::{Values, project, read, same};
+pub use error::ScimError;
+pub use fault::{FaultClass, TargetFault};
 pub use filter::EqFilter;
-pub use patch::{Operation, PatchRequest};
+pub use list::{InvalidList, ListResponse, resource_id};
+pub use patch::{AttributeChange, Operation, PatchRequest, patch};
 pub use path::{AttributePath, ENTERPRISE_USER, InvalidPath, ValueFilter};
+pub use schema::{CORE_GROUP, CORE_USER, ERROR, LIST_RESPONSE, PATCH_OP};
 pub use tenant_url::{InvalidTenantUrl, TenantUrl, parse_tenant_url};

@@ -1,0 +1,53 @@
+//! Links: which account belongs to which person, and what was last exported to it.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    model::{CycleId, SourceId, TargetId, Timestamp},
+    scim::Values,
+};
+
+/// A link between a person and an account (Graph `objectConnection`).
+#[derive(Clone, Debug, PartialEq)]
+pub struct Link {
+    /// Whose account.
+    pub source: SourceId,
+    /// The account.
+    pub target: TargetId,
+    /// What we last wrote, or found equal when the account was adopted, by path.
+    pub exported: Values,
+    /// Whether it is live or only remembered.
+    pub standing: LinkStanding,
+    /// A write has no known outcome: `exported` is read back before the next one.
+    pub stale: bool,
+}
+
+/// Whether a link is live.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum LinkStanding {
+    /// We keep the account as the directory says.
+    Linked,
+    /// The account is kept as it is; whose it was is remembered.
+    Kept,
+}
+
+/// A create whose outcome is unknown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UnsettledCreate {
+    /// When it was sent.
+    pub sent_at: Timestamp,
+    /// In how many cycles it was looked up without being found.
+    pub looks: u32,
+    /// The cycle of the last look.
+    pub last_look: Option<CycleId>,
+}
+
+impl Link {
+    /// Whether the account was last left enabled; an unknown state counts as enabled.
+    pub fn is_enabled(&self) -> bool {
+        self.exported
+            .iter()
+            .find(|(path, _)| path.is_active())
+            .is_none_or(|(_, value)| value != &serde_json::Value::Bool(false))
+    }
+}

@@ -1,0 +1,145 @@
+//! Step `matching`: finds the account that already belongs to a person, before one is created.
+//!
+//! Matching attributes are alternatives in the order of their precedence, never combined. An
+//! account counts only if its attribute really has the value: a target that ignores a filter
+//! returns strangers. An account that is linked to another person, or was ever released from one,
+//! is never taken: a reused address must not inherit somebody's access.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use super::{Mapped, Reason, Step, StepKind, StepStatus};
+use crate::{
+    model::{SourceId, TargetId},
+    scim::{AttributePath, EqFilter, Values, same},
+};
+
+/// An account that may be the person's.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Candidate {
+    /// The account.
+    pub target: TargetId,
+    /// Its values at the mapped paths.
+    pub values: Values,
+    /// Whether another person has a claim to it.
+    pub claim: Claim,
+}
+
+/// Whether another person has a claim to an account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Claim {
+    /// Nobody else has.
+    Free,
+    /// It is linked to this other person.
+    LinkedTo(SourceId),
+    /// It once belonged to this other person.
+    ReleasedFrom(SourceId),
+}
+
+/// What was found at the target.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Evidence {
+    /// Nobody looked.
+    NotLooked,
+    /// What the target has for each matching attribute that was looked up.
+    Found(BTreeMap<AttributePath, Vec<Candidate>>),
+}
+
+/// Which account is the person's.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Matched {
+    /// None.
+    None,
+    /// This one, found by this attribute.
+    One(AttributePath, Candidate),
+    /// Several have the same value.
+    Many(AttributePath, usize),
+    /// The only one has another person's claim.
+    Claimed(AttributePath, TargetId, Claim),
+}
+
+impl Matched {
+    /// The reason under which a match that stops the object is logged.
+    pub fn refusal(&self) -> Option<Reason> {
+        match self {
+            Self::None | Self::One(..) => None,
+            Self::Many(..) => Some(Reason::DuplicateTargetEntries),
+            Self::Claimed(..) => Some(Reason::DuplicateSourceEntries),
+        }
+    }
+}
+
+/// What to look up, in the order of precedence; empty if no matching attribute has a value.
+pub fn match_keys(mapped: &Mapped) -> Vec<EqFilter> {
+    let mut rows: Vec<_> = mapped
+        .rows
+        .iter()
+        .filter_map(|row| Some((row.matching_priority?, row)))
+        .collect();
+    rows.sort_by_key(|(priority, _)| *priority);
+    rows.into_iter()
+        .filter_map(|(_, row)| match row.value.as_ref()? {
+            Value::String(text) => Some(EqFilter { path: row.path.clone(), value: text.clone() }),
+            Value::Null
+            | Value::Bool(_)
+            | Value::Number(_)
+            | Value::Array(_)
+            | Value::Object(_) => None,
+        })
+        .collect()
+}
+
+/// Decides which candidate is the person's account.
+pub fn settle(
+    keys: &[EqFilter],
+    found: &BTreeMap<AttributePath, Vec<Candidate>>,
+) -> (Matched, Step) {
+    for key in keys {
+        let wanted = Value::String(key.value.clone());
+        let mut hits: BTreeMap<&TargetId, &Candidate> = BTreeMap::new();
+        for candidate in found.get(&key.path).into_iter().flatten() {
+            if candidate.values.get(&key.path).is_some_and(|value| same(&key.path, &wanted, value))
+            {
+                hits.insert(&candidate.target, candidate);
+            }
+        }
+        let step = |status, text: String| {
+            Step::new(StepKind::Matching, status, "EntrySynchronizationMatching", text)
+                .with("Matching attribute", key.path.to_string())
+        };
+        let mut hits = hits.into_values();
+        match (hits.next(), hits.len()) {
+            (None, _) => {}
+            (Some(one), 0) => match one.claim {
+                Claim::Free => {
+                    return (
+                        Matched::One(key.path.clone(), one.clone()),
+                        step(StepStatus::Success, format!("account `{}` matches", one.target)),
+                    );
+                }
+                Claim::LinkedTo(other) | Claim::ReleasedFrom(other) => {
+                    let text = format!(
+                        "account `{}` matches, but belongs or belonged to {other}",
+                        one.target
+                    );
+                    return (
+                        Matched::Claimed(key.path.clone(), one.target.clone(), one.claim),
+                        step(StepStatus::Failure, text),
+                    );
+                }
+            },
+            (Some(_), more) => {
+                return (
+                    Matched::Many(key.path.clone(), more + 1),
+                    step(StepStatus::Failure, format!("{} accounts match", more + 1)),
+                );
+            }
+        }
+    }
+    let text = "no account matches".to_owned();
+    (
+        Matched::None,
+        Step::new(StepKind::Matching, StepStatus::Success, "EntrySynchronizationMatching", text),
+    )
+}

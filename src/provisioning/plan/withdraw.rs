@@ -1,0 +1,120 @@
+//! What happens to an account whose person is disabled, out of scope, or gone.
+
+use super::{
+    decide::{Case, Comparison, Row, applied, difference, keep, turns_off},
+    model::{Action, ChangeStatus, LinkEffect, Phase, Verdict, Write},
+};
+use crate::provisioning::{Link, Reason, job::OutOfScope, map_withdrawal};
+
+/// As `on_out_of_scope` says.
+pub(super) fn out_of_scope(case: Case<'_>, link: &Link) -> Verdict {
+    match case.inputs.job.safeguards.on_out_of_scope {
+        OutOfScope::Disable => withdraw(case, link, Reason::NotEffectivelyEntitled),
+        OutOfScope::Delete => leave(case, Reason::NotEffectivelyEntitled),
+        OutOfScope::Keep => keep(case, link, Reason::NotEffectivelyEntitled),
+    }
+}
+
+/// Deletes the account.
+pub(super) fn leave(case: Case<'_>, reason: Reason) -> Verdict {
+    if case.is_protected() {
+        let row = Row::concern(
+            ChangeStatus::Skipped,
+            Reason::Protected,
+            format!("{}; protected, so its account is not deleted", sentence(reason)),
+        );
+        return case.decided(vec![row], false, false);
+    }
+    if !case.inputs.job.safeguards.delete {
+        let row = Row::skip(
+            Reason::ActionDisabled,
+            format!("{}, and `delete` is off", sentence(reason)),
+        );
+        return case.decided(vec![row], false, false);
+    }
+    let row = Row {
+        action: Action::Delete,
+        status: ChangeStatus::Planned,
+        reason,
+        detail: sentence(reason).to_owned(),
+        changes: Vec::new(),
+        write: Write::Delete,
+        effect: LinkEffect::Removed,
+        phase: Phase::Removals,
+        error: false,
+    };
+    case.decided(vec![row], false, false)
+}
+
+/// Lets `IsSoftDeleted` flow: the attributes that depend on it, and no other.
+pub(super) fn withdraw(case: Case<'_>, link: &Link, reason: Reason) -> Verdict {
+    let job = case.inputs.job;
+    let inputs = case.mapping_inputs(true);
+    let mapped = match map_withdrawal(&job.users, case.inputs.subject, inputs) {
+        Ok(mapped) => mapped,
+        Err(fault) => {
+            let row = Row::concern(
+                ChangeStatus::Failure,
+                Reason::AttributeValidationFailed,
+                fault.to_string(),
+            );
+            return case.decided(vec![row], true, false);
+        }
+    };
+    if mapped.rows.is_empty()
+        && job.safeguards.on_out_of_scope == OutOfScope::Delete
+        && reason != Reason::AccountDisabled
+    {
+        return leave(case, reason);
+    }
+    let comparison = if link.stale { Comparison::ByCaseRule } else { Comparison::Exact };
+    let diff = difference(&mapped, &link.exported, comparison);
+    let mut exported = link.exported.clone();
+    exported.extend(diff.exported);
+    if diff.changes.is_empty() {
+        let row = Row::skip(
+            Reason::RedundantExport,
+            format!("{}; its account already says so", sentence(reason)),
+        );
+        let effect =
+            if link.stale { LinkEffect::Exported(exported) } else { LinkEffect::Unchanged };
+        return case.decided(vec![Row { effect, ..row }], false, false);
+    }
+    if case.is_protected() {
+        let row = Row::concern(
+            ChangeStatus::Skipped,
+            Reason::Protected,
+            format!("{}; protected, so its account is not disabled", sentence(reason)),
+        );
+        return case.decided(vec![row], false, false);
+    }
+    if !job.safeguards.update {
+        let row = Row::skip(
+            Reason::ActionDisabled,
+            format!("{}, and `update` is off", sentence(reason)),
+        );
+        return case.decided(vec![row], false, false);
+    }
+    let disables = diff.changes.iter().any(turns_off);
+    let row = Row {
+        action: if disables { Action::Disable } else { Action::Update },
+        status: ChangeStatus::Planned,
+        reason,
+        detail: sentence(reason).to_owned(),
+        effect: LinkEffect::Exported(applied(&exported, &diff.changes)),
+        changes: diff.changes,
+        write: Write::Patch { baseline: link.exported.clone() },
+        phase: if disables { Phase::Removals } else { Phase::Updates },
+        error: false,
+    };
+    case.decided(vec![row], false, false)
+}
+
+fn sentence(reason: Reason) -> &'static str {
+    match reason {
+        Reason::HardDeleted => "deleted in the directory for good",
+        Reason::SoftDeleted => "soft-deleted in the directory",
+        Reason::AccountDisabled => "disabled in the directory",
+        _ => "no longer assigned to the application",
+    }
+}

@@ -1,0 +1,173 @@
+//! Why something happened or did not: one code per cause, Entra's own where it has one.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// The cause of a decision or failure, as `errorCode` or skip reason in the provisioning log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Reason {
+    /// In scope, and no account exists for it.
+    InScope,
+    /// An account with the same matching value exists.
+    Matched,
+    /// A mapped value differs from what was last exported.
+    AttributesChanged,
+    /// Its account was disabled and it is in scope again.
+    BackInScope,
+    /// The adopted account was disabled at the target.
+    AdoptedAccountDisabled,
+    /// Not assigned, assigned by Default Access only, or disabled before it ever had an account.
+    NotEffectivelyEntitled,
+    /// It is not in the directory any more, restorable for 30 days.
+    SoftDeleted,
+    /// It is gone from the directory for good.
+    HardDeleted,
+    /// Its sign-in is disabled in the directory.
+    AccountDisabled,
+    /// Nothing differs.
+    RedundantExport,
+    /// A mapped value is missing or cannot be computed.
+    AttributeValidationFailed,
+    /// The manager has no account at the target.
+    UnableToResolveReferenceAttributeValue,
+    /// No matching attribute has a value.
+    ImportSkipped,
+    /// Several accounts match.
+    DuplicateTargetEntries,
+    /// The matching account belongs, or belonged, to another person.
+    DuplicateSourceEntries,
+    /// The link leads to nothing, or to somebody else's account.
+    InvalidAnchor,
+    /// A recent entitlement ended; a second read must confirm it.
+    AwaitingConfirmation,
+    /// An earlier create has no known outcome; it is looked up before it is repeated.
+    CreateUnsettled,
+    /// The account is listed in `protect`.
+    Protected,
+    /// The action is switched off in the configuration.
+    ActionDisabled,
+    /// The account is kept as it is, as configured.
+    Kept,
+    /// A safeguard holds it until a person approves.
+    HeldBySafeguard,
+    /// The target already has a conflicting resource.
+    EntryConflict,
+    /// The target throttles.
+    TooManyRequests,
+    /// The target failed.
+    InternalServerError,
+    /// The target did not answer; whether the request was applied is looked up next time.
+    Timeout,
+    /// The target refuses the credentials.
+    Unauthorized,
+    /// The credentials do not allow it.
+    InsufficientRights,
+    /// The target refuses this request.
+    UnprocessableEntity,
+    /// The target's answer is not SCIM.
+    SystemForCrossDomainIdentityManagementServiceIncompatible,
+    /// The cycle ended before it was sent.
+    Interrupted,
+}
+
+impl Reason {
+    /// Every reason, for documentation and its test.
+    pub const ALL: [Self; 31] = [
+        Self::InScope,
+        Self::Matched,
+        Self::AttributesChanged,
+        Self::BackInScope,
+        Self::AdoptedAccountDisabled,
+        Self::NotEffectivelyEntitled,
+        Self::SoftDeleted,
+        Self::HardDeleted,
+        Self::AccountDisabled,
+        Self::RedundantExport,
+        Self::AttributeValidationFailed,
+        Self::UnableToResolveReferenceAttributeValue,
+        Self::ImportSkipped,
+        Self::DuplicateTargetEntries,
+        Self::DuplicateSourceEntries,
+        Self::InvalidAnchor,
+        Self::AwaitingConfirmation,
+        Self::CreateUnsettled,
+        Self::Protected,
+        Self::ActionDisabled,
+        Self::Kept,
+        Self::HeldBySafeguard,
+        Self::EntryConflict,
+        Self::TooManyRequests,
+        Self::InternalServerError,
+        Self::Timeout,
+        Self::Unauthorized,
+        Self::InsufficientRights,
+        Self::UnprocessableEntity,
+        Self::SystemForCrossDomainIdentityManagementServiceIncompatible,
+        Self::Interrupted,
+    ];
+
+    /// What to do about it, for the log and for people.
+    pub fn recommended_action(self) -> &'static str {
+        match self {
+            Self::InScope
+            | Self::Matched
+            | Self::AttributesChanged
+            | Self::BackInScope
+            | Self::AdoptedAccountDisabled
+            | Self::SoftDeleted
+            | Self::HardDeleted
+            | Self::AccountDisabled
+            | Self::RedundantExport
+            | Self::Kept => "Nothing.",
+            Self::NotEffectivelyEntitled => {
+                "Assign the person to the application with a role other than Default Access."
+            }
+            Self::AttributeValidationFailed => {
+                "Give the source attribute a value, or the mapping a `default`."
+            }
+            Self::UnableToResolveReferenceAttributeValue => {
+                "Assign the manager to the application too."
+            }
+            Self::ImportSkipped => "Give the person a value for a matching attribute.",
+            Self::DuplicateTargetEntries => {
+                "Remove or rename all but one of the matching accounts in the application."
+            }
+            Self::DuplicateSourceEntries => {
+                "Decide whose the account is: rename or delete it in the application, or change \
+                 the matching value in the directory."
+            }
+            Self::InvalidAnchor => {
+                "Look at the account in the application; `restart --links` matches anew."
+            }
+            Self::AwaitingConfirmation => "Nothing: the next cycle reads the directory again.",
+            Self::CreateUnsettled => "Nothing: the next cycles look the account up.",
+            Self::Protected => "Remove the account from `safeguards.protect` if it may be changed.",
+            Self::ActionDisabled => "Switch the action on under `safeguards`, or do it by hand.",
+            Self::HeldBySafeguard => {
+                "Read the list with `plan --held`; restore the scope or `approve` it."
+            }
+            Self::EntryConflict => {
+                "Change the conflicting value, or the matching attribute, so that the account is found."
+            }
+            Self::TooManyRequests => "Nothing: it is tried again. Set `max_requests_per_second`.",
+            Self::InternalServerError | Self::Timeout | Self::Interrupted => {
+                "Nothing: the next cycle tries again."
+            }
+            Self::Unauthorized => "Renew the application's token and run `check`.",
+            Self::InsufficientRights => "Give the token the right to manage users.",
+            Self::UnprocessableEntity => {
+                "Compare the mapping with what the application accepts; its answer is above."
+            }
+            Self::SystemForCrossDomainIdentityManagementServiceIncompatible => {
+                "Check `tenant_url`, and ask the vendor about the answer above."
+            }
+        }
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self, f)
+    }
+}

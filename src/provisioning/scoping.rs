@@ -1,0 +1,206 @@
+//! Step `scoping`: decides whether a person belongs to the job.
+//!
+//! In: a person, the roles it holds and by which path, the job's scope. Out: [`Scoping`] and the
+//! [`Step`] that explains it. Someone who *leaves* the scope is still decided here; what happens
+//! at the target is the plan's business.
+//!
+//! **Invariant:** knows no target. A scope that depended on the target could never be previewed.
+
+use std::time::Duration;
+
+use super::{
+    Step, StepKind, StepStatus,
+    job::{Job, Scope},
+};
+use crate::model::{AppRole, AppRoleId, Attributes, DEFAULT_ACCESS, SourceId, Timestamp};
+
+/// An entitlement older than this is established: its end is believed at once.
+pub const ENTITLEMENT_SETTLES_AFTER: Duration = Duration::from_secs(60 * 60);
+
+/// A younger entitlement's end is believed after a second read this much later, or in the next
+/// cycle: Graph's replicas lag, and can go backwards.
+pub const CONFIRMATION_DELAY: Duration = Duration::from_secs(60);
+
+/// Whether an object is in the directory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Presence {
+    /// It is.
+    Live,
+    /// It is deleted and can be restored for 30 days.
+    SoftDeleted,
+    /// It is gone for good.
+    Deleted,
+    /// It was never read: a member or assignee that the directory does not show.
+    Unseen,
+}
+
+/// One role that a person holds, and how.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Grant {
+    /// The role; all zeros for Default Access.
+    pub role: AppRoleId,
+    /// The group through which, with its name; `None` for a direct assignment.
+    pub via: Option<(SourceId, String)>,
+}
+
+/// What is known of one person.
+#[derive(Clone, Debug)]
+pub struct Subject {
+    /// The directory's id.
+    pub id: SourceId,
+    /// Every selected property that has a value.
+    pub attributes: Attributes,
+    /// Whether it is in the directory.
+    pub presence: Presence,
+    /// The manager, where one is set.
+    pub manager: Option<SourceId>,
+    /// Every role it holds.
+    pub grants: Vec<Grant>,
+}
+
+/// Whether a person belongs to the job.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Scoping {
+    /// It does.
+    In,
+    /// It does not.
+    Out(OutReason),
+}
+
+/// Why a person does not belong to the job.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OutReason {
+    /// No assignment, direct or through a group.
+    NotAssigned,
+    /// Default Access is its only role.
+    OnlyDefaultAccess,
+}
+
+impl OutReason {
+    /// The reason as a sentence.
+    pub fn sentence(self) -> &'static str {
+        match self {
+            Self::NotAssigned => "not assigned to the application",
+            Self::OnlyDefaultAccess => "its only role is Default Access",
+        }
+    }
+}
+
+impl Subject {
+    /// Whether sign-in is enabled; an unknown value counts as enabled.
+    pub fn is_enabled(&self) -> bool {
+        self.attributes.get("accountEnabled") != Some(&serde_json::Value::Bool(false))
+    }
+
+    /// A name to show: the user principal name, else the display name, else the id.
+    pub fn display(&self) -> String {
+        ["userPrincipalName", "displayName"]
+            .iter()
+            .find_map(|name| self.attributes.get(*name).and_then(serde_json::Value::as_str))
+            .map_or_else(|| self.id.to_string(), str::to_owned)
+    }
+
+    /// The enabled roles it holds, each once, in the order of their ids.
+    pub fn roles<'a>(&self, declared: &'a [AppRole]) -> Vec<&'a AppRole> {
+        let mut held: Vec<&AppRole> = declared
+            .iter()
+            .filter(|role| role.is_enabled && role.id != DEFAULT_ACCESS)
+            .filter(|role| self.grants.iter().any(|grant| grant.role == role.id))
+            .collect();
+        held.sort_by_key(|role| role.id);
+        held
+    }
+}
+
+/// Decides whether a person belongs to the job.
+///
+/// Default Access is decided over all its roles: one other role, by any path, is enough, even a
+/// disabled or vanished one, which then only flows no value and warns.
+pub fn scope(job: &Job, subject: &Subject, declared: &[AppRole]) -> (Scoping, Step) {
+    let assigned = !subject.grants.is_empty();
+    let has_role = subject.grants.iter().any(|grant| grant.role != DEFAULT_ACCESS);
+    let required = !job.exclude_default_access || has_role;
+    let scoping = match job.scope {
+        Scope::All => Scoping::In,
+        Scope::Assigned if !assigned => Scoping::Out(OutReason::NotAssigned),
+        Scope::Assigned if !required => Scoping::Out(OutReason::OnlyDefaultAccess),
+        Scope::Assigned => Scoping::In,
+    };
+    let dead: Vec<String> = subject
+        .grants
+        .iter()
+        .filter(|grant| grant.role != DEFAULT_ACCESS)
+        .filter(|grant| !declared.iter().any(|role| role.id == grant.role && role.is_enabled))
+        .map(|grant| grant.role.to_string())
+        .collect();
+    let (status, description) = match &scoping {
+        Scoping::In if !dead.is_empty() => (
+            StepStatus::Warning,
+            format!("in scope; it holds a disabled or removed app role ({})", dead.join(", ")),
+        ),
+        Scoping::In => (StepStatus::Success, "in scope".to_owned()),
+        Scoping::Out(reason) => (StepStatus::Skipped, reason.sentence().to_owned()),
+    };
+    let flag = |value: bool| if value { "True" } else { "False" };
+    let mut step = Step::new(StepKind::Scoping, status, "EntrySynchronizationScoping", description)
+        .with("Active in the source system", flag(is_active(subject)))
+        .with("ScopeEvaluationResult", flag(scoping == Scoping::In));
+    if job.scope == Scope::Assigned {
+        step = step
+            .with("Assigned to the application", flag(assigned))
+            .with("User has the required role", flag(required && assigned));
+    }
+    let groups: Vec<&str> = subject
+        .grants
+        .iter()
+        .filter_map(|grant| grant.via.as_ref().map(|(_, name)| name.as_str()))
+        .collect();
+    if !groups.is_empty() {
+        step = step.with("Assigned through", groups.join(", "));
+    }
+    (scoping, step)
+}
+
+fn is_active(subject: &Subject) -> bool {
+    subject.presence == Presence::Live && subject.is_enabled()
+}
+
+/// What is remembered of a person's entitlement.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct EntitlementMemory {
+    /// Since when it has been in scope, where it has.
+    pub since: Option<Timestamp>,
+    /// When it was first seen out of scope again, by which cycle it does not matter.
+    pub missing_since: Option<Timestamp>,
+}
+
+/// Whether the end of an entitlement is believed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Withdrawal {
+    /// It is.
+    Confirmed,
+    /// A second read must say so too.
+    Pending,
+}
+
+/// Decides whether a person that is out of scope *now* is really out.
+///
+/// | entitlement | first seen out | belief |
+/// | --- | --- | --- |
+/// | never, or an hour or more | – | at once |
+/// | younger | in this cycle, less than 60 s ago | pending |
+/// | younger | earlier | confirmed by this read |
+pub fn confirm(memory: EntitlementMemory, cycle_began: Timestamp, now: Timestamp) -> Withdrawal {
+    let Some(since) = memory.since else { return Withdrawal::Confirmed };
+    let age = (now - since).to_std().unwrap_or_default();
+    if age >= ENTITLEMENT_SETTLES_AFTER {
+        return Withdrawal::Confirmed;
+    }
+    match memory.missing_since {
+        Some(seen) if seen < cycle_began => Withdrawal::Confirmed,
+        Some(seen) if (now - seen).to_std().unwrap_or_default() >= CONFIRMATION_DELAY => {
+            Withdrawal::Confirmed
+        }
+        Some(_) | None => Withdrawal::Pending,
+    }
+}
