@@ -65,10 +65,7 @@ pub(super) fn request(
             (endpoint.clone(), APP_SERVICE_VERSION, "x-identity-header", header.clone())
         }
     };
-    address
-        .query_pairs_mut()
-        .append_pair("api-version", version)
-        .append_pair("resource", resource);
+    address.query_pairs_mut().append_pair("api-version", version).append_pair("resource", resource);
     if let Some(client_id) = client_id {
         address.query_pairs_mut().append_pair("client_id", client_id);
     }

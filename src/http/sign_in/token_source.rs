@@ -1,6 +1,8 @@
 //! A token that is there when it is asked for: cached, refreshed early, one refresh at a time.
 
 use std::{
+    future::Future,
+    pin::Pin,
     sync::{Arc, Mutex as BlockingMutex, PoisonError},
     time::Duration,
 };
@@ -47,7 +49,7 @@ pub struct TokenSettings {
 
 /// Fetches tokens and keeps the last one.
 pub struct TokenSource {
-    settings: TokenSettings,
+    settings: Box<TokenSettings>,
     exchange: Arc<dyn Exchange>,
     clock: Arc<dyn Clock>,
     cached: Mutex<Option<Cached>>,
@@ -66,7 +68,7 @@ impl TokenSource {
         exchange: Arc<dyn Exchange>,
         clock: Arc<dyn Clock>,
     ) -> Self {
-        Self { settings, exchange, clock, cached: Mutex::new(None) }
+        Self { settings: Box::new(settings), exchange, clock, cached: Mutex::new(None) }
     }
 
     /// The token, fetched where there is none or it soon expires.
@@ -133,14 +135,19 @@ impl TokenSource {
         let life_seconds = life_seconds.unwrap_or(LIFE_SECONDS_DEFAULT).clamp(0, 7 * 86_400);
         let margin_seconds = (life_seconds / 10).min(REFRESH_MARGIN_SECONDS_MAX);
         let expires_at = self.clock.now() + TimeDelta::seconds(life_seconds);
-        Ok(Cached { token, refresh_at: expires_at - TimeDelta::seconds(margin_seconds), expires_at })
+        Ok(Cached {
+            token,
+            refresh_at: expires_at - TimeDelta::seconds(margin_seconds),
+            expires_at,
+        })
     }
 
     async fn fetch_identity(
         &self,
         request: Request<Bytes>,
     ) -> Result<(Secret, Option<i64>), SignInFault> {
-        let response = self.exchange.exchange(request).await.map_err(|fault| unreachable(&fault))?;
+        let response =
+            self.exchange.exchange(request).await.map_err(|fault| unreachable(&fault))?;
         let answer = response
             .status()
             .is_success()
@@ -192,9 +199,16 @@ impl TokenSource {
                 .add_extra_param("client_assertion_type", ASSERTION_TYPE)
                 .add_extra_param("client_assertion", assertion.expose());
         }
-        let wire = Wire::default();
-        let call = |request: HttpRequest| wire.carry(self.exchange.as_ref(), request);
-        match grant.request_async(&call).await {
+        let wire = Arc::new(Wire::default());
+        let carrier = (Arc::clone(&wire), Arc::clone(&self.exchange));
+        let call = move |request: HttpRequest| -> Carried {
+            let (wire, exchange) = (Arc::clone(&carrier.0), Arc::clone(&carrier.1));
+            Box::pin(async move { wire.carry(exchange.as_ref(), request).await })
+        };
+        // Boxed as `Send` here, where the compiler can still see it.
+        let asked: Pin<Box<dyn Future<Output = _> + Send + '_>> =
+            Box::pin(grant.request_async(&call));
+        match asked.await {
             Ok(token) => {
                 let life = token.expires_in().and_then(|life| i64::try_from(life.as_secs()).ok());
                 Ok((Secret::new(token.access_token().secret().clone()), life))
@@ -203,6 +217,9 @@ impl TokenSource {
         }
     }
 }
+
+/// The future that oauth2 waits for; it owns what it needs, so that it can move between threads.
+type Carried = Pin<Box<dyn Future<Output = Result<HttpResponse, TransportFault>> + Send>>;
 
 /// Keeps what a token endpoint answered, of which oauth2's errors keep only a part.
 #[derive(Default)]
@@ -219,8 +236,8 @@ impl Wire {
         answer.map(|response| response.map(|body| body.to_vec()))
     }
 
-    fn fault(self, now: Timestamp) -> SignInFault {
-        match self.0.into_inner().unwrap_or_else(PoisonError::into_inner) {
+    fn fault(&self, now: Timestamp) -> SignInFault {
+        match self.0.lock().unwrap_or_else(PoisonError::into_inner).take() {
             Some(Ok(response)) => {
                 let wait: Option<Duration> = retry_after(response.headers(), now);
                 refusal::explain(response.status(), response.body(), wait)

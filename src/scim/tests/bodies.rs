@@ -254,18 +254,14 @@ fn the_whole_role_list_is_replaced_so_that_removals_work() {
                  "value": name, "display": name }])
     };
     let (had, wanted) = (values([("roles", role("User"))]), values([("roles", role("Admin"))]));
-    assert_snapshot!(operations(&had, &wanted, Dialect::EntraLegacy), @r#"
-    {"op":"replace","path":"roles","value":[{"display":"Admin","primary":false,"type":"WindowsAzureActiveDirectoryRole","value":"Admin"}]}
-    "#);
+    assert_snapshot!(operations(&had, &wanted, Dialect::EntraLegacy), @r#"{"op":"replace","path":"roles","value":[{"display":"Admin","primary":false,"type":"WindowsAzureActiveDirectoryRole","value":"Admin"}]}"#);
     assert_snapshot!(operations(&had, &values([]), Dialect::Rfc7644), @r#"{"op":"remove","path":"roles"}"#);
 }
 
 #[test]
 fn a_cleared_manager_is_removed_in_both_dialects() {
     let had = values([(&format!("{ENTERPRISE_USER}:manager"), json!("m1"))]);
-    assert_snapshot!(operations(&had, &values([]), Dialect::Rfc7644), @r#"
-    {"op":"remove","path":"urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:manager"}
-    "#);
+    assert_snapshot!(operations(&had, &values([]), Dialect::Rfc7644), @r#"{"op":"remove","path":"urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:manager"}"#);
     assert_snapshot!(operations(&had, &values([]), Dialect::EntraLegacy), @r#"{"op":"Remove","path":"manager"}"#);
 }
 

@@ -1,0 +1,110 @@
+//! Enterprise applications, their assignments and Entra's own jobs on them, as Graph writes them.
+
+use serde::Deserialize;
+
+use crate::model::{
+    AppRole, AppRoleId, Application, Assignment, PrincipalKind, ServicePrincipalId, SourceId,
+};
+
+/// What is read of a service principal.
+pub(super) const SELECTED: [&str; 5] = ["id", "appId", "displayName", "accountEnabled", "appRoles"];
+
+/// A service principal.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct WireServicePrincipal {
+    id: ServicePrincipalId,
+    app_id: String,
+    display_name: Option<String>,
+    account_enabled: Option<bool>,
+    app_roles: Vec<WireRole>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct WireRole {
+    id: AppRoleId,
+    display_name: Option<String>,
+    value: Option<String>,
+    is_enabled: bool,
+}
+
+impl WireServicePrincipal {
+    pub(super) fn application(self) -> Application {
+        Application {
+            id: self.id,
+            app_id: self.app_id,
+            display_name: self.display_name.unwrap_or_default(),
+            account_enabled: self.account_enabled.unwrap_or(true),
+            roles: self.app_roles.into_iter().map(WireRole::role).collect(),
+        }
+    }
+}
+
+impl WireRole {
+    fn role(self) -> AppRole {
+        AppRole {
+            id: self.id,
+            display_name: self.display_name.unwrap_or_default(),
+            value: self.value.filter(|value| !value.is_empty()),
+            is_enabled: self.is_enabled,
+        }
+    }
+}
+
+/// A row of `appRoleAssignedTo`.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct WireAssignment {
+    principal_id: SourceId,
+    principal_type: String,
+    app_role_id: AppRoleId,
+    principal_display_name: Option<String>,
+}
+
+impl WireAssignment {
+    /// A principal that is neither user nor group is a workload and is never provisioned.
+    pub(super) fn assignment(self) -> Assignment {
+        let is = |name: &str| self.principal_type.eq_ignore_ascii_case(name);
+        let principal_kind = if is("User") {
+            PrincipalKind::User
+        } else if is("Group") {
+            PrincipalKind::Group
+        } else {
+            PrincipalKind::ServicePrincipal
+        };
+        Assignment {
+            principal: self.principal_id,
+            principal_kind,
+            role: self.app_role_id,
+            principal_display_name: self.principal_display_name.unwrap_or_default(),
+        }
+    }
+}
+
+/// A provisioning job of Entra itself (Graph `synchronizationJob`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProvisioningJob {
+    /// Its id.
+    pub id: String,
+    /// `schedule.state`: `Active`, `Disabled` or `Paused`; empty where Graph does not say.
+    pub state: String,
+}
+
+#[derive(Deserialize)]
+pub(super) struct WireJob {
+    id: String,
+    schedule: Option<WireSchedule>,
+}
+
+#[derive(Deserialize)]
+struct WireSchedule {
+    state: Option<String>,
+}
+
+impl WireJob {
+    pub(super) fn job(self) -> ProvisioningJob {
+        let state = self.schedule.and_then(|schedule| schedule.state).unwrap_or_default();
+        ProvisioningJob { id: self.id, state }
+    }
+}

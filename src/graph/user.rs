@@ -1,0 +1,125 @@
+//! Users as Graph writes them, turned into the port's values.
+
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+use super::fault::Reading;
+use crate::{
+    model::{Attributes, ManagerChange, ObjectKind, Removal, SourceId, SourceObject, UserChange},
+    port::{DirectoryFault, Selection},
+};
+
+/// Properties that are read whatever is mapped: the core needs some, and together they show an
+/// object that we are not permitted to read.
+const ALWAYS_SELECTED: [&str; 5] =
+    ["id", "accountEnabled", "userPrincipalName", "displayName", "userType"];
+
+/// The names to select, sorted after the ones that are always read. The manager is a relation and
+/// is selectable in a round of changes only.
+pub(super) fn selected(selection: &Selection) -> Vec<&str> {
+    let further = selection.properties.iter().map(String::as_str);
+    let further = further.filter(|name| *name != "manager" && !ALWAYS_SELECTED.contains(name));
+    ALWAYS_SELECTED.into_iter().chain(further).collect()
+}
+
+/// A user of any listing.
+#[derive(Deserialize)]
+pub(super) struct WireUser {
+    id: SourceId,
+    #[serde(rename = "@removed")]
+    removed: Option<WireRemoved>,
+    #[serde(rename = "manager@delta")]
+    manager: Option<Vec<WireManager>>,
+    #[serde(flatten)]
+    properties: Map<String, Value>,
+}
+
+/// `@removed`.
+#[derive(Deserialize)]
+pub(super) struct WireRemoved {
+    reason: Option<String>,
+}
+
+impl WireRemoved {
+    /// Only a reason of `deleted` is final; a reason that we do not know may be undone.
+    pub(super) fn removal(&self) -> Removal {
+        if self.reason.as_deref() == Some("deleted") {
+            Removal::Deleted
+        } else {
+            Removal::SoftDeleted
+        }
+    }
+}
+
+#[derive(Deserialize)]
+struct WireManager {
+    id: SourceId,
+    #[serde(rename = "@removed")]
+    removed: Option<WireRemoved>,
+}
+
+/// A row of which only the id matters.
+#[derive(Deserialize)]
+pub(super) struct WireId {
+    pub(super) id: SourceId,
+}
+
+impl WireUser {
+    /// The user as a whole object. Without any property it is one that we may not read: Graph then
+    /// gives the id alone and all else null ("limited information returned for inaccessible member
+    /// objects"), which must not look like cleared attributes.
+    pub(super) fn object(self) -> Result<SourceObject, DirectoryFault> {
+        let object = self.bare_object();
+        if object.attributes.values().all(is_empty_list) {
+            return Err(Reading::Users.denied("a user came without any of its properties"));
+        }
+        Ok(object)
+    }
+
+    fn bare_object(self) -> SourceObject {
+        SourceObject {
+            id: self.id,
+            kind: ObjectKind::User,
+            attributes: attributes(self.properties),
+        }
+    }
+
+    /// The user as one change of a round that reads whole users.
+    pub(super) fn change(self) -> Result<UserChange, DirectoryFault> {
+        if let Some(removed) = &self.removed {
+            return Ok(UserChange::Removed { id: self.id, removal: removed.removal() });
+        }
+        let manager = self.manager_change();
+        Ok(UserChange::Upsert { object: self.object()?, manager })
+    }
+
+    /// The user as one change of a round that reads managers only.
+    pub(super) fn manager_only(self) -> UserChange {
+        if let Some(removed) = &self.removed {
+            return UserChange::Removed { id: self.id, removal: removed.removal() };
+        }
+        let manager = self.manager_change();
+        UserChange::Upsert { object: self.bare_object(), manager }
+    }
+
+    /// A new manager may come beside the old one as removed; the removed one alone means that
+    /// there is none any more.
+    fn manager_change(&self) -> Option<ManagerChange> {
+        let entries = self.manager.as_ref()?;
+        let last = entries.iter().rev().find(|entry| entry.removed.is_none());
+        match last {
+            Some(entry) => Some(ManagerChange::Set(entry.id)),
+            None if entries.is_empty() => None,
+            None => Some(ManagerChange::Cleared),
+        }
+    }
+}
+
+/// Properties with a value; names with `@` are annotations.
+pub(super) fn attributes(properties: Map<String, Value>) -> Attributes {
+    properties.into_iter().filter(|(name, value)| !value.is_null() && !name.contains('@')).collect()
+}
+
+fn is_empty_list(value: &Value) -> bool {
+    value.as_array().is_some_and(Vec::is_empty)
+}
