@@ -10,13 +10,6 @@
 //! **Invariant:** knows no I/O. It never sees a clock, a socket, a file or a logger.
 
 pub mod job;
-<<<<<<< HEAD
-mod schedule;
-mod source_attribute;
-
-pub use schedule::{CronSchedule, InvalidCron, Schedule};
-pub use source_attribute::is_known_source_attribute;
-=======
 mod link;
 mod mapping;
 mod matching;
@@ -48,4 +41,3 @@ pub use scoping::{
 };
 pub use source_attribute::{SourceAttribute, is_known_source_attribute, selected_property};
 pub use step::{Step, StepKind, StepStatus};
->>>>>>> main

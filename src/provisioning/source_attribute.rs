@@ -1,36 +1,3 @@
-<<<<<<< HEAD
-//! Source attributes.
-
-/// Whether a mapping, expression or filter may name `name`.
-pub fn is_known_source_attribute(name: &str) -> bool {
-    const NAMES: &[&str] = &[
-        "IsSoftDeleted",
-        "objectId",
-        "userPrincipalName",
-        "manager",
-        "appRoleAssignments",
-        "telephoneNumber",
-        "mobile",
-        "facsimileTelephoneNumber",
-        "physicalDeliveryOfficeName",
-        "city",
-        "country",
-        "department",
-        "displayName",
-        "employeeId",
-        "givenName",
-        "jobTitle",
-        "mail",
-        "mailNickname",
-        "postalCode",
-        "preferredLanguage",
-        "state",
-        "streetAddress",
-        "surname",
-        "extensionAttribute1",
-    ];
-    NAMES.contains(&name)
-=======
 //! Source attributes: the portal's names for Graph's properties, and the computed ones.
 //!
 //! A mapping that is copied out of the Entra portal names `telephoneNumber`; Graph keeps that as
@@ -251,5 +218,4 @@ mod tests {
         assert_eq!(SourceAttribute::parse("extensionAttribute16"), None);
         assert_eq!(SourceAttribute::parse("Department"), None);
     }
->>>>>>> main
 }
