@@ -178,11 +178,9 @@ pub(super) fn suggestion<'c>(
     wanted: &str,
     candidates: impl IntoIterator<Item = &'c str> + Clone,
 ) -> String {
-    match nearest(wanted, candidates.clone()) {
-        Some(candidate) => format!("did you mean `{candidate}`?"),
-        None => {
-            let all: Vec<_> = candidates.into_iter().map(|c| format!("`{c}`")).collect();
-            format!("possible are {}", all.join(", "))
-        }
+    if let Some(candidate) = nearest(wanted, candidates.clone()) {
+        return format!("did you mean `{candidate}`?");
     }
+    let all: Vec<_> = candidates.into_iter().map(|c| format!("`{c}`")).collect();
+    format!("possible are {}", all.join(", "))
 }

@@ -322,7 +322,7 @@ fn check_fit(
     }
     match name {
         Some("manager") => {
-            findings.error(at, format!("a manager is a reference and cannot flow to `{target}`"))
+            findings.error(at, format!("a manager is a reference and cannot flow to `{target}`"));
         }
         Some("appRoleAssignments") => findings.error_hint(
             at,

@@ -41,25 +41,27 @@ impl<'d, 't> Section<'d, 't> {
         findings: &mut Findings<'_>,
     ) -> Option<Self> {
         let section = Self::open_free(node, findings)?;
-        for (key, _) in section.table.iter() {
+        section.refuse_unknown(keys, findings);
+        Some(section)
+    }
+
+    fn refuse_unknown(&self, keys: &[&'static str], findings: &mut Findings<'_>) {
+        for (key, _) in self.table {
             let name = key.get_ref().as_ref();
             if !keys.contains(&name) {
-                let at = section.at.join(name, key.span());
+                let at = self.at.join(name, key.span());
                 findings.error_hint(&at, "unknown key", suggestion(name, keys.iter().copied()));
             }
         }
-        Some(section)
     }
 
     /// Opens a table whose keys are the user's own.
     pub(super) fn open_free(node: &Node<'d, 't>, findings: &mut Findings<'_>) -> Option<Self> {
-        match node.value {
-            DeValue::Table(table) => Some(Self { at: node.at.clone(), table }),
-            other => {
-                wrong_type(&node.at, "a table", other, findings);
-                None
-            }
-        }
+        let DeValue::Table(table) = node.value else {
+            wrong_type(&node.at, "a table", node.value, findings);
+            return None;
+        };
+        Some(Self { at: node.at.clone(), table })
     }
 
     /// The document itself.
@@ -69,13 +71,7 @@ impl<'d, 't> Section<'d, 't> {
         findings: &mut Findings<'_>,
     ) -> Self {
         let root = Self { at: At { path: String::new(), span: 0..0 }, table: document.get_ref() };
-        for (key, _) in root.table.iter() {
-            let name = key.get_ref().as_ref();
-            if !keys.contains(&name) {
-                let at = root.at.join(name, key.span());
-                findings.error_hint(&at, "unknown key", suggestion(name, keys.iter().copied()));
-            }
-        }
+        root.refuse_unknown(keys, findings);
         root
     }
 
@@ -169,7 +165,7 @@ impl<'d, 't> Section<'d, 't> {
     }
 }
 
-impl<'d, 't> Node<'d, 't> {
+impl Node<'_, '_> {
     /// A text that is not empty.
     pub(super) fn string(&self, findings: &mut Findings<'_>) -> Option<Located<String>> {
         let DeValue::String(text) = self.value else {

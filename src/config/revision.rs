@@ -30,7 +30,7 @@ fn canonical(row: &AttributeMapping) -> String {
     let source = match &row.source {
         MappingSource::Attribute(name) => format!("[{name}]"),
         MappingSource::Constant(text) => format!("{text:?}"),
-        MappingSource::Expression(expression) => format!("{expression:?}"),
+        MappingSource::Expression(expression) => expression.to_string(),
     };
     let default = row.default.as_ref().map(ToString::to_string);
     format!(

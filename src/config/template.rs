@@ -21,7 +21,7 @@ pub fn init_template(answers: &InitAnswers) -> String {
     let InitAnswers { tenant_id, client_id, enterprise_app, tenant_url, profile } = answers;
     let app = section_name(profile);
     format!(
-        r##"# entra-scim: one tenant, any number of applications. Every key with its unit and its default is
+        r#"# entra-scim: one tenant, any number of applications. Every key with its unit and its default is
 # in config.toml.example. After a change, run: entra-scim check
 
 [tenant]
@@ -58,7 +58,7 @@ secret_token = {{ file = "/etc/entra-scim/{app}-token" }}
 max_removals = "10%"
 # What becomes of an account whose person left the scope: disable, delete or keep.
 on_out_of_scope = "disable"
-"##,
+"#,
         tenant_id = quoted(tenant_id),
         client_id = quoted(client_id),
         enterprise_app = quoted(enterprise_app),

@@ -111,14 +111,13 @@ fn credential(
     let given: Vec<_> =
         CREDENTIALS.iter().filter_map(|key| Some((*key, section.get(key)?))).collect();
     let [(kind, node)] = given.as_slice() else {
-        let (at, problem) = match given.as_slice() {
-            [] => (section.at.clone(), "has no credential".to_owned()),
-            [_, (_, second), ..] => {
+        let (at, problem) = match given.last() {
+            None => (section.at.clone(), "has no credential".to_owned()),
+            Some((_, last)) => {
                 let keys: Vec<_> = given.iter().map(|(key, _)| format!("`{key}`")).collect();
-                let at = At { path: section.at.path.clone(), span: second.at.span.clone() };
+                let at = At { path: section.at.path.clone(), span: last.at.span.clone() };
                 (at, format!("has {} credentials: {}", given.len(), keys.join(", ")))
             }
-            [_] => unreachable!("matched by the pattern above"),
         };
         findings.error_hint(
             &at,
