@@ -67,10 +67,11 @@ pub(super) fn proxy(section: &Section<'_, '_>, findings: &mut Findings<'_>) -> O
     let text = section.string("proxy", findings)?;
     match Url::parse(&text.value) {
         Ok(url) if ["http", "https"].contains(&url.scheme()) && url.has_host() => {
-            if url.password().is_some() {
-                findings.warning(&text.at, "the proxy's password stands in this file");
+            if url.password().is_none() {
+                return Some(url);
             }
-            Some(url)
+            findings.error(&text.at, "holds a password; this version has no place for one");
+            None
         }
         _ => {
             findings.error_hint(

@@ -141,7 +141,7 @@ fn applications(
 fn refuse_shared_targets(apps: &[Application], findings: &mut Findings<'_>) {
     let mut seen = BTreeMap::new();
     for app in apps {
-        let key = app.settings.job.target_base.trim_end_matches('/').to_lowercase();
+        let key = app.settings.job.target_base.trim_end_matches('/').to_owned();
         let name = app.settings.job.app.as_str();
         match seen.get(&key) {
             None => {

@@ -38,7 +38,7 @@ fn cron(text: &Located<String>, zone: Tz, findings: &mut Findings<'_>) -> Option
         Err(error) => {
             findings.error_hint(
                 &text.at,
-                format!("cron expression {:?} {error}", text.value),
+                format!("cron expression {:?}: {error}", text.value),
                 "write for example \"*/15 * * * *\" or \"0 30 7 * * MON-FRI\"",
             );
             None

@@ -25,7 +25,8 @@ pub struct Config {
 pub struct TenantSettings {
     /// The tenant's id or a verified domain, as configured.
     pub id: String,
-    /// The app registration of this daemon (its application id).
+    /// The app registration of this daemon (its application id); empty where a managed identity
+    /// signs in, which has a client id of its own.
     pub client_id: String,
     /// How it proves who it is.
     pub credential: CredentialSettings,

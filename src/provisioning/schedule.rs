@@ -32,18 +32,32 @@ pub struct CronSchedule {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidCron {
     /// Neither five nor six fields.
-    #[error("has {0} fields; expected 5 (minute hour day month weekday) or 6 (second first)")]
+    #[error("it has {0} fields; expected 5 (minute hour day month weekday) or 6 (second first)")]
     Fields(usize),
     /// The field for the day of the week makes no sense.
     #[error("`{0}` is not a day of the week (0 to 7, where 0 and 7 are Sunday, or SUN to SAT)")]
     Weekday(String),
     /// Another field makes no sense.
-    #[error("{0}")]
-    Field(String),
+    #[error("`{text}` is not a {field}")]
+    Field {
+        /// What the field holds.
+        text: String,
+        /// What it should hold, and its range.
+        field: &'static str,
+    },
     /// No date fits, such as 30 February.
-    #[error("never comes up")]
+    #[error("it never comes up")]
     Never,
 }
+
+/// The fields before the day of the week.
+const FIELDS: [&str; 5] = [
+    "second (0 to 59)",
+    "minute (0 to 59)",
+    "hour (0 to 23)",
+    "day (1 to 31)",
+    "month (1 to 12, or JAN to DEC)",
+];
 
 /// The largest step that a time zone's clocks make, in hours, but for a zone that changes sides
 /// of the date line.
@@ -81,8 +95,8 @@ impl CronSchedule {
             other => return Err(InvalidCron::Fields(other)),
         }
         fields[5] = name_weekdays(&fields[5])?;
-        let rule = cron::Schedule::from_str(&fields.join(" "))
-            .map_err(|error| InvalidCron::Field(error.to_string()))?;
+        let rule =
+            cron::Schedule::from_str(&fields.join(" ")).map_err(|_| first_bad_field(&fields))?;
         let every_hour = rule.hours().is_all();
         let epoch = DateTime::<Utc>::UNIX_EPOCH;
         if rule.after(&epoch).next().is_none() {
@@ -144,6 +158,17 @@ impl CronSchedule {
             })
             .map(|at| at.to_utc())
     }
+}
+
+/// Which field the cron library refuses; its own message does not name it.
+fn first_bad_field(fields: &[String]) -> InvalidCron {
+    let is_bad = |index: usize| {
+        let mut alone = ["*"; 6];
+        alone[index] = &fields[index];
+        cron::Schedule::from_str(&alone.join(" ")).is_err()
+    };
+    let index = (0..FIELDS.len()).find(|index| is_bad(*index)).unwrap_or_default();
+    InvalidCron::Field { text: fields[index].clone(), field: FIELDS[index] }
 }
 
 /// Rewrites a POSIX day-of-week field as names: the cron library counts from 1 for Sunday.
@@ -300,7 +325,11 @@ mod tests {
         assert_eq!(refuse("* * * *"), InvalidCron::Fields(4));
         assert_eq!(refuse("0 9 * * 8"), InvalidCron::Weekday("8".to_owned()));
         assert_eq!(refuse("0 9 * * 5-2"), InvalidCron::Weekday("5-2".to_owned()));
-        assert!(matches!(refuse("99 * * * *"), InvalidCron::Field(_)));
-        assert!(matches!(refuse("hello * * * *"), InvalidCron::Field(_)));
+        assert!(
+            matches!(refuse("99 * * * *"), InvalidCron::Field { field, .. } if field.starts_with("minute"))
+        );
+        assert!(
+            matches!(refuse("0 0 * hello *"), InvalidCron::Field { field, .. } if field.starts_with("month"))
+        );
     }
 }

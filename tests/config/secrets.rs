@@ -63,15 +63,24 @@ fn the_processes_own_group_may_read() {
 fn a_file_that_others_can_read_is_refused_for_each_key_that_names_it() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     write_with_mode(&folder.path().join("token"), "s3cret", 0o644);
-    insta::assert_snapshot!(load_with(folder.path()).expect_err("others can read it"), @"");
+    insta::assert_snapshot!(load_with(folder.path()).expect_err("others can read it"), @r#"
+…/config.toml:4: tenant.client_secret: …/token can be read by everybody (mode 0644); run: chmod 600 …/token
+…/config.toml:11: apps.crm.target.secret_token: …/token can be read by everybody (mode 0644); run: chmod 600 …/token
+"#);
 }
 
 #[test]
 fn a_missing_and_an_empty_file_are_refused() {
     let folder = tempfile::tempdir().expect("a temporary folder");
-    insta::assert_snapshot!(load_with(folder.path()).expect_err("not there"), @"");
+    insta::assert_snapshot!(load_with(folder.path()).expect_err("not there"), @r#"
+…/config.toml:4: tenant.client_secret: cannot read …/token: No such file or directory (os error 2)
+…/config.toml:11: apps.crm.target.secret_token: cannot read …/token: No such file or directory (os error 2)
+"#);
     private_file(&folder.path().join("token"), "\n");
-    insta::assert_snapshot!(load_with(folder.path()).expect_err("empty"), @"");
+    insta::assert_snapshot!(load_with(folder.path()).expect_err("empty"), @r#"
+…/config.toml:4: tenant.client_secret: …/token is empty
+…/config.toml:11: apps.crm.target.secret_token: …/token is empty
+"#);
 }
 
 #[test]
@@ -94,7 +103,9 @@ fn a_secret_is_never_in_a_message() {
     assert_eq!(config.warnings.len(), 1);
     let shown = format!("{config:?}{}", config.warnings[0]);
     assert!(!shown.contains("hunter2"), "{shown}");
-    insta::assert_snapshot!(config.warnings[0], @"");
+    insta::assert_snapshot!(config.warnings[0], @r#"
+config.toml:11: warning: apps.crm.target.secret_token.value: the secret stands in this file; keep it in a file of its own, { file = "…" }
+"#);
 }
 
 #[test]
@@ -105,12 +116,16 @@ fn a_variable_or_credential_that_is_not_there_is_named() {
             .replace("GRAPH_SECRET", "ENTRA_SCIM_TEST_UNSET"),
     );
     let token = &config.apps[0].target.secret_token;
-    insta::assert_snapshot!(token.read().err().expect("no systemd here"), @"");
+    insta::assert_snapshot!(token.read().err().expect("no systemd here"), @r#"
+apps.crm.target.secret_token: credential `crm-token` needs $CREDENTIALS_DIRECTORY, which systemd sets for a unit with LoadCredential=
+"#);
     let entra_scim::config::CredentialSettings::ClientSecret(secret) = &config.tenant.credential
     else {
         panic!("a client secret");
     };
-    insta::assert_snapshot!(secret.read().err().expect("not set"), @"");
+    insta::assert_snapshot!(secret.read().err().expect("not set"), @r#"
+tenant.client_secret: environment variable `ENTRA_SCIM_TEST_UNSET` is not set
+"#);
 }
 
 #[test]
