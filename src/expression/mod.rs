@@ -1,58 +1,34 @@
-//! Entra's mapping language: parse, check, evaluate. No I/O.
+//! Entra's attribute-mapping language: parse, check, evaluate. No I/O.
+//!
+//! An [`Expression`] is parsed once, when the configuration is read, checked against the attributes
+//! that exist, and then evaluated for one object after another. What a mapping does with the
+//! result is the plan's business: the room says what value flows, that it is not to be shown
+//! ([`Flow::Redacted`]), or that nothing flows.
+//!
+//! Three files make the language: `lex` and `parse` turn text into the tree of `ast`, `check` finds
+//! what can never work, `evaluate` walks the tree. Every function is one row of
+//! `functions::table`, evaluated lazily: it asks for the arguments it needs, so `IIF` and `Switch`
+//! never touch the branch that is not taken.
+//!
+//! **Invariant:** the same expression, inputs, time and seed give the same result. The room reads
+//! no clock and draws no random number, and an evaluation ends within its step budget, whatever
+//! its patterns are.
 
-/// A parsed expression.
-#[derive(Clone, Debug)]
-pub struct Expression(String);
+mod ast;
+mod check;
+mod error;
+mod evaluate;
+mod expression;
+mod functions;
+mod lex;
+mod parse;
+mod value;
 
-/// Why a text is not an expression, or not one that fits.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ExpressionError {
-    /// What is wrong.
-    pub message: String,
-    /// Line, from 1.
-    pub line: usize,
-    /// Column in characters, from 1.
-    pub column: usize,
-}
+#[cfg(test)]
+mod tests;
 
-/// What an expression is used for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Role {
-    /// A matching attribute.
-    Matching,
-    /// Any other attribute.
-    Plain,
-}
-
-impl Expression {
-    /// Parses.
-    pub fn parse(text: &str) -> Result<Self, ExpressionError> {
-        if text.matches('(').count() == text.matches(')').count() {
-            return Ok(Self(text.to_owned()));
-        }
-        Err(ExpressionError { message: "unbalanced".to_owned(), line: 1, column: 1 })
-    }
-
-    /// Checks.
-    pub fn check(&self, known: &dyn Fn(&str) -> bool, _role: Role) -> Vec<ExpressionError> {
-        self.attributes()
-            .into_iter()
-            .filter(|name| !known(name))
-            .map(|name| ExpressionError {
-                message: format!("unknown attribute `{name}`"),
-                line: 1,
-                column: 1,
-            })
-            .collect()
-    }
-
-    /// The attributes named.
-    pub fn attributes(&self) -> std::collections::BTreeSet<String> {
-        self.0
-            .split('[')
-            .skip(1)
-            .filter_map(|part| part.split(']').next())
-            .map(str::to_owned)
-            .collect()
-    }
-}
+pub use check::Role;
+pub use error::{EvaluationError, ExpressionError};
+pub use evaluate::{Flow, Inputs, Traced};
+pub use expression::Expression;
+pub use functions::{FunctionHelp, functions};

@@ -1,0 +1,121 @@
+//! The door: an [`Expression`] and what can be done with it. Knows no single function.
+
+use std::{collections::BTreeSet, fmt, str::FromStr};
+
+use super::{
+    ast::{Node, NodeKind},
+    check::{self, Role},
+    error::{EvaluationError, ExpressionError},
+    evaluate::{Evaluator, Flow, Inputs, Traced},
+    functions::Nature,
+    parse,
+};
+
+/// A parsed expression of Entra's mapping language.
+///
+/// Printing gives its canonical source, and parsing that gives an equal expression.
+#[derive(Clone, Debug)]
+pub struct Expression {
+    source: String,
+    root: Node,
+}
+
+impl PartialEq for Expression {
+    fn eq(&self, other: &Self) -> bool {
+        self.root == other.root
+    }
+}
+
+impl fmt::Display for Expression {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.root, f)
+    }
+}
+
+impl FromStr for Expression {
+    type Err = ExpressionError;
+
+    fn from_str(text: &str) -> Result<Self, ExpressionError> {
+        Self::parse(text)
+    }
+}
+
+impl Expression {
+    /// Parses `text`, of at most 10,000 characters that nest at most 100 levels deep.
+    ///
+    /// A function that does not exist is found by [`Expression::check`], a regular expression that
+    /// does not compile already here. Fails with the first mistake and its place.
+    pub fn parse(text: &str) -> Result<Self, ExpressionError> {
+        let root = parse::parse(text)?;
+        Ok(Self { source: text.to_owned(), root })
+    }
+
+    /// The text it was parsed from, which the places of [`ExpressionError`]s refer to.
+    pub fn source(&self) -> &str {
+        &self.source
+    }
+
+    /// Every attribute it mentions.
+    pub fn attributes(&self) -> BTreeSet<&str> {
+        let mut names = BTreeSet::new();
+        self.root.walk(&mut |node| {
+            if let NodeKind::Attribute(name) = &node.kind {
+                names.insert(name.as_str());
+            }
+        });
+        names
+    }
+
+    /// What can never work, in the order of the text: functions and attributes that do not exist
+    /// (with the nearest name that does), wrong numbers of arguments, and functions that are not
+    /// allowed where they stand. `known` says whether the source has an attribute of that name.
+    pub fn check(&self, known: &dyn Fn(&str) -> bool, role: Role) -> Vec<ExpressionError> {
+        check::check(&self.root, &self.source, known, role)
+    }
+
+    /// Whether its value depends on the time of evaluation.
+    pub fn uses_time(&self) -> bool {
+        self.has(Nature::Time)
+    }
+
+    /// Whether its value depends on the seed.
+    pub fn uses_random(&self) -> bool {
+        self.has(Nature::Random)
+    }
+
+    fn has(&self, nature: Nature) -> bool {
+        let mut found = false;
+        self.root.walk(&mut |node| {
+            if let NodeKind::Call(call) = &node.kind {
+                found |= call.function.is_some_and(|function| function.nature == nature);
+            }
+        });
+        found
+    }
+
+    /// What flows for one object.
+    ///
+    /// Fails where a function cannot work with what it was given, and after 100,000 steps, the
+    /// backtracking of regular expressions included; a failure concerns this object alone.
+    pub fn evaluate(&self, inputs: &Inputs<'_>) -> Result<Flow, EvaluationError> {
+        self.evaluate_unique(inputs, &|_| false)
+    }
+
+    /// As [`Expression::evaluate`], where `taken` says which texts the target has already: the
+    /// first rule of `SelectUniqueValue` that gives another one is its value.
+    pub fn evaluate_unique(
+        &self,
+        inputs: &Inputs<'_>,
+        taken: &dyn Fn(&str) -> bool,
+    ) -> Result<Flow, EvaluationError> {
+        Evaluator::new(inputs, taken).flow(&self.root)
+    }
+
+    /// As [`Expression::evaluate`], with every part that was evaluated and its result, the
+    /// innermost first. Values below a `Redact` are left out.
+    pub fn trace(&self, inputs: &Inputs<'_>) -> (Result<Flow, EvaluationError>, Vec<Traced>) {
+        let mut evaluator = Evaluator::tracing(inputs, &|_| false);
+        let flow = evaluator.flow(&self.root);
+        (flow, evaluator.into_trace())
+    }
+}

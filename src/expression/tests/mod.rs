@@ -1,0 +1,3 @@
+//! Stories of the room, told at its door.
+
+mod vectors;
