@@ -317,16 +317,20 @@ config.toml:17: apps.crm.users.attributes[1].source: the target is a reference t
 #[test]
 fn an_expression_is_checked_before_anything_runs() {
     assert_snapshot!(refuse(&row("target = \"title\"\nexpression = 'Join(\" \", [jobTitle]'")), @r#"
-config.toml:17: apps.crm.users.attributes[1].expression: unbalanced (line 1, column 1)
+config.toml:17: apps.crm.users.attributes[1].expression: this `(` is never closed (line 1, column 5)
     Join(" ", [jobTitle]
-    ^
+        ^
 "#);
     assert_snapshot!(refuse(&row("target = \"title\"\nexpression = 'ToLower([jobtitle], )'")), @r#"
-config.toml:17: apps.crm.users.attributes[1].expression: unknown attribute `jobtitle` (line 1, column 1)
+config.toml:17: apps.crm.users.attributes[1].expression: unknown attribute [jobtitle]; did you mean [jobTitle]? (line 1, column 9)
     ToLower([jobtitle], )
-    ^
+            ^
 "#);
-    assert_snapshot!(refuse(&row("target = \"title\"\nexpression = '''\nJoin(\" \",\n  Lower([jobTitle]))'''")), @"");
+    assert_snapshot!(refuse(&row("target = \"title\"\nexpression = '''\nJoin(\" \",\n  Lower([jobTitle]))'''")), @r#"
+config.toml:17: apps.crm.users.attributes[1].expression: unknown function `Lower` (line 2, column 3)
+      Lower([jobTitle]))
+      ^
+"#);
 }
 
 #[test]
