@@ -126,7 +126,7 @@ fn applications(
         return Vec::new();
     };
     let mut apps = Vec::new();
-    for (name, _, node) in section.entries() {
+    for (name, node) in section.entries() {
         apps.extend(application::decode(name, &node, defaults, findings));
     }
     if section.entries().is_empty() {

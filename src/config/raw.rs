@@ -3,8 +3,6 @@
 //! A derive would stop at the first error and forget where it was; here every getter reports
 //! what it dislikes and returns `None`, so that one run finds everything.
 
-use std::ops::Range;
-
 use toml::{
     Spanned,
     de::{DeArray, DeInteger, DeTable, DeValue},
@@ -76,18 +74,17 @@ impl<'d, 't> Section<'d, 't> {
     }
 
     /// Every entry, in the order of the file.
-    pub(super) fn entries(&self) -> Vec<(&'d str, Range<usize>, Node<'d, 't>)> {
-        let mut entries: Vec<_> = self
-            .table
-            .iter()
-            .map(|(key, value)| {
-                let name = key.get_ref().as_ref();
-                let at = self.at.join(name, value.span());
-                (name, key.span(), Node { at, value: value.get_ref() })
-            })
-            .collect();
-        entries.sort_by_key(|(_, span, _)| span.start);
+    pub(super) fn entries(&self) -> Vec<(&'d str, Node<'d, 't>)> {
+        let mut entries: Vec<_> = self.table.iter().collect();
+        entries.sort_by_key(|(key, _)| key.span().start);
+        let node = |name, value: &'d Spanned<DeValue<'t>>| Node {
+            at: self.at.join(name, value.span()),
+            value: value.get_ref(),
+        };
         entries
+            .into_iter()
+            .map(|(key, value)| (key.get_ref().as_ref(), node(key.get_ref(), value)))
+            .collect()
     }
 
     /// The value of a key, if it is there.

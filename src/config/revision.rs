@@ -1,4 +1,5 @@
-//! The fingerprint of everything that shapes decisions: with another one, every row is drafted anew.
+//! The fingerprint of everything that shapes decisions: with another one, every row is drafted
+//! anew.
 
 use crate::{
     model::Fingerprint,

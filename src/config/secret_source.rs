@@ -40,19 +40,6 @@ impl SecretSource {
     pub fn read(&self) -> Result<Secret, String> {
         self.place.read().map_err(|problem| format!("{}: {problem}", self.key_path))
     }
-
-    /// The path of the key that names this secret.
-    pub fn key_path(&self) -> &str {
-        &self.key_path
-    }
-
-    /// Whether reading it again may give another secret.
-    pub fn is_reread(&self) -> bool {
-        match self.place {
-            Place::File(_) | Place::Credential(_) => true,
-            Place::Env(_) | Place::Value(_) => false,
-        }
-    }
 }
 
 impl std::fmt::Debug for SecretSource {
@@ -100,8 +87,8 @@ pub(super) fn decode(
         findings.error_hint(
             &node.at,
             "a secret does not stand here by itself",
-            "write where it is kept: { file = \"…\" }, { env = \"…\" }, { credential = \"…\" }, \
-             or { value = \"…\" } if it has to be in this file",
+            "write where it is kept: { file = \"…\" }, { env = \"…\" } or \
+             { credential = \"…\" }; or { value = \"…\" } if it has to be in this file",
         );
         return None;
     }

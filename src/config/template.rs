@@ -21,8 +21,8 @@ pub fn init_template(answers: &InitAnswers) -> String {
     let InitAnswers { tenant_id, client_id, enterprise_app, tenant_url, profile } = answers;
     let app = section_name(profile);
     format!(
-        r#"# entra-scim: one tenant, any number of applications. Every key with its unit and its default is
-# in config.toml.example. After a change, run: entra-scim check
+        r#"# entra-scim: one tenant, any number of applications. config.toml.example has every key
+# with its unit and its default. After a change, run: entra-scim check
 
 [tenant]
 # Tenant id (GUID) or a verified domain.
@@ -55,7 +55,8 @@ secret_token = {{ file = "/etc/entra-scim/{app}-token" }}
 
 [apps.{app}.safeguards]
 # Disables and deletes in any 24 hours; a cycle that would go over it removes nothing and says so.
-max_removals = "10%"
+# Without this line: 10 % of the linked accounts, at least 5, at most 50.
+# max_removals = 20
 # What becomes of an account whose person left the scope: disable, delete or keep.
 on_out_of_scope = "disable"
 "#,

@@ -116,7 +116,7 @@ config.toml:4: tenant.certificate.cert: "c.pem" is not an absolute path
 #[test]
 fn a_secret_is_kept_in_exactly_one_place() {
     assert_snapshot!(refuse(&with(TOKEN, "secret_token = \"hunter2\"")), @r#"
-config.toml:11: apps.crm.target.secret_token: a secret does not stand here by itself; write where it is kept: { file = "…" }, { env = "…" }, { credential = "…" }, or { value = "…" } if it has to be in this file
+config.toml:11: apps.crm.target.secret_token: a secret does not stand here by itself; write where it is kept: { file = "…" }, { env = "…" } or { credential = "…" }; or { value = "…" } if it has to be in this file
 "#);
     assert_snapshot!(refuse(&with(TOKEN, "secret_token = {}")), @r#"
 config.toml:11: apps.crm.target.secret_token: names no place; give exactly one of `file`, `env`, `credential`, `value`
@@ -371,4 +371,22 @@ config.toml:12: apps.crm.users.attributes: nothing is mapped to `active`, while 
     super::accept(&and(&format!(
         "{rows}\nmatch = 1\n[apps.crm.safeguards]\non_out_of_scope = \"delete\""
     )));
+}
+
+#[test]
+fn a_file_with_any_line_missing_or_cut_is_understood_or_refused_with_a_place() {
+    let example = include_str!("../../config.toml.example");
+    let lines: Vec<&str> = example.lines().collect();
+    for number in 0..lines.len() {
+        let mut without = lines.clone();
+        without.remove(number);
+        let mut cut = lines[..=number].to_vec();
+        let half = lines[number].char_indices().nth(lines[number].chars().count() / 2);
+        cut[number] = &lines[number][..half.map_or(0, |(byte, _)| byte)];
+        for text in [without.join("\n"), cut.join("\n")] {
+            for finding in entra_scim::config::parse(&text, "f").err().unwrap_or_default() {
+                assert!(finding.line <= lines.len() + 1 && finding.column > 0, "{finding}");
+            }
+        }
+    }
 }

@@ -5,9 +5,9 @@ mod mistakes;
 mod secrets;
 mod settings;
 
-use entra_scim::config::{Config, parse};
+use entra_scim::config::{Config, Diagnosis, parse};
 
-/// A file with nothing left out that is needed, and nothing more. `{…}` parts are put in place.
+/// A file with nothing left out that is needed, and nothing more.
 const MINIMAL: &str = r#"[tenant]
 id = "contoso.onmicrosoft.com"
 client_id = "66666666-7777-8888-9999-aaaaaaaaaaaa"
@@ -24,13 +24,10 @@ secret_token = { env = "CRM_TOKEN" }
 /// The configuration in `text`, which has to be right.
 #[track_caller]
 fn accept(text: &str) -> Config {
-    match parse(text, "config.toml") {
-        Ok(config) => config,
-        Err(findings) => {
-            let shown: Vec<_> = findings.iter().map(ToString::to_string).collect();
-            panic!("refused:\n{}", shown.join("\n"));
-        }
-    }
+    let shown = |finding: &Diagnosis| finding.to_string();
+    parse(text, "config.toml")
+        .map_err(|findings| findings.iter().map(shown).collect::<Vec<_>>())
+        .expect("the file is right")
 }
 
 /// Everything found in `text`, which has to be wrong.
