@@ -196,34 +196,57 @@ fn trimmed(mut content: String, place: &str) -> Result<Secret, String> {
     Ok(Secret::new(content))
 }
 
-/// Refuses a file that others can read, or a group other than the process's own. Root may read
-/// what it set up for the service's group.
+/// Refuses a file that others can read, or a group other than the process's own.
 #[cfg(unix)]
 fn refuse_readable(path: &Path) -> Result<(), String> {
     use std::os::unix::fs::MetadataExt;
 
     let shown = path.display();
     let metadata = fs::metadata(path).map_err(|error| format!("cannot read {shown}: {error}"))?;
-    let mode = metadata.mode() & 0o777;
-    if mode & 0o004 != 0 {
-        return Err(format!(
-            "{shown} can be read by everybody (mode {mode:04o}); run: chmod 600 {shown}"
-        ));
-    }
     // The owner of /proc/self is the process itself. Where there is no /proc, no group is ours.
-    let own = fs::metadata("/proc/self").ok();
-    let is_ours = own.is_some_and(|own| own.uid() == 0 || own.gid() == metadata.gid());
-    if mode & 0o040 != 0 && !is_ours {
-        return Err(format!(
-            "{shown} can be read by group {}, which is not this process's own (mode {mode:04o}); \
-             run: chmod 600 {shown}",
-            metadata.gid()
-        ));
+    let process = fs::metadata("/proc/self").ok().map(|own| (own.uid(), own.gid()));
+    let mode = metadata.mode() & 0o777;
+    match too_open(mode, metadata.gid(), process) {
+        None => Ok(()),
+        Some(who) => {
+            Err(format!("{shown} can be read by {who} (mode {mode:04o}); run: chmod 600 {shown}"))
+        }
     }
-    Ok(())
 }
 
 #[cfg(not(unix))]
 fn refuse_readable(_path: &Path) -> Result<(), String> {
     Ok(())
+}
+
+/// Who can read a file of this mode and group and should not. `process` is the process's own user
+/// and group; root may read what it set up for the service's group.
+#[cfg(unix)]
+fn too_open(mode: u32, group: u32, process: Option<(u32, u32)>) -> Option<String> {
+    let is_ours = process.is_some_and(|(user, own_group)| user == 0 || own_group == group);
+    if mode & 0o004 != 0 {
+        Some("everybody".to_owned())
+    } else if mode & 0o040 != 0 && !is_ours {
+        Some(format!("group {group}, which is not this process's own"))
+    } else {
+        None
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_owner_and_the_processes_own_group_may_read() {
+        const SERVICE: Option<(u32, u32)> = Some((990, 991));
+        const ROOT: Option<(u32, u32)> = Some((0, 0));
+        assert_eq!(too_open(0o600, 5, SERVICE), None);
+        assert_eq!(too_open(0o640, 991, SERVICE), None);
+        assert_eq!(too_open(0o640, 991, ROOT), None);
+        assert!(too_open(0o640, 5, SERVICE).is_some());
+        assert!(too_open(0o640, 991, None).is_some());
+        assert!(too_open(0o604, 991, SERVICE).is_some());
+        assert!(too_open(0o644, 991, ROOT).is_some());
+    }
 }
