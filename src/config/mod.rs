@@ -1,1 +1,35 @@
-//! The room `config`.
+//! The configuration: file, then raw values, then validated ones, then compiled jobs.
+//!
+//! [`load`] finds the file, reads it and everything it names; [`parse`] looks at the text alone.
+//! Both report all that is wrong at once, each [`Diagnosis`] with the key's path and line. Unknown
+//! keys are errors: a key that does nothing yet would be a promise that nobody keeps.
+//!
+//! **Invariant:** this is the only room but `main` that reads the environment, and the only one
+//! that knows where a secret is kept. It opens no connection.
+
+mod application;
+mod diagnosis;
+mod duration;
+mod endpoint;
+mod load;
+mod mapping;
+mod raw;
+mod revision;
+mod safeguards;
+mod schedule;
+mod secret_source;
+mod service;
+mod settings;
+mod surroundings;
+mod target;
+mod template;
+mod tenant;
+
+pub use diagnosis::{Diagnosis, Severity};
+pub use load::{CONFIG_PATH_DEFAULT, CONFIG_PATH_VARIABLE, LoadError, load, parse};
+pub use secret_source::SecretSource;
+pub use settings::{
+    AppSettings, Cloud, Config, CredentialSettings, ServiceSettings, TargetConnection,
+    TenantSettings,
+};
+pub use template::{InitAnswers, init_template};

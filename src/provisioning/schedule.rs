@@ -319,17 +319,25 @@ mod tests {
     }
 
     #[test]
+    fn a_daily_start_comes_once_a_day_wherever_the_clocks_change() {
+        let zones = ["Europe/Berlin", "Australia/Lord_Howe", "America/St_Johns", "Asia/Tehran"];
+        for zone in zones {
+            for text in ["30 2 * * *", "15 1 * * *", "0 0 * * *"] {
+                let all = starts(&cron(text, zone), "2025-12-31T16:00:00Z", 365);
+                assert!(all[364].starts_with("2026-12-3"), "{zone} {text}: {}", all[364]);
+            }
+        }
+    }
+
+    #[test]
     fn what_never_comes_up_or_makes_no_sense_is_refused() {
         let refuse = |text: &str| CronSchedule::parse(text, Tz::UTC).expect_err(text);
         assert_eq!(refuse("0 0 30 2 *"), InvalidCron::Never);
         assert_eq!(refuse("* * * *"), InvalidCron::Fields(4));
         assert_eq!(refuse("0 9 * * 8"), InvalidCron::Weekday("8".to_owned()));
         assert_eq!(refuse("0 9 * * 5-2"), InvalidCron::Weekday("5-2".to_owned()));
-        assert!(
-            matches!(refuse("99 * * * *"), InvalidCron::Field { field, .. } if field.starts_with("minute"))
-        );
-        assert!(
-            matches!(refuse("0 0 * hello *"), InvalidCron::Field { field, .. } if field.starts_with("month"))
-        );
+        let message = |text| refuse(text).to_string();
+        assert_eq!(message("99 * * * *"), "`99` is not a minute (0 to 59)");
+        assert_eq!(message("0 0 * hello *"), "`hello` is not a month (1 to 12, or JAN to DEC)");
     }
 }

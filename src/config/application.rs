@@ -1,0 +1,186 @@
+//! `[apps.NAME]`: one application, compiled into a job.
+
+use chrono_tz::Tz;
+
+use super::{
+    diagnosis::{At, Findings, suggestion},
+    mapping::{self, UserMapping},
+    raw::{Located, Node, Section},
+    revision, safeguards, schedule,
+    settings::AppSettings,
+    surroundings::Surroundings,
+    target::{self, Target},
+};
+use crate::{
+    gallery::{self, Profile},
+    model::{AppName, ApplicationRef, Fingerprint},
+    provisioning::{
+        Schedule,
+        job::{Capability, DirectoryDelete, Job, OutOfScope, Safeguards, Scope},
+    },
+};
+
+pub(super) const KEYS: [&str; 10] = [
+    "enterprise_app",
+    "profile",
+    "provisioning",
+    "scope",
+    "exclude_default_access",
+    "interval",
+    "cron",
+    "target",
+    "safeguards",
+    "users",
+];
+
+/// Graph's limit for `displayName` of a service principal.
+const DISPLAY_NAME_CHARS_MAX: usize = 256;
+
+/// What an application takes from the sections above it.
+pub(super) struct Defaults<'a> {
+    pub(super) tenant: &'a str,
+    pub(super) schedule: &'a Schedule,
+    pub(super) zone: Tz,
+    pub(super) surroundings: Surroundings,
+}
+
+/// One application, and where its tenant URL stands.
+pub(super) struct Application {
+    pub(super) settings: AppSettings,
+    pub(super) tenant_url_at: At,
+}
+
+/// Decodes `[apps.NAME]`; `None` where something in it is wrong.
+pub(super) fn decode(
+    name: &str,
+    node: &Node<'_, '_>,
+    defaults: &Defaults<'_>,
+    findings: &mut Findings<'_>,
+) -> Option<Application> {
+    let app = AppName::parse(name);
+    if app.is_none() {
+        findings.error(
+            &node.at,
+            "an application's name is 1 to 64 letters, digits, `-` and `_`: its state file has it",
+        );
+    }
+    let section = Section::open(node, &KEYS, findings)?;
+    let enterprise_app = section
+        .required_string("enterprise_app", findings)
+        .and_then(|text| enterprise_app(text, findings));
+    let profile = profile(&section, findings);
+    let provisioning =
+        section.choice("provisioning", &[("on", true), ("off", false)], true, findings);
+    let scope = section.choice(
+        "scope",
+        &[("assigned", Scope::Assigned), ("all", Scope::All)],
+        Scope::Assigned,
+        findings,
+    );
+    let exclude_default_access = section.flag("exclude_default_access", true, findings);
+    let schedule = schedule::decode(&section, defaults.zone, findings)
+        .unwrap_or_else(|| defaults.schedule.clone());
+    let safeguards = safeguards::decode(section.get("safeguards").as_ref(), findings);
+    let target = section
+        .required("target", findings)
+        .and_then(|node| target::decode(&node, profile, defaults.surroundings, findings));
+    let users = mapping::decode(section.get("users").as_ref(), &section.at, profile, findings);
+    check_mapping(&users, &safeguards, findings);
+    let Target { connection, dialect, pace, tenant_url_at } = target?;
+    let mut job = Job {
+        app: app?,
+        tenant: defaults.tenant.to_owned(),
+        application: enterprise_app?,
+        provisioning,
+        scope,
+        exclude_default_access,
+        users: users.rows,
+        target_base: connection.base.to_string(),
+        dialect,
+        capability: Capability { filterable: profile.filterable.clone(), list: profile.list },
+        pace,
+        safeguards,
+        revision: Fingerprint::of([]),
+    };
+    job.revision = revision::of(&job, &profile.name);
+    let settings = AppSettings { job, schedule, target: connection, profile: profile.name.clone() };
+    Some(Application { settings, tenant_url_at })
+}
+
+/// The chosen profile; after a wrong name `generic`, so that the rest can be looked at.
+fn profile(section: &Section<'_, '_>, findings: &mut Findings<'_>) -> &'static Profile {
+    let generic = || gallery::profile("generic").expect("the gallery's first profile");
+    let Some(text) = section.string("profile", findings) else { return generic() };
+    gallery::profile(&text.value).unwrap_or_else(|| {
+        findings.error_hint(
+            &text.at,
+            format!("unknown profile {:?}", text.value),
+            suggestion(&text.value, gallery::names()),
+        );
+        generic()
+    })
+}
+
+fn enterprise_app(text: Located<String>, findings: &mut Findings<'_>) -> Option<ApplicationRef> {
+    let name = text.value;
+    if let Ok(id) = uuid::Uuid::try_parse(&name) {
+        if id.is_nil() {
+            findings.error(&text.at, "is the empty GUID, which names no application");
+            return None;
+        }
+        return Some(ApplicationRef::Guid(id));
+    }
+    let looks_like_guid =
+        name.matches('-').count() >= 4 && name.chars().all(|c| c.is_ascii_hexdigit() || c == '-');
+    let problem = if looks_like_guid {
+        format!("{name:?} is nearly a GUID (expected 8-4-4-4-12 hexadecimal digits)")
+    } else if name.trim() != name {
+        format!("{name:?} starts or ends with a blank; a display name is compared exactly")
+    } else if name.chars().count() > DISPLAY_NAME_CHARS_MAX || name.chars().any(char::is_control) {
+        "is not the display name of an application".to_owned()
+    } else {
+        return Some(ApplicationRef::DisplayName(name));
+    };
+    findings.error_hint(
+        &text.at,
+        problem,
+        "give the application's appId, its object id, or its exact display name",
+    );
+    None
+}
+
+/// What the mapping as a whole has to hold.
+fn check_mapping(users: &UserMapping, safeguards: &Safeguards, findings: &mut Findings<'_>) {
+    if !users.is_whole {
+        return;
+    }
+    if users.rows.iter().all(|row| row.matching_priority.is_none()) {
+        findings.error_hint(
+            &users.at,
+            "no attribute matches accounts",
+            "add `match = 1` to the row whose value tells one account from all others",
+        );
+    }
+    let disables = match (safeguards.on_out_of_scope, safeguards.on_directory_delete) {
+        (OutOfScope::Disable, _) => Some("on_out_of_scope"),
+        (OutOfScope::Delete | OutOfScope::Keep, DirectoryDelete::Disable) => {
+            Some("on_directory_delete")
+        }
+        (
+            OutOfScope::Delete | OutOfScope::Keep,
+            DirectoryDelete::Delete | DirectoryDelete::Keep,
+        ) => None,
+    };
+    if let Some(key) = disables
+        && !users.rows.iter().any(|row| row.target.is_active())
+    {
+        findings.error_hint(
+            &users.at,
+            format!("nothing is mapped to `active`, while safeguards.{key} is \"disable\""),
+            format!(
+                "add target = \"active\", expression = 'Not([IsSoftDeleted])', or set {key} to \
+                 \"delete\" or \"keep\""
+            ),
+        );
+    }
+}

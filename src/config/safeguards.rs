@@ -1,0 +1,113 @@
+//! `[apps.NAME.safeguards]`.
+
+use std::collections::BTreeSet;
+
+use toml::de::DeValue;
+
+use super::{
+    diagnosis::Findings,
+    raw::{Node, Section, unsigned, wrong_type},
+};
+use crate::provisioning::job::{DirectoryDelete, OutOfScope, Safeguards, Threshold};
+
+pub(super) const KEYS: [&str; 8] = [
+    "max_removals",
+    "max_creates",
+    "protect",
+    "on_out_of_scope",
+    "on_directory_delete",
+    "create",
+    "update",
+    "delete",
+];
+
+const OUT_OF_SCOPE: [(&str, OutOfScope); 3] =
+    [("disable", OutOfScope::Disable), ("delete", OutOfScope::Delete), ("keep", OutOfScope::Keep)];
+
+const DIRECTORY_DELETE: [(&str, DirectoryDelete); 3] = [
+    ("delete", DirectoryDelete::Delete),
+    ("disable", DirectoryDelete::Disable),
+    ("keep", DirectoryDelete::Keep),
+];
+
+/// What is in force where the file says nothing.
+fn defaults() -> Safeguards {
+    Safeguards {
+        max_removals: Threshold::Default,
+        max_creates: None,
+        protect: BTreeSet::new(),
+        on_out_of_scope: OutOfScope::Disable,
+        on_directory_delete: DirectoryDelete::Delete,
+        create: true,
+        update: true,
+        delete: true,
+    }
+}
+
+/// Decodes `[apps.NAME.safeguards]`; a missing section has every default.
+pub(super) fn decode(node: Option<&Node<'_, '_>>, findings: &mut Findings<'_>) -> Safeguards {
+    let mut safeguards = defaults();
+    let Some(section) = node.and_then(|node| Section::open(node, &KEYS, findings)) else {
+        return safeguards;
+    };
+    if let Some(node) = section.get("max_removals")
+        && let Some(threshold) = threshold(&node, findings)
+    {
+        safeguards.max_removals = threshold;
+    }
+    if let Some(node) = section.get("max_creates") {
+        safeguards.max_creates = node.integer(0, u64::from(u32::MAX), findings);
+    }
+    if let Some(node) = section.get("protect") {
+        safeguards.protect =
+            node.strings(findings).into_iter().map(|who| who.value.trim().to_lowercase()).collect();
+    }
+    safeguards.on_out_of_scope =
+        section.choice("on_out_of_scope", &OUT_OF_SCOPE, safeguards.on_out_of_scope, findings);
+    safeguards.on_directory_delete = section.choice(
+        "on_directory_delete",
+        &DIRECTORY_DELETE,
+        safeguards.on_directory_delete,
+        findings,
+    );
+    safeguards.create = section.flag("create", true, findings);
+    safeguards.update = section.flag("update", true, findings);
+    safeguards.delete = section.flag("delete", true, findings);
+    safeguards
+}
+
+/// A number, or a share such as `"10%"`.
+fn threshold(node: &Node<'_, '_>, findings: &mut Findings<'_>) -> Option<Threshold> {
+    match node.value {
+        DeValue::Integer(integer) => {
+            let count = unsigned(integer);
+            if count.is_none() {
+                findings.error(&node.at, format!("{integer} is not a number from 0 up"));
+            }
+            count.map(Threshold::Count)
+        }
+        DeValue::String(text) => {
+            let share = text
+                .strip_suffix('%')
+                .filter(|digits| digits.chars().all(|c| c.is_ascii_digit() || c == '.'))
+                .and_then(|digits| digits.parse::<f64>().ok())
+                .filter(|share| (0.0..=100.0).contains(share));
+            if share.is_none() {
+                findings.error_hint(
+                    &node.at,
+                    format!("{text:?} is not a share between \"0%\" and \"100%\""),
+                    "write a number such as 50, or a share such as \"10%\"",
+                );
+            }
+            share.map(Threshold::Percent)
+        }
+        other @ (DeValue::Float(_)
+        | DeValue::Boolean(_)
+        | DeValue::Datetime(_)
+        | DeValue::Array(_)
+        | DeValue::Table(_)) => {
+            wrong_type(&node.at, "a whole number or a share such as \"10%\"", other, findings);
+            None
+        }
+    }
+}

@@ -1,0 +1,61 @@
+//! `interval`, `cron` and `timezone`, in `[service]` and in each application.
+
+use std::time::Duration;
+
+use chrono_tz::{TZ_VARIANTS, Tz};
+
+use super::{
+    diagnosis::{Findings, nearest},
+    duration::{self, DURATION_MAX},
+    raw::{Located, Section},
+};
+use crate::provisioning::Schedule;
+
+/// Entra's own interval.
+pub(super) const INTERVAL_DEFAULT: Duration = Duration::from_secs(40 * 60);
+
+/// The shortest interval; a cycle is always finished before the next one starts.
+const INTERVAL_MIN: Duration = Duration::from_secs(1);
+
+/// The schedule of this section, or `None` where it has none or a wrong one.
+pub(super) fn decode(
+    section: &Section<'_, '_>,
+    zone: Tz,
+    findings: &mut Findings<'_>,
+) -> Option<Schedule> {
+    let interval = duration::get(section, "interval", INTERVAL_MIN, DURATION_MAX, findings);
+    let cron = section.string("cron", findings).and_then(|text| cron(&text, zone, findings));
+    if let (Some(_), Some(node)) = (section.get("interval"), section.get("cron")) {
+        findings.error(&node.at, "stands beside `interval`; give exactly one of the two");
+        return None;
+    }
+    interval.map(|interval| Schedule::Every(interval.value)).or(cron)
+}
+
+fn cron(text: &Located<String>, zone: Tz, findings: &mut Findings<'_>) -> Option<Schedule> {
+    match Schedule::cron(&text.value, zone) {
+        Ok(schedule) => Some(schedule),
+        Err(error) => {
+            findings.error_hint(
+                &text.at,
+                format!("cron expression {:?}: {error}", text.value),
+                "write for example \"*/15 * * * *\" or \"0 30 7 * * MON-FRI\"",
+            );
+            None
+        }
+    }
+}
+
+/// `timezone`, or UTC.
+pub(super) fn zone(section: &Section<'_, '_>, findings: &mut Findings<'_>) -> Tz {
+    let Some(text) = section.string("timezone", findings) else { return Tz::UTC };
+    text.value.parse().unwrap_or_else(|_| {
+        let names = TZ_VARIANTS.iter().map(|zone| zone.name());
+        let hint = match nearest(&text.value, names) {
+            Some(name) => format!("did you mean `{name}`?"),
+            None => "write an IANA name such as \"Europe/Berlin\"".to_owned(),
+        };
+        findings.error_hint(&text.at, format!("unknown time zone {:?}", text.value), hint);
+        Tz::UTC
+    })
+}

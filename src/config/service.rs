@@ -1,0 +1,76 @@
+//! `[service]`.
+
+use std::{path::PathBuf, time::Duration};
+
+use chrono_tz::Tz;
+
+use super::{
+    diagnosis::Findings,
+    duration::{self, DURATION_MAX},
+    raw::{Node, Section},
+    schedule::{self, INTERVAL_DEFAULT},
+    secret_source::absolute_path,
+    settings::ServiceSettings,
+};
+use crate::provisioning::Schedule;
+
+pub(super) const KEYS: [&str; 6] =
+    ["state_dir", "interval", "cron", "timezone", "listen", "log_retention"];
+
+/// Where systemd's `StateDirectory=entra-scim` is.
+const STATE_DIR_DEFAULT: &str = "/var/lib/entra-scim";
+
+const LOG_RETENTION_DEFAULT: Duration = Duration::from_secs(90 * 86_400);
+const LOG_RETENTION_MIN: Duration = Duration::from_secs(3_600);
+
+/// What `[service]` says, and what it says to every application.
+pub(super) struct Service {
+    pub(super) settings: ServiceSettings,
+    pub(super) schedule: Schedule,
+    pub(super) zone: Tz,
+}
+
+impl Default for Service {
+    fn default() -> Self {
+        Self {
+            settings: ServiceSettings {
+                state_dir: PathBuf::from(STATE_DIR_DEFAULT),
+                log_retention: LOG_RETENTION_DEFAULT,
+            },
+            schedule: Schedule::Every(INTERVAL_DEFAULT),
+            zone: Tz::UTC,
+        }
+    }
+}
+
+/// Decodes `[service]`; a missing section has every default.
+pub(super) fn decode(node: Option<&Node<'_, '_>>, findings: &mut Findings<'_>) -> Service {
+    let mut service = Service::default();
+    let Some(section) = node.and_then(|node| Section::open(node, &KEYS, findings)) else {
+        return service;
+    };
+    if let Some(path) = section.string("state_dir", findings)
+        && let Some(path) = absolute_path(&path, findings)
+    {
+        service.settings.state_dir = path;
+    }
+    let retention =
+        duration::get(&section, "log_retention", LOG_RETENTION_MIN, DURATION_MAX, findings);
+    if let Some(retention) = retention {
+        service.settings.log_retention = retention.value;
+    }
+    service.zone = schedule::zone(&section, findings);
+    if let Some(schedule) = schedule::decode(&section, service.zone, findings) {
+        service.schedule = schedule;
+    }
+    if let Some(listen) = section.string("listen", findings)
+        && listen.value != "off"
+    {
+        findings.error_hint(
+            &listen.at,
+            "the status page is not part of this version",
+            "write \"off\", or leave the key out",
+        );
+    }
+    service
+}

@@ -1,0 +1,138 @@
+//! The validated configuration, as the rest of the program sees it.
+
+use std::{path::PathBuf, time::Duration};
+
+use url::Url;
+
+use super::{Diagnosis, SecretSource};
+use crate::provisioning::{Schedule, job::Job};
+
+/// A whole configuration: one tenant, any number of applications.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Where to read.
+    pub tenant: TenantSettings,
+    /// How this daemon runs.
+    pub service: ServiceSettings,
+    /// The applications, in the order of the file.
+    pub apps: Vec<AppSettings>,
+    /// What a person should know although the file was accepted.
+    pub warnings: Vec<Diagnosis>,
+}
+
+/// `[tenant]`: the directory, and how to sign in to it.
+#[derive(Clone, Debug)]
+pub struct TenantSettings {
+    /// The tenant's id or a verified domain, as configured.
+    pub id: String,
+    /// The app registration of this daemon (its application id); empty where a managed identity
+    /// signs in, which has a client id of its own.
+    pub client_id: String,
+    /// How it proves who it is.
+    pub credential: CredentialSettings,
+    /// Which national cloud.
+    pub cloud: Cloud,
+    /// Where tokens come from: the cloud's authority, or the configured one.
+    pub login_url: Url,
+    /// The root of Microsoft Graph, without `/v1.0`.
+    pub graph_url: Url,
+    /// More certificate authorities to trust, PEM.
+    pub ca_pem: Option<Vec<u8>>,
+    /// The proxy to go through.
+    pub proxy: Option<Url>,
+}
+
+/// How the daemon proves who it is to Microsoft Entra. Exactly one kind is configured.
+#[derive(Clone, Debug)]
+pub enum CredentialSettings {
+    /// `client_secret`.
+    ClientSecret(SecretSource),
+    /// `certificate`: a signed assertion.
+    Certificate {
+        /// The certificate, PEM; public.
+        cert: PathBuf,
+        /// Its private key, PEM.
+        key: SecretSource,
+    },
+    /// `federated_token_file`: a token that the platform keeps fresh in this file.
+    FederatedTokenFile(PathBuf),
+    /// `managed_identity`: the identity of the machine.
+    ManagedIdentity {
+        /// The user-assigned identity; `None` for the system-assigned one.
+        client_id: Option<String>,
+    },
+}
+
+/// A national cloud.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Cloud {
+    /// The worldwide service, GCC included.
+    #[default]
+    Global,
+    /// US Government L4 (GCC High).
+    UsGov,
+    /// US Government L5 (DoD).
+    UsGovDod,
+    /// China, operated by 21Vianet.
+    China,
+}
+
+impl Cloud {
+    /// Where tokens come from (Graph "National cloud deployments").
+    pub fn login_url(self) -> Url {
+        let url = match self {
+            Self::Global => "https://login.microsoftonline.com",
+            Self::UsGov | Self::UsGovDod => "https://login.microsoftonline.us",
+            Self::China => "https://login.chinacloudapi.cn",
+        };
+        Url::parse(url).expect("the four literals above are URLs")
+    }
+
+    /// The root of Microsoft Graph (Graph "National cloud deployments").
+    pub fn graph_url(self) -> Url {
+        let url = match self {
+            Self::Global => "https://graph.microsoft.com",
+            Self::UsGov => "https://graph.microsoft.us",
+            Self::UsGovDod => "https://dod-graph.microsoft.us",
+            Self::China => "https://microsoftgraph.chinacloudapi.cn",
+        };
+        Url::parse(url).expect("the four literals above are URLs")
+    }
+}
+
+/// `[service]`: how the daemon runs.
+#[derive(Clone, Debug)]
+pub struct ServiceSettings {
+    /// Where the state files are, one per application.
+    pub state_dir: PathBuf,
+    /// How long the provisioning log is kept.
+    pub log_retention: Duration,
+}
+
+/// `[apps.NAME]`: one application.
+#[derive(Clone, Debug)]
+pub struct AppSettings {
+    /// What the engine runs.
+    pub job: Job,
+    /// When its cycles start.
+    pub schedule: Schedule,
+    /// How to reach the application.
+    pub target: TargetConnection,
+    /// The profile its settings started from.
+    pub profile: String,
+}
+
+/// `[apps.NAME.target]`: how to reach an application.
+#[derive(Clone, Debug)]
+pub struct TargetConnection {
+    /// The base URL, without query.
+    pub base: Url,
+    /// Query parameters of the tenant URL, which go on every request.
+    pub query: Vec<(String, String)>,
+    /// The bearer token.
+    pub secret_token: SecretSource,
+    /// More certificate authorities to trust, PEM.
+    pub ca_pem: Option<Vec<u8>>,
+    /// The proxy to go through.
+    pub proxy: Option<Url>,
+}

@@ -1,0 +1,152 @@
+//! `[apps.NAME.target]`.
+
+use std::time::Duration;
+
+use toml::de::DeValue;
+
+use super::{
+    diagnosis::{At, Findings},
+    duration, endpoint,
+    raw::{Node, Section, wrong_type},
+    secret_source,
+    settings::TargetConnection,
+    surroundings::Surroundings,
+};
+use crate::{
+    gallery::Profile,
+    provisioning::job::Pace,
+    scim::{Dialect, parse_tenant_url},
+};
+
+pub(super) const KEYS: [&str; 8] = [
+    "tenant_url",
+    "secret_token",
+    "dialect",
+    "concurrency",
+    "request_timeout",
+    "max_requests_per_second",
+    "ca_file",
+    "proxy",
+];
+
+const DIALECTS: [(&str, Option<Dialect>); 2] =
+    [("rfc7644", Some(Dialect::Rfc7644)), ("entra-legacy", Some(Dialect::EntraLegacy))];
+
+const CONCURRENCY_DEFAULT: u16 = 8;
+/// More at once only moves the queue into the application.
+const CONCURRENCY_MAX: u64 = 64;
+
+const REQUEST_TIMEOUT_DEFAULT: Duration = Duration::from_secs(30);
+const REQUEST_TIMEOUT_MAX: Duration = Duration::from_secs(600);
+
+const REQUESTS_PER_SECOND_MAX: f64 = 10_000.0;
+
+/// What `[apps.NAME.target]` says.
+pub(super) struct Target {
+    pub(super) connection: TargetConnection,
+    pub(super) dialect: Dialect,
+    pub(super) pace: Pace,
+    pub(super) tenant_url_at: At,
+}
+
+/// Decodes `[apps.NAME.target]`; `None` where something in it is wrong.
+pub(super) fn decode(
+    node: &Node<'_, '_>,
+    profile: &Profile,
+    surroundings: Surroundings,
+    findings: &mut Findings<'_>,
+) -> Option<Target> {
+    let section = Section::open(node, &KEYS, findings)?;
+    let tenant_url = tenant_url(&section, findings);
+    let secret_token = section
+        .required("secret_token", findings)
+        .and_then(|node| secret_source::decode(&node, surroundings, findings));
+    let dialect = section.choice("dialect", &DIALECTS, None, findings);
+    let pace = pace(&section, profile, findings);
+    let ca_pem = endpoint::ca_pem(&section, surroundings, findings);
+    let proxy = endpoint::proxy(&section, findings);
+    let (url, tenant_url_at) = tenant_url?;
+    let dialect = dialect.or(url.dialect).unwrap_or(profile.dialect);
+    let connection = TargetConnection {
+        base: url.base,
+        query: url.query,
+        secret_token: secret_token?,
+        ca_pem,
+        proxy,
+    };
+    Some(Target { connection, dialect, pace, tenant_url_at })
+}
+
+fn tenant_url(
+    section: &Section<'_, '_>,
+    findings: &mut Findings<'_>,
+) -> Option<(crate::scim::TenantUrl, At)> {
+    let text = section.required_string("tenant_url", findings)?;
+    let url = match parse_tenant_url(&text.value) {
+        Ok(url) => url,
+        Err(error) => {
+            findings.error(&text.at, error.to_string());
+            return None;
+        }
+    };
+    for warning in &url.warnings {
+        findings.warning(&text.at, warning.clone());
+    }
+    if !endpoint::is_safe(&url.base) {
+        findings.error_hint(
+            &text.at,
+            "would send the secret token in clear",
+            "an address that is not this machine's own needs https",
+        );
+        return None;
+    }
+    if !url.base.username().is_empty() || url.base.password().is_some() {
+        findings.error(&text.at, "holds a user name or a password; put it into `secret_token`");
+        return None;
+    }
+    Some((url, text.at))
+}
+
+fn pace(section: &Section<'_, '_>, profile: &Profile, findings: &mut Findings<'_>) -> Pace {
+    let concurrency = section
+        .get("concurrency")
+        .and_then(|node| node.integer(1, CONCURRENCY_MAX, findings))
+        .and_then(|number| u16::try_from(number).ok());
+    let request_timeout = duration::get(
+        section,
+        "request_timeout",
+        Duration::from_secs(1),
+        REQUEST_TIMEOUT_MAX,
+        findings,
+    );
+    let own_limit = section.get("max_requests_per_second").and_then(|node| rate(&node, findings));
+    Pace {
+        concurrency: concurrency.unwrap_or(CONCURRENCY_DEFAULT),
+        requests_per_second_max: own_limit.or(profile.max_requests_per_second),
+        request_timeout: request_timeout.map_or(REQUEST_TIMEOUT_DEFAULT, |duration| duration.value),
+    }
+}
+
+fn rate(node: &Node<'_, '_>, findings: &mut Findings<'_>) -> Option<f64> {
+    let text = match node.value {
+        DeValue::Integer(integer) => integer.to_string(),
+        DeValue::Float(float) => float.as_str().to_owned(),
+        other @ (DeValue::String(_)
+        | DeValue::Boolean(_)
+        | DeValue::Datetime(_)
+        | DeValue::Array(_)
+        | DeValue::Table(_)) => {
+            wrong_type(&node.at, "a number", other, findings);
+            return None;
+        }
+    };
+    let rate =
+        text.parse::<f64>().ok().filter(|rate| *rate > 0.0 && *rate <= REQUESTS_PER_SECOND_MAX);
+    if rate.is_none() {
+        findings.error(
+            &node.at,
+            format!("{text} is not above 0 and at most {REQUESTS_PER_SECOND_MAX}"),
+        );
+    }
+    rate
+}

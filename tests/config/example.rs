@@ -1,0 +1,106 @@
+//! The two files that people start from: `config.toml.example` and what `init` writes.
+
+use std::{fs, time::Duration};
+
+use entra_scim::{
+    config::{InitAnswers, init_template, load, parse},
+    provisioning::{Schedule, job::MappingSource},
+};
+
+use super::accept;
+
+const EXAMPLE: &str = include_str!("../../config.toml.example");
+
+#[test]
+fn the_example_loads_as_it_is() {
+    let config = accept(EXAMPLE);
+    assert_eq!(config.warnings, []);
+    assert_eq!(config.apps.len(), 1);
+    let app = &config.apps[0];
+    assert_eq!(app.job.app.as_str(), "whimsical");
+    assert_eq!(app.schedule, Schedule::Every(Duration::from_secs(2_400)));
+    assert_eq!(app.target.base.as_str(), "https://whimsical.com/public-api/scim-v2");
+    let rows: Vec<_> = app.job.users.iter().map(|row| row.target.to_string()).collect();
+    assert_eq!(
+        rows,
+        [
+            "userName",
+            "externalId",
+            "active",
+            "displayName",
+            "urn:ietf:params:scim:schemas:extension:whimsical:2.0:User:editor"
+        ]
+    );
+    assert!(matches!(app.job.users[3].source, MappingSource::Expression(_)));
+}
+
+#[test]
+fn the_example_loads_from_disk_once_its_secrets_are_there() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let root = folder.path().to_str().expect("a UTF-8 path");
+    let config = EXAMPLE.replace("/etc/entra-scim", root);
+    super::secrets::private_file(&folder.path().join("graph-secret"), "s3cret\n");
+    super::secrets::private_file(&folder.path().join("whimsical-token"), "t0ken\n");
+    let path = folder.path().join("config.toml");
+    fs::write(&path, config).expect("write the example");
+    let config = load(Some(&path)).expect("the example with its secrets");
+    let token = config.apps[0].target.secret_token.read();
+    assert_eq!(token.map(|secret| secret.expose().to_owned()), Ok("t0ken".to_owned()));
+}
+
+/// What stands behind a `#` in the example has to be right too: it is there to be used.
+#[test]
+fn every_optional_line_of_the_example_is_accepted() {
+    let optional: Vec<usize> = EXAMPLE
+        .lines()
+        .enumerate()
+        .filter(|(_, line)| {
+            line.strip_prefix("# ").is_some_and(|line| {
+                line.split_once(" = ")
+                    .is_some_and(|(key, _)| key.chars().all(|c| c.is_ascii_lowercase() || c == '_'))
+            })
+        })
+        .map(|(number, _)| number)
+        .collect();
+    assert!(optional.len() > 15, "found {}", optional.len());
+    for chosen in optional {
+        let line = EXAMPLE.lines().nth(chosen).expect("found above");
+        let key = line.trim_start_matches("# ").split(' ').next().expect("a key");
+        // A line that excludes another one takes its place.
+        let excluded: &[&str] = match key {
+            "certificate" | "federated_token_file" | "managed_identity" => &["client_secret"],
+            "cron" => &["interval"],
+            "target" | "constant" => continue,
+            _ => &[],
+        };
+        let text: Vec<&str> = EXAMPLE
+            .lines()
+            .enumerate()
+            .filter(|(_, line)| !excluded.iter().any(|key| line.starts_with(&format!("{key} ="))))
+            .map(|(number, line)| if number == chosen { &line[2..] } else { line })
+            .collect();
+        if let Err(findings) = parse(&text.join("\n"), "config.toml") {
+            let shown: Vec<_> = findings.iter().map(ToString::to_string).collect();
+            panic!("{line}\n{}", shown.join("\n"));
+        }
+    }
+}
+
+#[test]
+fn what_init_writes_is_accepted() {
+    for (profile, app) in [("generic", "app"), ("whimsical", "whimsical")] {
+        let text = init_template(&InitAnswers {
+            tenant_id: "11111111-2222-3333-4444-555555555555".to_owned(),
+            client_id: "66666666-7777-8888-9999-aaaaaaaaaaaa".to_owned(),
+            enterprise_app: "Sales \"CRM\" \\ EU".to_owned(),
+            tenant_url: "https://crm.example.com/scim?aadOptscim062020".to_owned(),
+            profile: profile.to_owned(),
+        });
+        let config = accept(&text);
+        assert_eq!(config.warnings, []);
+        assert_eq!(config.apps[0].job.app.as_str(), app);
+        assert_eq!(config.apps[0].profile, profile);
+        let debug = format!("{:?}", config.apps[0].job.application);
+        assert_eq!(debug, r#"DisplayName("Sales \"CRM\" \\ EU")"#);
+    }
+}
