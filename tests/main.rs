@@ -1,0 +1,9 @@
+//! The one integration binary: every story that looks at the program from outside its rooms.
+//!
+//! `tests/README.md` says what each module is for and how to run one of them.
+
+#![expect(clippy::panic, reason = "a test that can't go on says why and ends")]
+
+mod architecture;
+mod real_servers;
+mod support;

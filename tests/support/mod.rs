@@ -1,0 +1,4 @@
+//! What several suites share.
+
+pub(crate) mod real_server;
+pub(crate) mod source;
