@@ -20,13 +20,7 @@ pub fn is_available() -> bool {
 }
 
 /// Panics where the exchange is not as Graph describes it. `path` has the version, decoded.
-pub fn check(
-    method: &str,
-    path: &str,
-    request_body: &[u8],
-    status: u16,
-    response_body: &[u8],
-) {
+pub fn check(method: &str, path: &str, request_body: &[u8], status: u16, response_body: &[u8]) {
     let Some(schemas) = schemas() else { return };
     let call = format!("{method} {}", template(path));
     let holds = |key: &str, body: &[u8]| {
@@ -48,7 +42,8 @@ pub fn check(
     }
     let class = format!("{call} {}XX", status / 100);
     assert!(
-        schemas.contains_key(&class) || schemas.contains_key(&format!("{call} {status}"))
+        schemas.contains_key(&class)
+            || schemas.contains_key(&format!("{call} {status}"))
             || !described(schemas, &call),
         "{class} is not described"
     );
