@@ -11,7 +11,7 @@ use super::job::{Safeguards, Threshold};
 use crate::model::CycleId;
 
 /// Below this many removals, removing everybody is not held for that reason alone.
-pub const REMOVE_ALL_EXEMPT_MAX: u64 = 5;
+const REMOVE_ALL_EXEMPT_MAX: u64 = 5;
 
 /// A plan that nobody reviewed.
 #[derive(Debug)]
