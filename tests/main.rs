@@ -5,5 +5,6 @@
 #![expect(clippy::panic, reason = "a test that can't go on says why and ends")]
 
 mod architecture;
+mod config;
 mod real_servers;
 mod support;
