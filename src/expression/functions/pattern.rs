@@ -29,7 +29,12 @@ impl Pattern {
     pub(in crate::expression) fn compile(source: &str) -> Result<Self, String> {
         let translated = translate(source)?;
         let regex = build(&translated.pattern, BACKTRACK_LIMITS[0]).map_err(|error| {
-            let reason = error.to_string();
+            // The engine's positions are those of the translation, which nobody wrote.
+            let reason = if let Error::ParseError(_, reason) = &*error {
+                reason.to_string()
+            } else {
+                error.to_string()
+            };
             let line = reason.lines().last().unwrap_or_default().trim();
             format!("this is not a regular expression: {line}")
         })?;
