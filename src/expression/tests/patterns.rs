@@ -77,6 +77,12 @@ fn a_runaway_pattern_is_stopped() {
 }
 
 #[test]
+fn a_long_text_with_many_matches_is_no_runaway() {
+    let long = "ab".repeat(5_000);
+    assert_eq!(replaced(&long, "[b]", ""), json!("a".repeat(5_000)));
+}
+
+#[test]
 fn texts_cannot_grow_without_end() {
     let doubled = (0..40)
         .fold("[a]".to_owned(), |inner, _| format!(r#"Replace({inner}, , "a", , "aa", , )"#));
