@@ -79,6 +79,8 @@ impl World {
                     graph_schema::check(method, path, &seen.body, status, &seen.response);
                 }
             }));
+        } else {
+            skipped("the form of every exchange");
         }
         let mut world = Self { tenant, clock, token: String::new() };
         world.sign_in();
