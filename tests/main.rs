@@ -6,5 +6,6 @@
 
 mod architecture;
 mod config;
+mod cycle;
 mod real_servers;
 mod support;

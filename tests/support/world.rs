@@ -17,7 +17,7 @@ use entra_scim::{
     sandbox::{
         VirtualClock,
         application::{Application, ApplicationOptions, Quirks},
-        tenant::{ApplicationSpec, Tenant, TenantOptions, UserSpec},
+        tenant::{ApplicationSpec, RecordedRequest, Tenant, TenantOptions, UserSpec},
     },
     store::{Engine, LogFilter, LogRow, PlanFilter, preview_copy},
     target::{ScimTarget, TargetSettings},
@@ -103,7 +103,7 @@ impl World {
             tenant_id: TENANT_ID.parse().expect("a GUID"),
             base_url: GRAPH.to_owned(),
         });
-        tenant.observe(graph_schema::observer());
+        tenant.observe(Arc::new(hold_against_description));
         let app_id = "77777777-2222-3333-4444-555555555555";
         let enterprise_app = tenant.add_application(ApplicationSpec {
             display_name: "CRM".to_owned(),
@@ -352,6 +352,21 @@ impl Drop for World {
         let violations = self.application.violations();
         assert!(violations.is_empty(), "the application complains: {violations:#?}");
     }
+}
+
+/// Every exchange with Graph in a story is as Microsoft describes it, both ways.
+fn hold_against_description(exchange: &RecordedRequest) {
+    let Some(status) = exchange.status else { return };
+    if exchange.is_login() || exchange.json().is_none() {
+        return;
+    }
+    graph_schema::check(
+        &exchange.method,
+        &exchange.path,
+        &exchange.body,
+        status,
+        &exchange.response,
+    );
 }
 
 /// A plan as text: one line a row, one more for each attribute.
