@@ -386,7 +386,11 @@ fn adopt(case: Case<'_>, mapped: &Mapped, by: &AttributePath, candidate: &Candid
     let mut diff = difference(mapped, &candidate.values, Comparison::ByCaseRule);
     // What the source has no value for is not ours: it stays, and we do not remember it.
     diff.changes.retain(|change| change.new.is_some());
-    diff.exported.retain(|path, _| mapped.value(path).is_some());
+    let has_manager = case.inputs.subject.manager.is_some();
+    diff.exported.retain(|path, _| match is_reference(path) {
+        true => has_manager,
+        false => mapped.value(path).is_some(),
+    });
     if !case.inputs.job.safeguards.update {
         diff.changes.clear();
     }
