@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use entra_scim::{model::SourceId, sandbox::tenant::UserSpec};
+use entra_scim::model::SourceId;
 use serde_json::{Map, Value, json};
 
 use crate::support::{real_server::RealServer, wiretap::Sent, world::World};
@@ -79,21 +79,32 @@ pub(super) async fn seed(server: &RealServer, user: &Value) -> Value {
 pub(super) fn handmade(world: &World, name: &str) -> Value {
     let wanted = wanted(world, name, true, None);
     let text = |pointer: &str| wanted.pointer(pointer).cloned().unwrap_or_default();
-    let mut address = text("/address");
-    address["type"] = json!("work");
-    let phones = [("work", "/phone/work"), ("mobile", "/phone/mobile"), ("fax", "/phone/fax")];
-    json!({
+    let element = |kind: &str, pointer: &str| match wanted.pointer(pointer) {
+        Some(value) => vec![json!({ "type": kind, "value": value })],
+        None => Vec::new(),
+    };
+    let mut addresses = vec![text("/address")];
+    addresses.retain(Value::is_object);
+    for address in &mut addresses {
+        address["type"] = json!("work");
+    }
+    let phones = ["work", "mobile", "fax"].map(|kind| element(kind, &format!("/phone/{kind}")));
+    let mut enterprise = json!({});
+    for name in ["employeeNumber", "department"] {
+        if let Some(value) = wanted.get(name) {
+            enterprise[name] = value.clone();
+        }
+    }
+    let mut user = json!({
         "schemas": ["urn:ietf:params:scim:schemas:core:2.0:User", ENTERPRISE],
         "userName": text("/userName"), "externalId": text("/externalId"), "active": true,
         "displayName": text("/displayName"), "name": text("/name"), "title": text("/title"),
-        "preferredLanguage": text("/preferredLanguage"),
-        "emails": [{ "type": "work", "primary": true, "value": text("/email") }],
-        "addresses": [address],
-        "phoneNumbers": phones.map(|(kind, at)| json!({ "type": kind, "value": text(at) })),
-        ENTERPRISE: {
-            "employeeNumber": text("/employeeNumber"), "department": text("/department"),
-        },
-    })
+        "preferredLanguage": text("/preferredLanguage"), "emails": element("work", "/email"),
+        "addresses": addresses, "phoneNumbers": phones.concat(), ENTERPRISE: enterprise,
+    });
+    // One of the two services takes no null, and neither says more than absence does.
+    user.as_object_mut().expect("it is one").retain(|_, value| !value.is_null());
+    user
 }
 
 /// What the directory says of a person, in a shape of our own that is easy to compare.

@@ -6,6 +6,9 @@
 mod changes;
 mod company;
 mod initial;
+mod legacy;
+mod limits;
+mod matching;
 
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
