@@ -15,7 +15,8 @@ pub type Values = BTreeMap<AttributePath, Value>;
 /// The value at `path`, or `None` where there is none: absent, null, an empty array or object.
 ///
 /// Names compare without case (RFC 7643 §2.1), and so do the values of a filter, because `type` is
-/// not case-exact. The first matching element counts. A sub-attribute of a multi-valued attribute
+/// not case-exact. The first matching element that has the value counts: some clients clear a value
+/// and leave its element behind, an empty shell beside the one that is written next. A sub-attribute of a multi-valued attribute
 /// without a filter is that of the primary element, or else of the first. The manager is returned
 /// as the id's text, however the service wraps it.
 pub fn read(document: &Map<String, Value>, path: &AttributePath) -> Option<Value> {
@@ -23,18 +24,24 @@ pub fn read(document: &Map<String, Value>, path: &AttributePath) -> Option<Value
     if is_manager(path) {
         return manager_id(attribute).map(Value::from);
     }
-    let holder = match (&path.filter, attribute) {
+    let inside = |holder| value_inside(holder, path.sub.as_deref());
+    match (&path.filter, attribute) {
         (Some(filter), Value::Array(elements)) => {
-            elements.iter().find(|element| matches_filter(element, filter))?
+            elements.iter().filter(|element| matches_filter(element, filter)).find_map(inside)
         }
-        (Some(_), _) => return None,
+        (Some(_), _) => None,
         (None, Value::Array(elements)) if path.sub.is_some() => {
             let primary = ValueFilter { attribute: "primary".into(), value: "True".into() };
-            elements.iter().find(|e| matches_filter(e, &primary)).or(elements.first())?
+            let chosen = elements.iter().find(|element| matches_filter(element, &primary));
+            chosen.or(elements.first()).and_then(inside)
         }
-        (None, whole) => whole,
-    };
-    let value = match &path.sub {
+        (None, whole) => inside(whole),
+    }
+}
+
+/// The value of an attribute or element, or of its sub-attribute, unless it is an empty one.
+fn value_inside(holder: &Value, sub: Option<&str>) -> Option<Value> {
+    let value = match sub {
         Some(sub) => member(holder.as_object()?, sub)?,
         None => holder,
     };

@@ -73,6 +73,13 @@ async fn is_taken_over_completed_and_then_left_alone(server: &RealServer) {
     .await;
     let seeded = accounts(server).await;
 
+    // A dry run looks, and leaves everything as it is.
+    let plan = format!("\n{}", world.plan().await);
+    assert_eq!(plan.matches("\nadopt ").count() + plan.matches("\ncreate ").count(), 6, "{plan}");
+    let looked = world.sent();
+    assert!(!looked.is_empty() && looked.iter().all(|sent| !sent.is_write()), "{looked:#?}");
+    assert_eq!(accounts(server).await, seeded);
+
     let end = world.sync_well().await;
     let totals = end.report.totals;
     assert_eq!((totals.in_scope, totals.failure, totals.held), (6, 0, 0), "{}", world.last_plan());

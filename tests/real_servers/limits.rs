@@ -221,3 +221,73 @@ async fn loses_an_account_behind_our_back(server: &RealServer) {
     world.sent();
     assert_eq!(world.sync_well().await.report.requests.target, 0);
 }
+
+#[tokio::test]
+#[ignore = "needs scim2-server: tests/real_servers/README.md"]
+async fn scim2_server_sees_names_pass_on_but_not_swap() {
+    sees_names_pass_on_but_not_swap(&RealServer::scim2_server().await).await;
+}
+
+#[tokio::test]
+#[ignore = "needs @better-auth/scim: tests/real_servers/README.md"]
+async fn better_auth_sees_names_pass_on_but_not_swap() {
+    sees_names_pass_on_but_not_swap(&RealServer::better_auth().await).await;
+}
+
+/// Unique values are freed before they are taken; two that trade theirs are a person's to settle.
+async fn sees_names_pass_on_but_not_swap(server: &RealServer) {
+    let mut world = World::against(server, "").await;
+    for name in ["ada", "grace", "linus", "ken", "barbara"] {
+        hire_in_full(&mut world, name);
+    }
+    world.sync_well().await;
+    world.a_day_later();
+    world.sent();
+    let rename = |world: &World, name: &str, to: &str| {
+        world.set(name, "userPrincipalName", format!("{to}@contoso.com"));
+        world.set(name, "mail", format!("{to}@contoso.com"));
+    };
+
+    rename(&world, "ada", "grace");
+    rename(&world, "grace", "linus");
+    rename(&world, "linus", "torvalds");
+    world.tenant.purge_user(world.id("ken"));
+    rename(&world, "barbara", "ken");
+    let end = world.sync_well().await;
+    let after = accounts(server).await;
+    for name in ["ada", "grace", "linus"] {
+        check(&world, &after, name, (true, None));
+    }
+    match server.service {
+        Service::Scim2Server => {
+            assert_eq!(end.report.totals.failure, 0, "{}", world.last_plan());
+            check(&world, &after, "barbara", (true, None));
+        }
+        // The deleted account keeps its e-mail address.
+        Service::BetterAuth => {
+            assert_eq!(end.report.totals.failure, 1, "{}", world.last_plan());
+            is_refused(&world, "barbara", "EntryConflict", "409 (uniqueness)");
+            rename(&world, "barbara", "liskov");
+            world.sync_well().await;
+        }
+    }
+
+    rename(&world, "ada", "linus");
+    rename(&world, "grace", "grace");
+    let end = world.sync_well().await;
+    assert_eq!(end.report.totals.failure, 2, "{}", world.last_plan());
+    for name in ["ada", "grace"] {
+        is_refused(&world, name, "EntryConflict", "409 (uniqueness)");
+    }
+    // A name in between is what a person would give one of them. The other is tried again.
+    rename(&world, "grace", "hopper");
+    for _ in 0..2 {
+        world.sync_well().await;
+    }
+    let after = accounts(server).await;
+    for name in ["ada", "grace", "linus", "barbara"] {
+        check(&world, &after, name, (true, None));
+    }
+    world.sent();
+    assert_eq!(world.sync_well().await.report.requests.target, 0);
+}

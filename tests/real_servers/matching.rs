@@ -74,6 +74,19 @@ async fn has_more_accounts_than_a_page(server: &RealServer) {
     }
 
     assert_eq!(world.sync_well().await.report.requests.target, 0);
+
+    // Everybody moves: as many requests as people, several at a time.
+    for name in &names {
+        world.set(name, "department", format!("Department of {name}"));
+    }
+    let totals = world.sync_well().await.report.totals;
+    assert_eq!((totals.update, totals.failure), (PEOPLE as u64, 0));
+    assert_eq!(world.sent().len(), PEOPLE);
+    let after = accounts(server).await;
+    for name in &names {
+        check(&world, &after, name, (true, None));
+    }
+
     world.forget();
     let totals = world.sync_well().await.report.totals;
     assert_eq!((totals.adopt, totals.create, totals.failure), (PEOPLE as u64, 0, 0));

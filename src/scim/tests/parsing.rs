@@ -40,6 +40,15 @@ fn a_resource_is_read_whatever_the_case_of_its_names() {
 }
 
 #[test]
+fn an_element_that_lost_its_value_does_not_hide_the_one_that_has_one() {
+    let user = document(&json!({
+        "phoneNumbers": [{"type": "fax"}, {"type": "work"}, {"type": "work", "value": "1"}],
+    }));
+    assert_eq!(read(&user, &path(r#"phoneNumbers[type eq "work"].value"#)), Some(json!("1")));
+    assert_eq!(read(&user, &path(r#"phoneNumbers[type eq "fax"].value"#)), None);
+}
+
+#[test]
 fn a_manager_is_read_as_its_id_however_it_is_wrapped() {
     let manager = path(&format!("{ENTERPRISE_USER}:manager"));
     for wrapped in [json!("m"), json!({"value": "m", "$ref": "x"}), json!([{"value": "m"}])] {
