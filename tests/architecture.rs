@@ -255,7 +255,7 @@ fn lines_are_short(file: &SourceFile) -> Vec<String> {
     let mut findings = Vec::new();
     for (index, line) in file.text.lines().enumerate() {
         let chars = line.chars().count();
-        if chars > LINE_CHARS_MAX && !in_a_text(index + 1) {
+        if chars > LINE_CHARS_MAX && !in_a_text(index + 1) && !file.is_test(index + 1) {
             let what = format!("{chars} characters, {LINE_CHARS_MAX} allowed");
             findings.push(finding(file, index + 1, &what));
         }

@@ -374,9 +374,8 @@ pub(crate) fn plan_text(store: &Engine) -> String {
     let rows = store.read(|view| view.plan_rows(PlanFilter::Visible, 0, 10_000)).expect("a plan");
     let mut rows: Vec<PlannedChange> = rows.into_iter().map(|(_, row)| row).collect();
     rows.sort_by(|a, b| (a.phase, &a.source_display).cmp(&(b.phase, &b.source_display)));
-    let show = |value: &Option<Value>| {
-        value.as_ref().map_or_else(|| "∅".to_owned(), ToString::to_string)
-    };
+    let show =
+        |value: &Option<Value>| value.as_ref().map_or_else(|| "∅".to_owned(), ToString::to_string);
     let mut text = String::new();
     for row in &rows {
         let name = row.source_display.split('@').next().unwrap_or_default();
@@ -387,7 +386,8 @@ pub(crate) fn plan_text(store: &Engine) -> String {
             row.error.as_ref().map_or(&row.detail, |error| &error.detail)
         );
         for change in &row.changes {
-            text += &format!("    {}: {} → {}\n", change.path, show(&change.old), show(&change.new));
+            text +=
+                &format!("    {}: {} → {}\n", change.path, show(&change.old), show(&change.new));
         }
     }
     if text.is_empty() { "nothing to do\n".to_owned() } else { text }
