@@ -75,6 +75,7 @@ pub(super) async fn draft<D: Sync, R: TargetRead>(
     if let Some(path) = manager_path(context.job) {
         drafting.references(&path)?;
     }
+    drafting.refuse_contested()?;
     order(context)?;
     Ok(())
 }
@@ -171,7 +172,8 @@ impl<D, R: TargetRead> Drafting<'_, D, R> {
         let answer = self.pacer.ask(|| self.target.get(ObjectKind::User, &link.target)).await;
         match answer {
             Ok(Some(resource)) => {
-                link.exported = project(&resource.document, &mapped_paths(self.context.job));
+                let mapped = mapped_paths(self.context.job);
+                link.read_back = Some(project(&resource.document, &mapped));
                 Ok(Ok(Some(link)))
             }
             Ok(None) => {
@@ -242,6 +244,27 @@ impl<D, R: TargetRead> Drafting<'_, D, R> {
         })
     }
 
+    /// An account that several people would adopt is adopted by none of them.
+    fn refuse_contested(&self) -> Result<(), StoreError> {
+        let now = self.context.clock.now();
+        self.context.store.write(|tx| {
+            for (seq, mut row) in tx.contested_adoptions()? {
+                let failure = Failure {
+                    reason: Reason::DuplicateSourceEntries,
+                    detail: "several people match the same account; nothing was written to it"
+                        .to_owned(),
+                };
+                row.status = ChangeStatus::Failure;
+                row.error = Some(failure);
+                row.changes.clear();
+                tx.update_planned(seq, &row)?;
+                row.effect = LinkEffect::Unchanged;
+                tx.record_decision(self.cycle.0, &row, now)?;
+            }
+            Ok(())
+        })
+    }
+
     /// Resolves the managers of the drafted people, once it is known who gets an account.
     fn references(&self, path: &AttributePath) -> Result<(), StoreError> {
         let mut after = None;
@@ -273,7 +296,13 @@ impl<D, R: TargetRead> Drafting<'_, D, R> {
             },
         };
         let link = tx.link(id)?;
-        let exported = link.as_ref().and_then(|link| link.exported.get(path));
+        let exported = match &row.effect {
+            // What was read back counts, not what was exported before that.
+            LinkEffect::Exported(values) => values.get(path).cloned(),
+            LinkEffect::Unchanged | LinkEffect::Kept | LinkEffect::Removed => {
+                link.as_ref().and_then(|link| link.exported.get(path).cloned())
+            }
+        };
         let found = found_manager(&row, path);
         if let Some(found) = &found {
             match standing {
@@ -287,7 +316,7 @@ impl<D, R: TargetRead> Drafting<'_, D, R> {
                 ManagerStanding::Coming(_) | ManagerStanding::Linked(_) => {}
             }
         }
-        let (change, step) = manager_change(path, exported.or(found.as_ref()), &standing);
+        let (change, step) = manager_change(path, exported.as_ref(), &standing);
         let Some(change) = change else { return Ok(()) };
         let reference = match standing {
             ManagerStanding::Coming(manager) => Some(manager),
