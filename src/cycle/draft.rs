@@ -287,14 +287,7 @@ impl<D, R: TargetRead> Drafting<'_, D, R> {
             return Ok(());
         };
         let Some(subject) = tx.subject(id)? else { return Ok(()) };
-        let standing = match subject.manager {
-            None => ManagerStanding::None,
-            Some(manager) => match tx.linked_target(manager)? {
-                Some(target) => ManagerStanding::Linked(target),
-                None if tx.is_coming(manager)? => ManagerStanding::Coming(manager),
-                None => ManagerStanding::NotProvisioned(manager),
-            },
-        };
+        let standing = manager_standing(tx, &subject)?;
         let link = tx.link(id)?;
         let exported = match &row.effect {
             // What was read back counts, not what was exported before that.
@@ -303,18 +296,8 @@ impl<D, R: TargetRead> Drafting<'_, D, R> {
                 link.as_ref().and_then(|link| link.exported.get(path).cloned())
             }
         };
-        let found = found_manager(&row, path);
-        if let Some(found) = &found {
-            match standing {
-                // An adopted account keeps a manager that we have nothing to say against.
-                ManagerStanding::None | ManagerStanding::NotProvisioned(_) => {
-                    return forget_manager(tx, id, path);
-                }
-                ManagerStanding::Coming(manager) if is_adopted_as(tx, manager, found)? => {
-                    return Ok(());
-                }
-                ManagerStanding::Coming(_) | ManagerStanding::Linked(_) => {}
-            }
+        if keeps_found_manager(tx, (id, &row), path, &standing)? {
+            return Ok(());
         }
         let (change, step) = manager_change(path, exported.as_ref(), &standing);
         let Some(change) = change else { return Ok(()) };
@@ -357,11 +340,35 @@ impl<D, R: TargetRead> Drafting<'_, D, R> {
     }
 }
 
-/// The manager that an account had when it was found, where it is being adopted.
-fn found_manager(row: &PlannedChange, path: &AttributePath) -> Option<Value> {
-    match (row.action, &row.effect) {
-        (Action::Adopt, LinkEffect::Exported(values)) => values.get(path).cloned(),
+fn manager_standing(tx: &Tx<'_>, subject: &Subject) -> Result<ManagerStanding, StoreError> {
+    let Some(manager) = subject.manager else { return Ok(ManagerStanding::None) };
+    Ok(match tx.linked_target(manager)? {
+        Some(target) => ManagerStanding::Linked(target),
+        None if tx.is_coming(manager)? => ManagerStanding::Coming(manager),
+        None => ManagerStanding::NotProvisioned(manager),
+    })
+}
+
+/// Whether an account that is being adopted keeps the manager it was found with.
+fn keeps_found_manager(
+    tx: &Tx<'_>,
+    (id, row): (SourceId, &PlannedChange),
+    path: &AttributePath,
+    standing: &ManagerStanding,
+) -> Result<bool, StoreError> {
+    let found = match (row.action, &row.effect) {
+        (Action::Adopt, LinkEffect::Exported(values)) => values.get(path),
         (_, _) => None,
+    };
+    let Some(found) = found else { return Ok(false) };
+    match standing {
+        // We have nothing to say against it, so it stays, and it is not ours.
+        ManagerStanding::None | ManagerStanding::NotProvisioned(_) => {
+            forget_manager(tx, id, path)?;
+            Ok(true)
+        }
+        ManagerStanding::Coming(manager) => is_adopted_as(tx, *manager, found),
+        ManagerStanding::Linked(_) => Ok(false),
     }
 }
 

@@ -16,9 +16,9 @@ pub type Values = BTreeMap<AttributePath, Value>;
 ///
 /// Names compare without case (RFC 7643 §2.1), and so do the values of a filter, because `type` is
 /// not case-exact. The first matching element that has the value counts: some clients clear a value
-/// and leave its element behind, an empty shell beside the one that is written next. A sub-attribute of a multi-valued attribute
-/// without a filter is that of the primary element, or else of the first. The manager is returned
-/// as the id's text, however the service wraps it.
+/// and leave its element behind, an empty shell beside the one that is written next. A
+/// sub-attribute of a multi-valued attribute without a filter is that of the primary element, or
+/// else of the first. The manager is returned as the id's text, however the service wraps it.
 pub fn read(document: &Map<String, Value>, path: &AttributePath) -> Option<Value> {
     let attribute = attribute(document, path)?;
     if is_manager(path) {

@@ -7,6 +7,7 @@ use super::company::{
 };
 use crate::support::{
     real_server::{RealServer, Service},
+    wiretap::Sent,
     world::World,
 };
 
@@ -20,6 +21,17 @@ async fn scim2_server_is_taken_over_completed_and_then_left_alone() {
 #[ignore = "needs @better-auth/scim: tests/real_servers/README.md"]
 async fn better_auth_is_taken_over_completed_and_then_left_alone() {
     is_taken_over_completed_and_then_left_alone(&RealServer::better_auth().await).await;
+}
+
+/// A stranger's account, which nobody in the directory matches.
+async fn seed_stranger(server: &RealServer) -> Value {
+    let stranger = json!({
+        "schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"],
+        "userName": "stranger@elsewhere.example", "active": true, "displayName": "A Stranger",
+        "externalId": "stranger",
+        "emails": [{ "type": "work", "value": "stranger@elsewhere.example" }],
+    });
+    seed(server, &stranger).await
 }
 
 /// Adoption, creation, managers; then nothing; then the same once more by an engine that lost its
@@ -61,16 +73,7 @@ async fn is_taken_over_completed_and_then_left_alone(server: &RealServer) {
     // Of a manager the directory knows nothing, so this one is not ours to remove.
     loud[ENTERPRISE]["manager"] = json!({ "value": "set-by-hand" });
     seed(server, &loud).await;
-    let stranger = seed(
-        server,
-        &json!({
-            "schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"],
-            "userName": "stranger@elsewhere.example", "active": true, "displayName": "A Stranger",
-            "externalId": "stranger",
-            "emails": [{ "type": "work", "value": "stranger@elsewhere.example" }],
-        }),
-    )
-    .await;
+    let stranger = seed_stranger(server).await;
     let seeded = accounts(server).await;
 
     // A dry run looks, and leaves everything as it is.
@@ -126,9 +129,8 @@ async fn is_taken_over_completed_and_then_left_alone(server: &RealServer) {
     assert_eq!(operations(&sent, &id_of(&world, &after, "margaret")), Vec::<String>::new());
 
     // Every account is there before the first reference to one.
-    let managers =
-        |sent: &&crate::support::wiretap::Sent| sent.body.to_string().contains("manager");
-    let first_manager = sent.iter().position(|sent| managers(&sent)).expect("there are managers");
+    let managers = |sent: &Sent| sent.body.to_string().contains("manager");
+    let first_manager = sent.iter().position(managers).expect("there are managers");
     let last_create = sent.iter().rposition(|sent| sent.method == "POST").expect("creates");
     assert!(last_create < first_manager, "{sent:#?}");
     let (creates, patches) = match server.service {
