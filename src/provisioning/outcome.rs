@@ -83,6 +83,5 @@ pub fn failure_of(fault: &TargetFault) -> Failure {
             Reason::SystemForCrossDomainIdentityManagementServiceIncompatible
         }
     };
-    let status = fault.status.map_or_else(String::new, |status| format!("HTTP {status}: "));
-    Failure { reason, detail: format!("{status}{}", fault.detail) }
+    Failure { reason, detail: fault.detail.clone() }
 }

@@ -212,7 +212,11 @@ async fn someone_returns(
             assert_eq!((end.report.totals.failure, row.status), (1, ChangeStatus::Failure));
             let failure = row.error.as_ref().expect("a failure says why");
             assert_eq!(failure.reason.to_string(), "EntryConflict");
-            assert!(failure.detail.contains("409 (uniqueness)"), "{}", failure.detail);
+            assert!(
+                failure.detail.starts_with("answered 409 (uniqueness): "),
+                "{}",
+                failure.detail
+            );
             assert_eq!(after.len(), before.len());
         }
     }
