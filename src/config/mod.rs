@@ -11,6 +11,7 @@ mod application;
 mod diagnosis;
 mod duration;
 mod endpoint;
+mod environment;
 mod load;
 mod mapping;
 mod raw;
@@ -25,7 +26,8 @@ mod target;
 mod template;
 mod tenant;
 
-pub use diagnosis::{Diagnosis, Severity};
+pub use diagnosis::{Diagnosis, Severity, nearest};
+pub use environment::{IdentityEndpoint, managed_identity_endpoint, operator};
 pub use load::{CONFIG_PATH_DEFAULT, CONFIG_PATH_VARIABLE, LoadError, load, parse};
 pub use secret_source::SecretSource;
 pub use settings::{
