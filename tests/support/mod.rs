@@ -2,5 +2,6 @@
 
 pub(crate) mod graph_schema;
 pub(crate) mod real_server;
+pub(crate) mod schema;
 pub(crate) mod source;
 pub(crate) mod world;
