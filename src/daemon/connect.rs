@@ -127,7 +127,9 @@ fn credential(settings: &CredentialSettings) -> Result<Credential, ConnectError>
                 key_pem: Arc::new(move || key.read()),
             }
         }
-        CredentialSettings::FederatedTokenFile(path) => Credential::FederatedTokenFile(path.clone()),
+        CredentialSettings::FederatedTokenFile(path) => {
+            Credential::FederatedTokenFile(path.clone())
+        }
         CredentialSettings::ManagedIdentity { client_id } => {
             let announced = managed_identity_endpoint().map_err(ConnectError::ManagedIdentity)?;
             let endpoint = match announced {
