@@ -4,19 +4,18 @@ use std::fmt::Write as _;
 
 use super::world::{APP, World};
 use crate::{
-    cli::rows::Plan,
+    cli::{rows::Plan, view},
     daemon::state_path,
-    provisioning::{Action, PlannedChange},
-    store::{CycleReport, PlanFilter},
+    store::{CycleKind, CycleReport, PlanFilter},
 };
 
-/// Rows of a plan that are shown where not all of them are.
-const ROWS_SAMPLED: usize = 12;
+/// Rows of each action that are shown where not all of them are.
+const ROWS_SAMPLED: usize = 2;
 
 /// How much of a plan is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Rows {
-    /// The first ones.
+    /// The first ones of each action.
     Sampled,
     /// All of them.
     Listed,
@@ -52,65 +51,51 @@ pub(super) fn day(events: &[String]) -> String {
     format!("\n{bold}A day passes in the tenant{bold:#}\n\n{lines}")
 }
 
-/// The rows of a plan.
+/// The rows of a plan, as `plan` and `sync` show them.
 pub(super) fn rows(plan: &impl Plan, rows: Rows) -> anyhow::Result<String> {
-    let limit = match rows {
-        Rows::Sampled => ROWS_SAMPLED,
-        Rows::Listed => usize::MAX,
-        Rows::Counted => return Ok(String::new()),
-    };
-    let (mut text, mut count) = (String::new(), 0);
-    plan.each(PlanFilter::Visible, |change| {
-        count += 1;
-        if count <= limit {
-            text.push_str(&row(change));
-        }
-        Ok(())
-    })?;
-    if count > limit {
-        let _ = writeln!(text, "  … and {} more", count - limit);
+    if rows == Rows::Counted {
+        return Ok(String::new());
     }
-    Ok(text)
+    let mut text = Vec::new();
+    view::rows(&mut text, plan, PlanFilter::Visible)?;
+    let text = String::from_utf8(text)?;
+    Ok(if rows == Rows::Sampled { sample(&text) } else { text })
 }
 
-fn row(change: &PlannedChange) -> String {
-    let sign = match change.action {
-        Action::Create => '+',
-        Action::Adopt => '=',
-        Action::Update | Action::Enable | Action::Disable => '~',
-        Action::Delete => '-',
-        Action::Skip => ' ',
-    };
-    format!(
-        "  {sign} {:<8} {:<36} {}\n",
-        change.action.as_str(),
-        change.source_display,
-        change.detail
-    )
+/// The first rows of each action; a row begins at the margin and has its attributes below it.
+fn sample(text: &str) -> String {
+    let (mut sampled, mut left_out) = (String::new(), 0);
+    let (mut action, mut of_action) = ("", 0);
+    for line in text.split_inclusive('\n') {
+        if !line.starts_with(' ') {
+            // Behind the colour and the mark, the second word is the action.
+            let this = line.split(' ').nth(1).unwrap_or_default();
+            of_action = if this == action { of_action + 1 } else { 1 };
+            action = this;
+            left_out += usize::from(of_action > ROWS_SAMPLED);
+        }
+        if of_action <= ROWS_SAMPLED {
+            sampled.push_str(line);
+        }
+    }
+    if left_out > 0 {
+        let _ = writeln!(sampled, "… and {left_out} more like these");
+    }
+    sampled
 }
 
-/// What a cycle came to, in two lines.
+/// What a cycle came to. How long it took is left out: on the demo's clock no time passes.
 pub(super) fn totals(report: &CycleReport) -> String {
-    let totals = &report.totals;
-    let counts = [
-        (totals.create, "create"),
-        (totals.adopt, "adopt"),
-        (totals.update, "update"),
-        (totals.enable, "enable"),
-        (totals.disable, "disable"),
-        (totals.delete, "delete"),
-        (totals.failure, "failed"),
-        (totals.held, "held"),
-    ];
-    let done: Vec<String> = counts
-        .iter()
-        .filter(|(count, _)| *count > 0)
-        .map(|(count, what)| format!("{count} {what}"))
-        .collect();
-    let done = if done.is_empty() { "nothing to do".to_owned() } else { done.join(", ") };
+    let kind = match report.kind {
+        CycleKind::Initial => "initial",
+        CycleKind::Incremental => "incremental",
+    };
+    let what = if report.dry_run { "plan" } else { "cycle" };
     format!(
-        "\n{done}; {} people in scope\n{} requests to Microsoft Graph, {} to the application\n",
-        totals.in_scope, report.requests.graph, report.requests.target,
+        "{kind} {what} of `{APP}`: {}\nrequests: {} to Microsoft Graph, {} to the application\n",
+        view::totals(&report.totals, report.dry_run),
+        report.requests.graph,
+        report.requests.target,
     )
 }
 
