@@ -45,9 +45,8 @@ pub(super) async fn run(args: &InitArgs, global: &Global) -> anyhow::Result<Exit
     } else {
         let answers = ask(&mut std::io::stdin().lock(), &mut anstream::stderr())?;
         let answers = answers.ok_or_else(|| {
-            Problem::usage("the answers ended before the questions").with_hint(
-                "`entra-scim init --non-interactive` writes the example without asking",
-            )
+            Problem::usage("the answers ended before the questions")
+                .with_hint("`entra-scim init --non-interactive` writes the example without asking")
         })?;
         init_template(&answers)
     };
@@ -189,7 +188,8 @@ fn write_new(path: &Path, text: &str) -> std::io::Result<()> {
 fn next_steps(path: &Path, text: &str) -> String {
     let name = path.display().to_string();
     let warnings = config::parse(text, &name).map(|config| config.warnings).unwrap_or_default();
-    let warnings: String = warnings.iter().map(|warning| format!("{warning}\n")).collect();
+    let warnings: Vec<String> = warnings.iter().map(|warning| format!("{warning}\n")).collect();
+    let warnings = warnings.concat();
     format!(
         "{warnings}wrote {name}\n\nhint: put the client secret and the application's token into \
          the files that it names (chmod 600),\n      then run `entra-scim --config {name} check`"

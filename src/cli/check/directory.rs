@@ -45,15 +45,14 @@ pub(super) async fn examine(
     let client = &config.tenant.client_id;
     let who = if client.is_empty() { "the managed identity" } else { client };
     findings.ok("sign-in", format!("signed in as {who} of tenant {}", config.tenant.id));
-    let mut permissions = Permissions {
-        granted: directory.granted_roles().await,
-        reported: BTreeSet::new(),
-    };
+    let mut permissions =
+        Permissions { granted: directory.granted_roles().await, reported: BTreeSet::new() };
     permissions.needed(app, findings);
     match application {
         Ok(application) => {
             declared_roles(app, &application, findings);
-            let groups = assignments(app, directory, &application, &mut permissions, findings).await;
+            let groups =
+                assignments(app, directory, &application, &mut permissions, findings).await;
             users(app, directory, &mut permissions, findings).await;
             members(directory, &groups, &mut permissions, findings).await;
             permissions.optional(findings);
@@ -103,17 +102,16 @@ impl Permissions {
 }
 
 fn unreachable(config: &Config, fault: &DirectoryFault, findings: &mut Findings) {
-    let action = match fault {
-        DirectoryFault::SignIn(_) => {
-            "Entra admin center > App registrations > your registration: Overview has the ids for \
-             `tenant.id` and `tenant.client_id`, Certificates & secrets the credential"
-                .to_owned()
-        }
-        _ => format!(
+    let action = if matches!(fault, DirectoryFault::SignIn(_)) {
+        "Entra admin center > App registrations > your registration: Overview has the ids for \
+         `tenant.id` and `tenant.client_id`, Certificates & secrets the credential"
+            .to_owned()
+    } else {
+        format!(
             "nothing else of Microsoft's side could be looked at; check the way from here to {} \
              and {}, and `proxy` and `ca_file` under [tenant]",
             config.tenant.login_url, config.tenant.graph_url
-        ),
+        )
     };
     findings.error("sign-in", Blame::Connection, fault.to_string(), action);
 }
@@ -231,8 +229,10 @@ async fn assignments(
     } else if app.job.exclude_default_access && by_role == 0 && page.next.is_none() {
         findings.warning(
             "assignments",
-            format!("{message}, all with Default Access only, which `exclude_default_access` \
-                     leaves out"),
+            format!(
+                "{message}, all with Default Access only, which `exclude_default_access` \
+                     leaves out"
+            ),
             "assign them with another role, or set `exclude_default_access = false`",
         );
     } else {

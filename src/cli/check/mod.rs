@@ -14,5 +14,5 @@ mod run;
 #[cfg(test)]
 mod tests;
 
-pub(super) use finding::{Finding, Level, text};
+pub(super) use finding::{Level, text};
 pub(super) use run::{examine, run};

@@ -52,7 +52,23 @@ async fn a_working_setup_shows_everything_that_was_looked_at() {
     let (world, _folder) = world().await;
     let findings = world.check().await;
     assert_eq!(exit_code(&findings).number(), 0);
-    assert_snapshot!(world.plain(&findings), @"");
+    assert_snapshot!(world.plain(&findings), @r#"
+    ok       sign-in          signed in as 68693ea2-1adb-5e8a-b163-5c7b5858473a of tenant c0de50c0-0000-4000-8000-000000000001
+    ok       permission       Application.Read.All
+    ok       permission       User.Read.All
+    ok       permission       GroupMember.Read.All
+    ok       application      `Acme CRM`, appId a44dcb98-9268-5b5f-8565-1157f335b4fd
+    ok       app roles        Administrator, Editor, Viewer, msiam_access
+    ok       assignments      66 users and 4 groups assigned
+    ok       users            249 read
+    ok       groups           4 of 4 read
+    note     permission       Member.Read.Hidden (optional) is not granted
+                              it shows members of groups with hidden membership, who are not seen without it
+    note     Entra's own job  not looked at: Synchronization.Read.All (optional) is not granted
+                              Entra admin center > Enterprise applications > the application > Provisioning: see that provisioning is off there
+    ok       target           http://127.0.0.1:PORT/scim/v2 answers
+    ok       filter           `userName` is searched by
+    "#);
 }
 
 #[tokio::test]
@@ -68,7 +84,10 @@ async fn each_missing_permission_is_named_once_with_the_way_to_grant_it() {
         let action = finding.action.as_deref().expect("it says where to click");
         assert!(action.contains(&format!("Application permissions > {name}")), "{action}");
     }
-    assert!(findings.iter().any(|f| f.check == "target"), "the other side is looked at all the same");
+    assert!(
+        findings.iter().any(|f| f.check == "target"),
+        "the other side is looked at all the same"
+    );
 }
 
 #[tokio::test]
@@ -113,9 +132,9 @@ async fn a_refused_token_and_a_wrong_address_of_the_application_have_their_own_a
 #[tokio::test]
 async fn an_ignored_filter_is_a_warning_and_a_refused_one_an_error() {
     let (world, _folder) = world().await;
-    world.application.seed_user(
-        json!({ "userName": "somebody" }).as_object().cloned().expect("an object"),
-    );
+    world
+        .application
+        .seed_user(json!({ "userName": "somebody" }).as_object().cloned().expect("an object"));
     world.application.set_quirks(Quirks { filter: FilterSupport::Ignored, ..Quirks::default() });
     let findings = world.check().await;
     assert_eq!(exit_code(&findings).number(), 0);

@@ -6,7 +6,10 @@ use serde_json::Value;
 
 use crate::{
     model::{DEFAULT_ACCESS, SourceId},
-    sandbox::{population::Contoso, tenant::{Tenant, UserSpec}},
+    sandbox::{
+        population::Contoso,
+        tenant::{Tenant, UserSpec},
+    },
     store::Totals,
 };
 
@@ -66,9 +69,8 @@ pub(super) fn assigned(tenant: &Tenant, contoso: &Contoso) -> BTreeSet<SourceId>
 /// manager for those whose manager gets one too.
 pub(super) fn initial(tenant: &Tenant, contoso: &Contoso, world: Beforehand) -> Expected {
     let assigned = assigned(tenant, contoso);
-    let is_enabled = |id: &SourceId| {
-        tenant.attributes(*id).get("accountEnabled") != Some(&Value::Bool(false))
-    };
+    let is_enabled =
+        |id: &SourceId| tenant.attributes(*id).get("accountEnabled") != Some(&Value::Bool(false));
     let accounts: BTreeSet<SourceId> = assigned.iter().copied().filter(is_enabled).collect();
     let led = accounts
         .iter()
@@ -193,14 +195,10 @@ fn ordinary(tenant: &Tenant, contoso: &Contoso) -> Vec<(SourceId, String)> {
     let managers: BTreeSet<SourceId> =
         contoso.users.iter().filter_map(|id| tenant.manager(*id)).collect();
     let notable: BTreeSet<SourceId> = contoso.people.values().copied().collect();
-    let is_enabled = |id: &SourceId| {
-        tenant.attributes(*id).get("accountEnabled") != Some(&Value::Bool(false))
-    };
-    let direct: BTreeSet<SourceId> = assignments
-        .iter()
-        .filter(|(_, role)| *role != DEFAULT_ACCESS)
-        .map(|(id, _)| *id)
-        .collect();
+    let is_enabled =
+        |id: &SourceId| tenant.attributes(*id).get("accountEnabled") != Some(&Value::Bool(false));
+    let direct: BTreeSet<SourceId> =
+        assignments.iter().filter(|(_, role)| *role != DEFAULT_ACCESS).map(|(id, _)| *id).collect();
     contoso
         .users
         .iter()

@@ -44,8 +44,8 @@ pub(in crate::cli) async fn run(args: &DemoArgs, global: &Global) -> anyhow::Res
     let mut story = Story { global, tell: &mut tell, surprises: Vec::new() };
     let world = story.tell_all(&folder, began).await?;
     if !story.surprises.is_empty() {
-        let list: String = story.surprises.iter().map(|line| format!("\n  {line}")).collect();
-        let message = format!("the demo went other than it has to:{list}");
+        let list = story.surprises.join("\n  ");
+        let message = format!("the demo went other than it has to:\n  {list}");
         return Err(Problem::new(ExitCode::Unexpected, message)
             .with_hint(format!("its files are in {}", folder.display()))
             .into());

@@ -47,8 +47,8 @@ pub(super) fn heading(title: &str, command: &str) -> String {
 /// What happened in the tenant.
 pub(super) fn day(events: &[String]) -> String {
     let bold = anstyle::Style::new().bold();
-    let lines: String = events.iter().map(|event| format!("  {event}\n")).collect();
-    format!("\n{bold}A day passes in the tenant{bold:#}\n\n{lines}")
+    let lines = events.join("\n  ");
+    format!("\n{bold}A day passes in the tenant{bold:#}\n\n  {lines}\n")
 }
 
 /// The rows of a plan, as `plan` and `sync` show them.

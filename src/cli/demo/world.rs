@@ -106,9 +106,8 @@ pub(in crate::cli) const BEFOREHAND: Beforehand = Beforehand { matching: 2, matc
 /// Accounts that people made by hand before anything was provisioned: two of people who are
 /// assigned, and one that belongs to nobody in the directory.
 fn seed_accounts(application: &Application) {
-    let account = |value: Value| -> Map<String, Value> {
-        value.as_object().cloned().unwrap_or_default()
-    };
+    let account =
+        |value: Value| -> Map<String, Value> { value.as_object().cloned().unwrap_or_default() };
     application.seed_user(account(json!({
         "userName": "grace.moor@contoso.example", "displayName": "Grace Moor", "active": true,
         "title": "Sales (made by hand)",
