@@ -73,6 +73,7 @@ pub(super) async fn draft<D: Sync, R: TargetRead>(
     if let Some(path) = manager_path(context.job) {
         drafting.references(&path)?;
     }
+    drafting.refuse_contested()?;
     order(context)?;
     Ok(())
 }
@@ -169,7 +170,8 @@ impl<D, R: TargetRead> Drafting<'_, D, R> {
         let answer = self.pacer.ask(|| self.target.get(ObjectKind::User, &link.target)).await;
         match answer {
             Ok(Some(resource)) => {
-                link.exported = project(&resource.document, &mapped_paths(self.context.job));
+                let mapped = mapped_paths(self.context.job);
+                link.read_back = Some(project(&resource.document, &mapped));
                 Ok(Ok(Some(link)))
             }
             Ok(None) => {
@@ -235,6 +237,27 @@ impl<D, R: TargetRead> Drafting<'_, D, R> {
                 if change.status != ChangeStatus::Planned {
                     tx.record_decision(self.cycle.0, change, now)?;
                 }
+            }
+            Ok(())
+        })
+    }
+
+    /// An account that several people would adopt is adopted by none of them.
+    fn refuse_contested(&self) -> Result<(), StoreError> {
+        let now = self.context.clock.now();
+        self.context.store.write(|tx| {
+            for (seq, mut row) in tx.contested_adoptions()? {
+                let failure = Failure {
+                    reason: Reason::DuplicateSourceEntries,
+                    detail: "several people match the same account; nothing was written to it"
+                        .to_owned(),
+                };
+                row.status = ChangeStatus::Failure;
+                row.error = Some(failure);
+                row.changes.clear();
+                tx.update_planned(seq, &row)?;
+                row.effect = LinkEffect::Unchanged;
+                tx.record_decision(self.cycle.0, &row, now)?;
             }
             Ok(())
         })

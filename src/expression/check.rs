@@ -154,9 +154,9 @@ impl Check<'_> {
         let written = call.arguments.iter().rposition(Option::is_some).map_or(0, |last| last + 1);
         let signature = function.signature;
         if written > function.most {
-            let message =
-                format!("takes at most {} arguments, not {written}: {signature}", function.most);
-            self.refuse(format!("`{}` {message}", function.name), &call.name_span);
+            let most = function.most;
+            let message = format!("`{}` takes at most {most} arguments: {signature}", call.name);
+            self.refuse(message, &call.name_span);
             return;
         }
         let missing = (0..function.least).find(|index| {

@@ -13,7 +13,8 @@ use super::{
 
 /// A parsed expression of Entra's mapping language.
 ///
-/// Printing gives its canonical source, and parsing that gives an equal expression.
+/// Printing gives its canonical source, and parsing that gives an equal expression, as long as the
+/// blanks and backslashes that it adds leave it within the limit of [`Expression::parse`].
 #[derive(Clone, Debug)]
 pub struct Expression {
     source: String,

@@ -221,7 +221,10 @@ fn notable_people(tenant: &Tenant) -> BTreeMap<String, SourceId> {
             "no-type",
             employee("carl.old", "Carl", "Old").with("userType", Value::Null).with(
                 "onPremisesExtensionAttributes",
-                json!({ "extensionAttribute1": "pre-2014", "extensionAttribute15": "x".repeat(900) }),
+                json!({
+                    "extensionAttribute1": "pre-2014",
+                    "extensionAttribute15": "x".repeat(900),
+                }),
             ),
         ),
     ];
@@ -235,7 +238,7 @@ fn person(rng: &mut fastrand::Rng, number: usize) -> UserSpec {
     let (city, country, usage) = PLACES[rng.usize(..PLACES.len())];
     // The number keeps names apart: forty given and family names repeat in a large company.
     let alias = format!("{}.{}{number}", plain(given), plain(family));
-    if number % 23 == 0 {
+    if number.is_multiple_of(23) {
         let upn = format!("{alias}_fabrikam.example#EXT#@contoso.onmicrosoft.example");
         return UserSpec::named(&upn, &format!("{given} {family}"))
             .with("mail", format!("{alias}@fabrikam.example"))
@@ -253,13 +256,13 @@ fn person(rng: &mut fastrand::Rng, number: usize) -> UserSpec {
         .with("usageLocation", usage)
         .with("companyName", "Contoso")
         .with("employeeId", format!("E-{number:05}"))
-        .with("accountEnabled", number % 31 != 0);
-    if number % 17 != 0 {
+        .with("accountEnabled", !number.is_multiple_of(31));
+    if !number.is_multiple_of(17) {
         spec = spec
             .with("mail", address.as_str())
             .with("proxyAddresses", json!([format!("SMTP:{address}")]));
     }
-    if number % 3 == 0 {
+    if number.is_multiple_of(3) {
         spec = spec.with(
             "mobilePhone",
             format!("+41 79 555 {:02} {:02}", number / 100 % 100, number % 100),

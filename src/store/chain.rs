@@ -30,7 +30,8 @@ impl View<'_> {
     pub fn chain(&self, name: &str) -> Result<Option<Chain>, StoreError> {
         self.connection
             .prepare_cached(
-                "SELECT name, link, complete, taken_at, generation, members FROM chain WHERE name = ?1",
+                "SELECT name, link, complete, taken_at, generation, members FROM chain \
+                 WHERE name = ?1",
             )?
             .query_row([name], read_chain)
             .optional()?

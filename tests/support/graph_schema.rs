@@ -12,7 +12,7 @@ static SCHEMAS: OnceLock<Option<BTreeMap<String, jsonschema::Validator>>> = Once
 /// Whether the description is there. Its absence is an error where the environment says that it
 /// must be there (`ENTRA_SCIM_REQUIRE_SHARED=1`).
 #[expect(clippy::disallowed_methods, reason = "a test decides by the environment what it needs")]
-pub fn is_available() -> bool {
+pub(crate) fn is_available() -> bool {
     let found = schemas().is_some();
     let required = std::env::var("ENTRA_SCIM_REQUIRE_SHARED").is_ok_and(|value| value == "1");
     assert!(found || !required, "../shared/graph/graph-schemas.json is missing");
@@ -20,7 +20,13 @@ pub fn is_available() -> bool {
 }
 
 /// Panics where the exchange is not as Graph describes it. `path` has the version, decoded.
-pub fn check(method: &str, path: &str, request_body: &[u8], status: u16, response_body: &[u8]) {
+pub(crate) fn check(
+    method: &str,
+    path: &str,
+    request_body: &[u8],
+    status: u16,
+    response_body: &[u8],
+) {
     let Some(schemas) = schemas() else { return };
     let call = format!("{method} {}", template(path));
     let holds = |key: &str, body: &[u8]| {

@@ -1,4 +1,4 @@
-//! .NET's custom and standard date patterns, for reading and for printing, in the invariant culture.
+//! .NET's custom and standard date patterns, for reading and printing, in the invariant culture.
 
 use std::{borrow::Cow, fmt::Write as _};
 
@@ -149,7 +149,8 @@ struct Read {
 }
 
 /// The date in UTC that `text`, read with `pattern`, spells. What the pattern does not name is that
-/// of 0001-01-01: the time of evaluation plays no part. Fails with what is wrong with the text, or the pattern.
+/// of 0001-01-01: the time of evaluation plays no part. Fails with what is wrong with the text, or
+/// with the pattern.
 pub(super) fn parse(text: &str, pattern: &str) -> Result<NaiveDateTime, &'static str> {
     const MISMATCH: &str = "does not have the form of its input pattern";
     let mut scanner = Scanner { rest: text };

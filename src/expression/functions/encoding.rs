@@ -59,7 +59,7 @@ fn hex(bytes: &[u8]) -> String {
     })
 }
 
-/// The layout is that of [MS-DTYP] §2.4.2.2: revision, count, a 48-bit authority, sub-authorities.
+/// The layout is that of MS-DTYP §2.4.2.2: revision, count, a 48-bit authority, sub-authorities.
 pub(super) fn string_from_sid(arguments: &mut Arguments<'_, '_>) -> Outcome {
     arguments.map_text(0, &mut |arguments, text| {
         let bytes = STANDARD.decode(text.trim()).unwrap_or_default();

@@ -29,7 +29,12 @@ impl Pattern {
     pub(in crate::expression) fn compile(source: &str) -> Result<Self, String> {
         let translated = translate(source)?;
         let regex = build(&translated.pattern, BACKTRACK_LIMITS[0]).map_err(|error| {
-            let reason = error.to_string();
+            // The engine's positions are those of the translation, which nobody wrote.
+            let reason = if let Error::ParseError(_, reason) = &*error {
+                reason.to_string()
+            } else {
+                error.to_string()
+            };
             let line = reason.lines().last().unwrap_or_default().trim();
             format!("this is not a regular expression: {line}")
         })?;
@@ -46,7 +51,9 @@ impl Pattern {
         from: usize,
         left: u64,
     ) -> (u64, Result<Option<Captures<'t>>, Runaway>) {
-        let mut cost = 1 + (text.len() - from) as u64 / 64;
+        let rest = (text.len() - from) as u64;
+        // A search reads up to the end of its match, and now and then further to decide on it.
+        let mut cost = 1 + rest / 4_096;
         for (cell, limit) in self.compiled.iter().zip(BACKTRACK_LIMITS) {
             if cost >= left {
                 break;
@@ -56,7 +63,11 @@ impl Pattern {
                 break;
             };
             match regex.captures_from_pos(text, from) {
-                Ok(found) => return (cost, Ok(found)),
+                Ok(found) => {
+                    let end = found.as_ref().and_then(|found| found.get(0)).map(|m| m.end());
+                    let read = end.map_or(rest, |end| end.saturating_sub(from) as u64);
+                    return (cost + read / 64, Ok(found));
+                }
                 Err(Error::RuntimeError(RuntimeError::BacktrackLimitExceeded)) => {
                     cost += limit as u64;
                 }

@@ -40,7 +40,8 @@ fn index_of(groups: &[Option<String>], name: &str) -> Option<usize> {
 pub(super) fn translate(source: &str) -> Result<Translated, String> {
     let chars: Vec<char> = source.chars().collect();
     let groups = groups(&chars);
-    let mut translator = Translator { chars: &chars, at: 0, groups: &groups, out: String::new() };
+    let mut translator =
+        Translator { chars: &chars, at: 0, groups: &groups, opened: 0, out: String::new() };
     translator.whole()?;
     let pattern = translator.out;
     Ok(Translated { pattern, groups })
@@ -62,6 +63,9 @@ fn groups(chars: &[char]) -> Vec<Option<String>> {
             }
             ']' => in_class = false,
             '(' if !in_class => match chars.get(at + 1) {
+                Some('?') if chars.get(at + 2) == Some(&'#') => {
+                    at += chars[at..].iter().take_while(|c| **c != ')').count();
+                }
                 Some('?') => {
                     if let Some((name, _)) = group_name(chars, at + 2) {
                         groups.push(Some(name));
@@ -93,6 +97,8 @@ struct Translator<'c> {
     chars: &'c [char],
     at: usize,
     groups: &'c [Option<String>],
+    /// How many groups have been opened.
+    opened: usize,
     out: String,
 }
 
@@ -108,24 +114,36 @@ impl Translator<'_> {
                 '\\' => self.escape()?,
                 '[' => self.class(true)?,
                 '(' if self.peek(0) == Some('?') => self.group()?,
+                '(' => self.open_group(),
                 other => self.out.push(other),
             }
         }
         Ok(())
     }
 
+    /// Every group is named after its position: the engine takes no numbers beside names, and no
+    /// name twice.
+    fn open_group(&mut self) {
+        self.opened += 1;
+        self.out.push_str("(?<g");
+        self.out.push_str(&self.opened.to_string());
+        self.out.push('>');
+    }
+
     /// What follows `(` where that is a `?`.
     fn group(&mut self) -> Result<(), String> {
-        if let Some((name, end)) = group_name(self.chars, self.at + 1) {
+        if let Some((_, end)) = group_name(self.chars, self.at + 1) {
             self.at = end;
-            self.out.push_str("(?<");
-            self.out.push_str(&name);
-            self.out.push('>');
+            self.open_group();
         } else if self.peek(1) == Some('#') {
             while self.peek(0).is_some_and(|c| c != ')') {
                 self.at += 1;
             }
             self.at += 1;
+        } else if self.peek(1) == Some('(') {
+            return Err(
+                "this regular expression uses a condition, which is not supported".to_owned()
+            );
         } else {
             let options = self.chars[self.at + 1..].iter().take_while(|c| **c != ':' && **c != ')');
             if options.clone().all(|c| c.is_ascii_alphabetic() || *c == '-')
@@ -174,16 +192,15 @@ impl Translator<'_> {
         let taken = if index_of(self.groups, &digits).is_some() { digits.len() } else { 1 };
         let index = index_of(self.groups, &digits[..taken]);
         self.at += taken;
-        // A reference to a missing group stays one, so that the engine names the mistake.
         let missing = || digits[..taken].parse().unwrap_or_default();
         self.push_reference(index.unwrap_or_else(missing));
     }
 
-    /// In a group of its own, so that a digit after it does not become part of the number.
+    /// A missing group is referred to as well, so that the engine refuses the pattern.
     fn push_reference(&mut self, index: usize) {
-        self.out.push_str("(?:\\");
+        self.out.push_str(r"\k<g");
         self.out.push_str(&index.to_string());
-        self.out.push(')');
+        self.out.push('>');
     }
 
     /// An escape that stands for a character or for a class of them.
@@ -257,7 +274,7 @@ impl Translator<'_> {
         self.out.push(c);
     }
 
-    /// What follows `[`, up to its `]`. Another class may be subtracted from one, but no further one
+    /// What follows `[`, up to its `]`. Another class may be subtracted from one, but no third one
     /// from that: it would only be added again.
     fn class(&mut self, outer: bool) -> Result<(), String> {
         self.out.push('[');

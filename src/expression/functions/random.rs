@@ -12,7 +12,7 @@ const SPECIAL: &str = "!#$%&*+-.:;=?@_~";
 const CAPITAL: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZ";
 const LOWER: &str = "abcdefghijklmnopqrstuvwxyz";
 
-/// A SplitMix64 generator. Not fit for secrets: its seed is derived from the object and the mapping.
+/// A SplitMix64 generator. Not fit for secrets: its seed can be derived anew.
 #[derive(Clone, Debug)]
 pub(in crate::expression) struct Random(u64);
 

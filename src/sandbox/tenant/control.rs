@@ -234,15 +234,16 @@ impl Tenant {
 impl Tenant {
     /// Creates an enterprise application.
     pub fn add_application(&self, spec: ApplicationSpec) -> ServicePrincipalId {
-        let roles: Vec<Value> = spec.roles.iter().map(role_value).collect();
+        let ApplicationSpec { display_name, app_id, roles } = spec;
+        let roles: Vec<Value> = roles.iter().map(role_value).collect();
         let properties = [
-            ("displayName", json!(spec.display_name)),
-            ("appDisplayName", json!(spec.display_name)),
-            ("appId", json!(spec.app_id)),
+            ("servicePrincipalNames", json!([app_id])),
+            ("displayName", json!(display_name)),
+            ("appDisplayName", Value::String(display_name)),
+            ("appId", Value::String(app_id)),
             ("accountEnabled", json!(true)),
             ("appRoleAssignmentRequired", json!(true)),
             ("appRoles", json!(roles)),
-            ("servicePrincipalNames", json!([spec.app_id])),
             ("servicePrincipalType", json!("Application")),
         ];
         let id = self.state().insert(
@@ -464,7 +465,7 @@ impl Tenant {
 
     /// The exchanges since the last call of this method.
     pub fn take_requests(&self) -> Vec<RecordedRequest> {
-        std::mem::take(&mut self.state().recorder.exchanges)
+        self.state().recorder.take()
     }
 
     /// Requests to Graph so far, sign-ins not counted.

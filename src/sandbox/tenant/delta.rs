@@ -274,10 +274,12 @@ fn withhold(
     told: &mut Vec<(SourceId, u64)>,
     owed: &mut BTreeMap<SourceId, u64>,
 ) {
-    let late = call.find_fault(|fault| match fault {
-        Fault::LateRows { rounds } => Some(*rounds),
-        _ => None,
-    });
+    let late =
+        call.find_fault(
+            |fault| {
+                if let Fault::LateRows { rounds } = fault { Some(*rounds) } else { None }
+            },
+        );
     if let Some(rounds) = late.filter(|rounds| *rounds > 0) {
         for (id, _) in told.iter().step_by(2) {
             state.late.insert(*id, rounds);

@@ -30,6 +30,13 @@ pub(super) struct Cursor {
     pub(super) issued: Timestamp,
 }
 
+/// What of a list is answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Form {
+    Rows,
+    Count,
+}
+
 /// One page: its keys and how the list goes on.
 pub(super) struct Cut {
     pub(super) keys: Vec<String>,
@@ -100,28 +107,27 @@ pub(super) fn cut(
 }
 
 fn next_link(state: &State, call: &Call, token: &str) -> String {
-    let mut link = format!("{}/v1.0{}?", state.base_url, encode(&call.path, "/()'=,"));
-    for (name, value) in call.query.iter().filter(|(name, _)| name != "$skiptoken") {
-        link.push_str(&format!("{}={}&", encode(name, "$"), encode(value, ",()'")));
-    }
-    link.push_str("$skiptoken=");
-    link.push_str(token);
-    link
+    let own = call.query.iter().filter(|(name, _)| name != "$skiptoken");
+    let own = own.map(|(name, value)| format!("{}={}", encode(name, "$"), encode(value, ",()'")));
+    let options: Vec<String> = own.chain([format!("$skiptoken={token}")]).collect();
+    let path = encode(&call.path, "/()'=,");
+    format!("{}/v1.0{path}?{}", state.base_url, options.join("&"))
 }
 
+/// Percent-encodes all but the unreserved characters and those in `plain`.
 fn encode(text: &str, plain: &str) -> String {
     let mut encoded = String::new();
     for character in text.chars() {
-        if character.is_ascii_alphanumeric()
-            || "-._~".contains(character)
-            || plain.contains(character)
-        {
+        let unreserved = character.is_ascii_alphanumeric() || "-._~".contains(character);
+        if unreserved || plain.contains(character) {
             encoded.push(character);
         } else {
-            let mut buffer = [0; 4];
-            for byte in character.encode_utf8(&mut buffer).bytes() {
-                encoded.push_str(&format!("%{byte:02X}"));
-            }
+            let raw = percent_encoding::percent_encode(
+                character.encode_utf8(&mut [0; 4]).as_bytes(),
+                percent_encoding::NON_ALPHANUMERIC,
+            )
+            .to_string();
+            encoded.push_str(&raw);
         }
     }
     encoded
@@ -312,7 +318,7 @@ pub(super) fn assignments(
     state: &mut State,
     call: &Call,
     key: &str,
-    counts: Option<()>,
+    form: Form,
 ) -> Result<Reply, Refusal> {
     require(call, render::readers(ObjectType::ServicePrincipal))?;
     check_list_options(call)?;
@@ -323,10 +329,10 @@ pub(super) fn assignments(
     check_assignment_selection(call)?;
     let filter = filter::parse(call, None)?;
     let mut cursor = cursor(state, call)?;
-    if let Some(changes) = call.find_fault(|fault| match fault {
-        Fault::StaleAssignments { changes } => Some(*changes),
-        _ => None,
-    }) {
+    let lag = call.find_fault(|fault| {
+        if let Fault::StaleAssignments { changes } = fault { Some(*changes) } else { None }
+    });
+    if let Some(changes) = lag {
         cursor.as_of = Some(replica_behind_by(state, changes));
     }
     let as_of = cursor.as_of.unwrap_or(state.sequence);
@@ -350,7 +356,7 @@ pub(super) fn assignments(
         .map(|(key, _)| key.clone())
         .collect();
     let keys = if call.suffers(&Fault::EmptyAssignments) { Vec::new() } else { keys };
-    if counts.is_some() {
+    if form == Form::Count {
         return Ok(Reply::count(keys.len(), 1));
     }
     let cut = cut(state, call, &cursor, &keys, PAGE_MAX);

@@ -12,8 +12,10 @@ use crate::model::Timestamp;
 /// Sees each exchange as it happens, after the answer is made.
 pub type Observer = Arc<dyn Fn(&RecordedRequest) + Send + Sync>;
 
-/// Exchanges kept. A long demonstration forgets the oldest instead of growing.
+/// Exchanges kept. A long demonstration forgets the oldest half instead of growing.
 const RECORDED_MAX: usize = 20_000;
+/// Bytes of answers kept, for the same reason: a page of 999 users has some 300 KiB.
+const RECORDED_BYTES_MAX: usize = 64 << 20;
 
 /// One exchange. A request inside a `$batch` is not recorded apart from the batch.
 #[derive(Clone, Debug)]
@@ -62,6 +64,7 @@ pub(super) struct Recorder {
     pub(super) observer: Option<Observer>,
     pub(super) requests: u64,
     pub(super) sign_ins: u64,
+    bytes: usize,
 }
 
 impl Recorder {
@@ -71,9 +74,17 @@ impl Recorder {
         } else {
             self.requests += 1;
         }
-        if self.exchanges.len() >= RECORDED_MAX {
-            self.exchanges.drain(..RECORDED_MAX / 2);
+        if self.exchanges.len() >= RECORDED_MAX || self.bytes >= RECORDED_BYTES_MAX {
+            self.exchanges.drain(..self.exchanges.len() / 2);
+            self.bytes = self.exchanges.iter().map(|kept| kept.response.len()).sum();
         }
+        self.bytes += exchange.response.len();
         self.exchanges.push(exchange);
+    }
+
+    /// Hands out what was kept and starts anew.
+    pub(super) fn take(&mut self) -> Vec<RecordedRequest> {
+        self.bytes = 0;
+        std::mem::take(&mut self.exchanges)
     }
 }

@@ -85,19 +85,16 @@ fn no_property(name: &str, kind: &str) -> Refusal {
 /// The object with the selected properties, or the default ones.
 pub(super) fn object(call: &Call, id: SourceId, entry: &Entry) -> Map<String, Value> {
     let mut shown = Map::new();
-    match &call.options.select {
-        Some(names) => {
-            for name in names {
-                show(call, id, entry, name, &mut shown);
-            }
+    if let Some(names) = &call.options.select {
+        for name in names {
+            show(call, id, entry, name, &mut shown);
         }
-        None => {
-            for name in schema::default_selection(entry.kind) {
-                show(call, id, entry, name, &mut shown);
-            }
-            if entry.kind == ObjectType::Group {
-                show(call, id, entry, "deletedDateTime", &mut shown);
-            }
+    } else {
+        for name in schema::default_selection(entry.kind) {
+            show(call, id, entry, name, &mut shown);
+        }
+        if entry.kind == ObjectType::Group {
+            show(call, id, entry, "deletedDateTime", &mut shown);
         }
     }
     shown.insert("id".into(), json!(id.to_string()));

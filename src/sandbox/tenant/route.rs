@@ -38,25 +38,23 @@ pub(super) fn answer(state: &mut State, mut call: Call) -> Wire {
 
 /// Faults that answer in the handler's place.
 pub(super) fn gate(state: &mut State, call: &Call) -> Option<Reply> {
-    let fault = call.find_fault(|fault| match fault {
-        Fault::Throttle(_)
-        | Fault::ServerError { .. }
-        | Fault::HtmlSuccess
-        | Fault::SpuriousUnauthorized => Some(fault.clone()),
-        _ => None,
-    })?;
-    match fault {
-        Fault::Throttle(wait) => Some(throttled(state, call, wait, "CPULimitExceeded")),
-        Fault::ServerError { status, body } => Some(server_error(state, call, status, body)),
-        Fault::HtmlSuccess => {
-            Some(html(200, "<!DOCTYPE html><html><body>Sign in to the network</body></html>"))
+    for fault in &call.faults {
+        if let Fault::Throttle(wait) = fault {
+            return Some(throttled(state, call, *wait, "CPULimitExceeded"));
         }
-        Fault::SpuriousUnauthorized => {
+        if let Fault::ServerError { status, body } = fault {
+            return Some(server_error(state, call, *status, *body));
+        }
+        if *fault == Fault::HtmlSuccess {
+            let page = "<!DOCTYPE html><html><body>Sign in to the network</body></html>";
+            return Some(html(200, page));
+        }
+        if *fault == Fault::SpuriousUnauthorized {
             let refusal = Refusal::unauthorized("Signing key is invalid.");
-            Some(refusal.into_reply(state, call))
+            return Some(refusal.into_reply(state, call));
         }
-        _ => None,
     }
+    None
 }
 
 fn html(status: u16, text: &str) -> Reply {
@@ -178,10 +176,10 @@ fn read(state: &mut State, call: &Call, path: &[&str]) -> Result<Reply, Refusal>
         }
         ["users", key, "manager"] => list::manager(state, call, key),
         ["servicePrincipals", key, "appRoleAssignedTo"] => {
-            list::assignments(state, call, key, None)
+            list::assignments(state, call, key, list::Form::Rows)
         }
         ["servicePrincipals", key, "appRoleAssignedTo", "$count"] if call.is_eventual() => {
-            list::assignments(state, call, key, Some(()))
+            list::assignments(state, call, key, list::Form::Count)
         }
         ["servicePrincipals", key, "synchronization", "jobs"] => jobs(state, call, key),
         ["groups", key, "members", ..] => {
@@ -234,9 +232,8 @@ fn jobs(state: &State, call: &Call, key: &str) -> Result<Reply, Refusal> {
 }
 
 fn finish(state: &mut State, call: &Call, reply: &mut Reply) {
-    let foreign = call.find_fault(|fault| match fault {
-        Fault::ForeignLink(origin) => Some(origin.clone()),
-        _ => None,
+    let foreign = call.find_fault(|fault| {
+        if let Fault::ForeignLink(origin) = fault { Some(origin.clone()) } else { None }
     });
     if let (Some(origin), Body::Json(body)) = (foreign, &mut reply.body) {
         for name in ["@odata.nextLink", "@odata.deltaLink"] {

@@ -281,3 +281,52 @@ async fn the_same_seed_gives_the_same_company_and_a_large_one_is_possible() {
     assert!(one.tenant.assignments(first.application).len() >= 500);
     assert!(!one.tenant.is_live(first.people["deleted"]));
 }
+
+#[tokio::test]
+async fn twenty_thousand_users_are_read_in_twenty_one_pages() {
+    let world = World::new();
+    let options = PopulationOptions { seed: 1, users: 20_000, groups: 40, assigned: 500 };
+    let company = contoso(&world.tenant, options);
+    // Two hundred kilobytes a page need no second look at their form.
+    world.tenant.observe(std::sync::Arc::new(|_| {}));
+    let (pages, _) = world.read("/users?$top=999&$select=id").await;
+    assert_eq!((pages.len(), pages.concat().len()), (21, 19_999));
+    let path = format!("/servicePrincipals/{}/appRoleAssignedTo?$top=999", company.application);
+    let assigned = world.tenant.assignments(company.application).len();
+    assert_eq!(world.read(&path).await.0.concat().len(), assigned - 1, "one is soft-deleted");
+}
+
+#[tokio::test]
+async fn lists_filter_by_prefix_value_and_set() {
+    let world = World::new();
+    let (ada, _) = (world.user("ada"), world.user("bob"));
+    world.tenant.disable_user(ada);
+    for filter in [
+        "startswith(displayName,'AD')",
+        "accountEnabled eq false",
+        "displayName in ('ada','nobody')",
+        "accountEnabled eq false and displayName eq 'ada' or displayName eq 'x or y'",
+    ] {
+        let found = world.get(&format!("/users?$filter={filter}")).await.ok();
+        assert_eq!(ids(found["value"].as_array().unwrap()), [ada.to_string()], "{filter}");
+    }
+    for filter in ["displayName eq ada", "displayName", "nickname eq 'x'", "displayName eq 'a'b'"] {
+        assert_eq!(world.get(&format!("/users?$filter={filter}")).await.status, 400, "{filter}");
+    }
+}
+
+#[tokio::test]
+async fn page_tokens_of_lists_are_bound_to_their_options_and_expire() {
+    let world = World::new();
+    for n in 0..5 {
+        world.user(&format!("u{n}"));
+    }
+    let first = world.get("/users?$top=2&$select=id").await.ok();
+    let next = first["@odata.nextLink"].as_str().unwrap();
+    world.get(&next.replace("top=2", "top=3")).await.refused(400, "Request_BadRequest");
+    world.tenant.inject(Fault::ExpiredPageToken);
+    world.get(next).await.refused(400, "Directory_ExpiredPageToken");
+    assert_eq!(world.get(next).await.ok()["value"].as_array().unwrap().len(), 2);
+    world.wait(std::time::Duration::from_secs(31 * 60));
+    world.get(next).await.refused(400, "Directory_ExpiredPageToken");
+}

@@ -1,0 +1,3 @@
+//! Whole cycles on the sandbox: what an administrator would see happen.
+
+mod life;

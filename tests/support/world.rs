@@ -1,0 +1,394 @@
+//! A whole world in process: a tenant, an application, a state file and a virtual clock.
+//!
+//! Stories change the tenant, run a cycle through the real adapters and the real engine, and look
+//! at the plan or at the application. Dropping a world checks that the application saw no violation
+//! of the RFCs, unless the story said that it expects some.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use chrono::TimeZone;
+use entra_scim::{
+    config,
+    cycle::{Context, CycleEnd, CycleOptions, Stop, preview, sync},
+    graph::{GraphDirectory, GraphSettings, scope, token_url},
+    http::{Authorizer, Bearer, Credential, SecretSent, TokenSettings, TokenSource},
+    model::{AppRole, AppRoleId, Clock, DEFAULT_ACCESS, Secret, ServicePrincipalId, SourceId},
+    provisioning::{PlannedChange, job::Job},
+    sandbox::{
+        VirtualClock,
+        application::{Application, ApplicationOptions, Quirks},
+        tenant::{ApplicationSpec, RecordedRequest, Tenant, TenantOptions, UserSpec},
+    },
+    store::{Engine, LogFilter, LogRow, PlanFilter, preview_copy},
+    target::{ScimTarget, TargetSettings},
+};
+use serde_json::{Value, json};
+use url::Url;
+
+use super::graph_schema;
+
+const TENANT_ID: &str = "11111111-2222-3333-4444-555555555555";
+const GRAPH: &str = "https://graph.sandbox.example";
+const TARGET: &str = "https://app.sandbox.example/scim/v2";
+
+/// A tenant, an application, and the engine between them.
+pub(crate) struct World {
+    pub(crate) clock: VirtualClock,
+    pub(crate) tenant: Tenant,
+    pub(crate) enterprise_app: ServicePrincipalId,
+    pub(crate) application: Application,
+    pub(crate) store: Option<Engine>,
+    pub(crate) job: Job,
+    pub(crate) people: BTreeMap<String, SourceId>,
+    pub(crate) editor: AppRoleId,
+    folder: tempfile::TempDir,
+    expects_violations: bool,
+}
+
+fn shared(clock: &VirtualClock) -> Arc<dyn Clock> {
+    Arc::new(clock.clone())
+}
+
+fn role(name: &str) -> AppRole {
+    AppRole {
+        id: AppRoleId::derive(&["role", name]),
+        display_name: name.to_owned(),
+        value: Some(name.to_lowercase()),
+        is_enabled: true,
+    }
+}
+
+/// A job compiled from a configuration with these lines in its application's section.
+pub(crate) fn job(lines: &str, app_id: &str) -> Job {
+    let (app, rest) = lines.split_once("---").unwrap_or(("", lines));
+    let text = format!(
+        r#"
+[tenant]
+id = "{TENANT_ID}"
+client_id = "99999999-2222-3333-4444-555555555555"
+client_secret = {{ value = "x" }}
+
+[apps.crm]
+enterprise_app = "{app_id}"
+{app}
+
+[apps.crm.target]
+tenant_url = "{TARGET}"
+secret_token = {{ value = "secret" }}
+
+{rest}
+"#
+    );
+    let config = config::parse(&text, "config.toml").unwrap_or_else(|diagnoses| {
+        let all: Vec<String> = diagnoses.iter().map(ToString::to_string).collect();
+        panic!("the story's configuration is wrong:\n{}", all.join("\n"))
+    });
+    config.apps.into_iter().next().expect("one application").job
+}
+
+impl World {
+    /// An empty tenant whose application has the roles Editor and Viewer.
+    pub(crate) fn new() -> Self {
+        Self::with_config("")
+    }
+
+    /// The same with these lines of configuration. Lines before `---` stand in `[apps.crm]`, the
+    /// others after it, under their own headings.
+    pub(crate) fn with_config(lines: &str) -> Self {
+        let start = chrono::Utc.with_ymd_and_hms(2026, 11, 23, 8, 0, 0).single().expect("a time");
+        let clock = VirtualClock::starting_at(start);
+        let tenant = Tenant::new(TenantOptions {
+            seed: 7,
+            clock: shared(&clock),
+            tenant_id: TENANT_ID.parse().expect("a GUID"),
+            base_url: GRAPH.to_owned(),
+        });
+        tenant.observe(Arc::new(hold_against_description));
+        let app_id = "77777777-2222-3333-4444-555555555555";
+        let enterprise_app = tenant.add_application(ApplicationSpec {
+            display_name: "CRM".to_owned(),
+            app_id: app_id.to_owned(),
+            roles: vec![role("Editor"), role("Viewer")],
+        });
+        let application = Application::new(ApplicationOptions::strict(7, shared(&clock)));
+        let folder = tempfile::tempdir().expect("a folder");
+        let store = Engine::open(&folder.path().join("crm.db")).expect("a state file");
+        Self {
+            clock,
+            tenant,
+            enterprise_app,
+            application,
+            store: Some(store),
+            job: job(lines, app_id),
+            people: BTreeMap::new(),
+            editor: role("Editor").id,
+            folder,
+            expects_violations: false,
+        }
+    }
+
+    /// A world with these people, all of them Editors.
+    pub(crate) fn with_users<const N: usize>(names: [&str; N]) -> Self {
+        let mut world = Self::new();
+        world.hire_all(names);
+        world
+    }
+
+    /// Adds these people, all of them Editors.
+    pub(crate) fn hire_all<const N: usize>(&mut self, names: [&str; N]) {
+        for name in names {
+            self.hire(name);
+        }
+    }
+
+    /// Adds one Editor.
+    pub(crate) fn hire(&mut self, name: &str) -> SourceId {
+        let id = self.person(name);
+        self.tenant.assign(self.enterprise_app, id, self.editor);
+        id
+    }
+
+    /// Adds a person who is not assigned.
+    pub(crate) fn person(&mut self, name: &str) -> SourceId {
+        let capital = name[..1].to_uppercase() + &name[1..];
+        let spec = UserSpec::named(&format!("{name}@contoso.com"), &format!("{capital} Example"))
+            .with("mail", format!("{name}@contoso.com"))
+            .with("givenName", capital)
+            .with("surname", "Example")
+            .with("mailNickname", name)
+            .with("department", "Sales");
+        let id = self.tenant.add_user(spec);
+        self.people.insert(name.to_owned(), id);
+        id
+    }
+
+    /// The id of a person.
+    pub(crate) fn id(&self, name: &str) -> SourceId {
+        *self.people.get(name).unwrap_or_else(|| panic!("nobody is called {name}"))
+    }
+
+    /// Sets an attribute of a person.
+    pub(crate) fn set(&self, name: &str, attribute: &str, value: impl Into<Value>) {
+        self.tenant.set_attribute(self.id(name), attribute, value);
+    }
+
+    /// Ends every assignment of a person.
+    pub(crate) fn unassign(&self, name: &str) {
+        self.tenant.unassign(self.enterprise_app, self.id(name), None);
+    }
+
+    /// Assigns a person with a role, or with Default Access.
+    pub(crate) fn assign(&self, name: &str, role: Option<AppRoleId>) {
+        let role = role.unwrap_or(DEFAULT_ACCESS);
+        self.tenant.assign(self.enterprise_app, self.id(name), role);
+    }
+
+    /// An account that was there before.
+    pub(crate) fn seed_account(&self, user: Value) -> String {
+        let Value::Object(map) = user else { panic!("an account is an object") };
+        self.application.seed_user(map)
+    }
+
+    /// Lets the application depart from the RFCs.
+    pub(crate) fn quirks(&mut self, quirks: Quirks) {
+        self.application.set_quirks(quirks);
+    }
+
+    /// The story makes requests that a strict application complains of.
+    pub(crate) fn expects_violations(&mut self) {
+        self.expects_violations = true;
+    }
+
+    /// Lets time pass.
+    pub(crate) fn pass(&self, duration: Duration) {
+        self.clock.advance(duration);
+    }
+
+    /// Lets an entitlement become established.
+    pub(crate) fn a_day_later(&self) {
+        self.pass(Duration::from_secs(24 * 60 * 60 + 60));
+    }
+
+    /// Runs one cycle for real.
+    pub(crate) async fn sync(&self) -> CycleEnd {
+        self.sync_with(CycleOptions::default()).await
+    }
+
+    /// Runs one cycle for real, with options.
+    pub(crate) async fn sync_with(&self, options: CycleOptions) -> CycleEnd {
+        let (directory, target) = self.adapters();
+        let store = self.store.as_ref().expect("the state is open");
+        let stop = Stop::default();
+        let context = self.context(&directory, store, &stop, options);
+        sync(&context, &target.writer()).await.expect("the state works")
+    }
+
+    /// Runs a cycle that must end well.
+    pub(crate) async fn sync_well(&self) -> CycleEnd {
+        let end = self.sync().await;
+        assert!(end.error.is_none(), "the cycle ended early: {:?}", end.report.error);
+        end
+    }
+
+    /// What a dry run says.
+    pub(crate) async fn plan(&self) -> String {
+        let copy = preview_copy(&self.folder.path().join("crm.db")).expect("a copy");
+        let (directory, target) = self.adapters();
+        let stop = Stop::default();
+        let context = self.context(&directory, &copy, &stop, CycleOptions::default());
+        let end = preview(&context, &target.reader()).await.expect("the copy works");
+        let mut text = plan_text(&copy);
+        if let Some(held) = &end.report.held {
+            text += &format!("held: {}\n", held.reason);
+        }
+        if let Some(error) = &end.report.error {
+            text += &format!("error: {error}\n");
+        }
+        text
+    }
+
+    /// The rows of the last cycle for real.
+    pub(crate) fn last_plan(&self) -> String {
+        plan_text(self.store.as_ref().expect("the state is open"))
+    }
+
+    /// The log of one person, newest last.
+    pub(crate) fn log(&self, name: &str) -> Vec<LogRow> {
+        let filter = LogFilter { sources: Some(vec![self.id(name)]), ..LogFilter::default() };
+        let store = self.store.as_ref().expect("the state is open");
+        store.read(|view| view.log_rows(&filter, 1_000)).expect("a log")
+    }
+
+    /// The account that has this user name.
+    pub(crate) fn account(&self, user_name: &str) -> Option<Value> {
+        self.application.user_by_name(user_name).map(|map| json!(map))
+    }
+
+    /// Everybody assigned has an account and a day has passed.
+    pub(crate) async fn all_provisioned(self) -> Self {
+        let end = self.sync_well().await;
+        assert_eq!(end.report.totals.failure, 0, "{}", self.last_plan());
+        self.a_day_later();
+        self.application.take_requests();
+        self.tenant.take_requests();
+        self
+    }
+
+    /// The engine ends and starts again.
+    pub(crate) fn restart(&mut self) {
+        let path = self.folder.path().join("crm.db");
+        self.store = None;
+        self.store = Some(Engine::open(&path).expect("the state file opens again"));
+    }
+
+    /// The engine's state.
+    pub(crate) fn state(&self) -> &Engine {
+        self.store.as_ref().expect("the state is open")
+    }
+
+    fn context<'a>(
+        &'a self,
+        directory: &'a GraphDirectory,
+        store: &'a Engine,
+        stop: &'a Stop,
+        options: CycleOptions,
+    ) -> Context<'a, GraphDirectory> {
+        Context {
+            job: &self.job,
+            store,
+            directory,
+            clock: &self.clock,
+            stop,
+            observer: &|_| {},
+            options,
+        }
+    }
+
+    /// The real adapters over the in-process tenant and application.
+    pub(crate) fn adapters(&self) -> (GraphDirectory, ScimTarget) {
+        let clock = shared(&self.clock);
+        let (client_id, secret) = self.tenant.default_client();
+        let root = Url::parse(GRAPH).expect("a URL");
+        let secret = secret.expose().to_owned();
+        let tokens = TokenSource::new(
+            TokenSettings {
+                token_url: token_url(&root, TENANT_ID),
+                client_id,
+                scope: Some(scope(&root)),
+                credential: Credential::ClientSecret {
+                    secret: Arc::new(move || Ok(Secret::new(secret.clone()))),
+                    sent: SecretSent::Body,
+                },
+            },
+            Arc::new(self.tenant.clone()),
+            Arc::clone(&clock),
+        );
+        let directory = GraphDirectory::new(
+            &GraphSettings { graph_url: root },
+            Arc::new(self.tenant.clone()),
+            Authorizer::Token(tokens),
+            Arc::clone(&clock),
+        );
+        let bearer = Bearer::new(Arc::new(|| Ok(Secret::new("secret".to_owned()))));
+        let target = ScimTarget::new(
+            TargetSettings {
+                base_url: Url::parse(TARGET).expect("a URL"),
+                query: Vec::new(),
+                user_agent: http::HeaderValue::from_static("entra-scim/test"),
+            },
+            Arc::new(self.application.clone()),
+            Authorizer::Bearer(bearer),
+            clock,
+        );
+        (directory, target)
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        if std::thread::panicking() || self.expects_violations {
+            return;
+        }
+        let violations = self.application.violations();
+        assert!(violations.is_empty(), "the application complains: {violations:#?}");
+    }
+}
+
+/// Every exchange with Graph in a story is as Microsoft describes it, both ways.
+fn hold_against_description(exchange: &RecordedRequest) {
+    let Some(status) = exchange.status else { return };
+    if exchange.is_login() || exchange.json().is_none() {
+        return;
+    }
+    graph_schema::check(
+        &exchange.method,
+        &exchange.path,
+        &exchange.body,
+        status,
+        &exchange.response,
+    );
+}
+
+/// A plan as text: one line a row, one more for each attribute.
+pub(crate) fn plan_text(store: &Engine) -> String {
+    let rows = store.read(|view| view.plan_rows(PlanFilter::Visible, 0, 10_000)).expect("a plan");
+    let mut rows: Vec<PlannedChange> = rows.into_iter().map(|(_, row)| row).collect();
+    rows.sort_by(|a, b| (a.phase, &a.source_display).cmp(&(b.phase, &b.source_display)));
+    let show =
+        |value: &Option<Value>| value.as_ref().map_or_else(|| "∅".to_owned(), ToString::to_string);
+    let mut text = String::new();
+    for row in &rows {
+        let name = row.source_display.split('@').next().unwrap_or_default();
+        text += &format!(
+            "{} {name}  {}  {}\n",
+            row.action.as_str(),
+            row.status.as_str(),
+            row.error.as_ref().map_or(&row.detail, |error| &error.detail)
+        );
+        for change in &row.changes {
+            text +=
+                &format!("    {}: {} → {}\n", change.path, show(&change.old), show(&change.new));
+        }
+    }
+    if text.is_empty() { "nothing to do\n".to_owned() } else { text }
+}
