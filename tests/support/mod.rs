@@ -1,5 +1,6 @@
 //! What several suites share.
 
+pub(crate) mod desk;
 pub(crate) mod graph_schema;
 pub(crate) mod real_server;
 pub(crate) mod source;
