@@ -48,6 +48,17 @@ impl View<'_> {
         rows.map(|row| row?).collect()
     }
 
+    /// A generation newer than that of any membership: what a reading from the beginning does not
+    /// confirm is older.
+    pub fn next_membership_generation(&self) -> Result<u64, StoreError> {
+        Ok(self.connection.query_row(
+            "SELECT 1 + max(coalesce((SELECT max(generation) FROM membership), 0), \
+             coalesce((SELECT max(generation) FROM chain WHERE name <> 'users'), 0))",
+            [],
+            |row| row.get(0),
+        )?)
+    }
+
     /// When the oldest chain's link was given: what the cycle has seen everything up to.
     pub fn watermark(&self) -> Result<Option<Timestamp>, StoreError> {
         let at: Option<i64> =

@@ -42,11 +42,11 @@ pub(super) struct Difference {
 /// Compares a mapped person with a baseline.
 ///
 /// A mapping that was removed leaves the target's value and is forgotten. References are not mapped
-/// rows and stay as they were exported.
+/// rows: they stay as they were exported, or as they were just read.
 pub(super) fn difference(mapped: &Mapped, baseline: Baseline<'_>) -> Difference {
     let mut changes = Vec::new();
-    let mut exported: Values = baseline
-        .owned
+    let references = if baseline.own_export { baseline.owned } else { baseline.values };
+    let mut exported: Values = references
         .iter()
         .filter(|(path, _)| is_reference(path))
         .map(|(path, value)| (path.clone(), value.clone()))
@@ -86,7 +86,8 @@ pub(super) fn difference(mapped: &Mapped, baseline: Baseline<'_>) -> Difference 
     Difference { changes, exported }
 }
 
-fn is_reference(path: &AttributePath) -> bool {
+/// Whether an attribute refers to another account.
+pub(super) fn is_reference(path: &AttributePath) -> bool {
     path.attribute.eq_ignore_ascii_case("manager")
 }
 

@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::{
     case::{Case, Row},
     decide::is_rename,
-    difference::{Baseline, applied, difference},
+    difference::{Baseline, applied, difference, is_reference},
     model::{Action, ChangeStatus, LinkEffect, Phase, Verdict, Write},
 };
 use crate::{
@@ -185,7 +185,10 @@ fn adopt(case: Case<'_>, mapped: &Mapped, by: &AttributePath, candidate: &Candid
     let nothing_owned = Values::new();
     let baseline = Baseline { values: &candidate.values, owned: &nothing_owned, own_export: false };
     let mut diff = difference(mapped, baseline);
-    diff.exported.retain(|path, _| mapped.value(path).is_some());
+    let has_manager = case.inputs.subject.manager.is_some();
+    diff.exported.retain(|path, _| {
+        if is_reference(path) { has_manager } else { mapped.value(path).is_some() }
+    });
     if !case.inputs.job.safeguards.update {
         diff.changes.clear();
     }
