@@ -46,9 +46,8 @@ impl Meter {
             phase.clone_from(&progress.phase);
         }
         match &self.shows {
-            Shows::Nothing => {}
             Shows::Lines if is_new => output::say(&format!("{}: {}", self.app, progress.phase)),
-            Shows::Lines => {}
+            Shows::Nothing | Shows::Lines => {}
             Shows::Bar(bar) => {
                 if is_new {
                     bar.set_style(style(progress.total.is_some()));

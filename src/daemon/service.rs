@@ -1,6 +1,6 @@
 //! One application of the service: when its cycles start, and the orders it takes meanwhile.
 
-use std::{future::Future, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use chrono::TimeDelta;
 use tracing::{error, info, warn};
@@ -71,9 +71,10 @@ impl Service {
         let mut waiting: Vec<Taken> = Vec::new();
         let mut last_began = None;
         while !self.stop.is_requested() {
-            let wake = match waiting.is_empty() {
-                true => self.wait(last_began).await,
-                false => Wake::Asked(waiting.remove(0)),
+            let wake = if waiting.is_empty() {
+                self.wait(last_began).await
+            } else {
+                Wake::Asked(waiting.remove(0))
             };
             let (options, asked) = match wake {
                 Wake::Stop => break,
@@ -177,13 +178,11 @@ impl Service {
     }
 
     /// Completes where a cycle that was asked to stop has had time for the request under way.
-    fn cut_short(&self) -> impl Future<Output = ()> + Send + '_ {
-        async move {
-            while !self.stop.is_requested() {
-                self.clock().sleep(ORDERS_EVERY).await;
-            }
-            self.clock().sleep(self.app.job.pace.request_timeout + STOP_GRACE).await;
+    async fn cut_short(&self) {
+        while !self.stop.is_requested() {
+            self.clock().sleep(ORDERS_EVERY).await;
         }
+        self.clock().sleep(self.app.job.pace.request_timeout + STOP_GRACE).await;
     }
 
     /// Takes the oldest order, if there is one and it is understood.
