@@ -30,9 +30,9 @@ pub use diagnosis::{Diagnosis, Severity, nearest};
 pub use environment::{IdentityEndpoint, managed_identity_endpoint, operator};
 pub use load::{CONFIG_PATH_DEFAULT, CONFIG_PATH_VARIABLE, LoadError, load, parse};
 pub use secret_source::SecretSource;
-pub use surroundings::temporary_folder;
 pub use settings::{
     AppSettings, Cloud, Config, CredentialSettings, ServiceSettings, TargetConnection,
     TenantSettings,
 };
+pub use surroundings::temporary_folder;
 pub use template::{InitAnswers, init_template};
