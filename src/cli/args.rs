@@ -186,7 +186,7 @@ pub(super) struct LogArgs {
     #[arg(long, value_parser = since, value_name = "TIME")]
     pub(super) since: Option<Since>,
     /// The newest so many rows
-    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    #[arg(long, default_value_t = 100, value_parser = rows_max())]
     pub(super) limit: u32,
     /// Print comma-separated values
     #[arg(long, conflicts_with_all = ["json", "follow"])]
@@ -260,6 +260,11 @@ impl Since {
             Self::Ago(age) => now.checked_sub_signed(age).unwrap_or(Timestamp::MIN_UTC),
         }
     }
+}
+
+/// A log of more rows is better read in parts.
+fn rows_max() -> clap::builder::RangedI64ValueParser<u32> {
+    clap::value_parser!(u32).range(1..=1_000_000)
 }
 
 fn since(text: &str) -> Result<Since, String> {

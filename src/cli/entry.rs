@@ -15,6 +15,9 @@ use super::{
     run, status, sync,
 };
 
+/// Characters of a hint's line; six blanks stand before it.
+const HINT_LINE_CHARS: usize = 84;
+
 /// Runs the command that these arguments say, the program's name first.
 pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     let cli = match Cli::try_parse_from(args) {
@@ -119,12 +122,43 @@ pub(super) fn show(error: &anyhow::Error) {
     }
     if let Some(hint) = error.downcast_ref::<Problem>().and_then(|problem| problem.hint.as_ref()) {
         text.push_str("\n\nhint: ");
-        text.push_str(hint);
+        text.push_str(&wrapped(hint));
     }
     output::say(&text);
+}
+
+/// A paragraph below `hint: `, its lines short enough for a terminal.
+fn wrapped(paragraph: &str) -> String {
+    let (mut text, mut line) = (String::new(), 0);
+    for word in paragraph.split(' ') {
+        let chars = word.chars().count();
+        if line > 0 && line + 1 + chars > HINT_LINE_CHARS {
+            text.push_str("\n      ");
+            line = 0;
+        } else if line > 0 {
+            text.push(' ');
+            line += 1;
+        }
+        text.push_str(word);
+        line += chars;
+    }
+    text
 }
 
 /// The exit code that an error stands for.
 pub(super) fn exit_of(error: &anyhow::Error) -> ExitCode {
     error.downcast_ref::<Problem>().map_or(ExitCode::Unexpected, |problem| problem.exit)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{HINT_LINE_CHARS, wrapped};
+
+    #[test]
+    fn a_hint_is_broken_between_words_and_loses_none() {
+        let hint = "look at the account in the application and run the command again ".repeat(4);
+        let shown = wrapped(hint.trim());
+        assert!(shown.lines().all(|line| line.trim().chars().count() <= HINT_LINE_CHARS));
+        assert_eq!(shown.split_whitespace().count(), hint.split_whitespace().count());
+    }
 }

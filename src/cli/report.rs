@@ -44,7 +44,8 @@ impl<P: Plan> Ended<'_, P> {
         let dry_run = self.report.dry_run;
         let what = if dry_run { "plan" } else { "cycle" };
         let totals = view::totals(&self.report.totals, dry_run);
-        writeln!(out, "{kind} {what} of `{}`: {totals}", self.app)?;
+        let early = if self.report.error.is_some() { " ended early" } else { "" };
+        writeln!(out, "{kind} {what} of `{}`{early}: {totals}", self.app)?;
         write!(out, "{}", view::footer(self.report))?;
         if let Some(held) = &self.report.held {
             write!(out, "\n{}", view::held(self.app, held))?;

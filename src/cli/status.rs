@@ -132,7 +132,7 @@ impl Standing {
         if let Some(next) = self.next_run.filter(|_| self.served) {
             line("next cycle", &if next <= now { "now".to_owned() } else { moment(next) });
         } else if self.next_run.is_some() {
-            line("next cycle", "at once when the service starts, or when it is due");
+            line("next cycle", "once the service runs");
         }
         line("accounts", &format!("{} linked", view::thousands(self.links.linked)));
         if self.escrows > 0 {

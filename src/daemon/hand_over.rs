@@ -80,7 +80,7 @@ struct HandedOver<'a> {
 impl HandedOver<'_> {
     async fn follow(self) -> Result<Answer, DaemonError> {
         let store = DaemonError::store(self.app);
-        let reader = Reader::open(self.path).map_err(&store)?;
+        let reader = self.open().await.map_err(&store)?;
         let (verb, args) = self.order.verb_and_args();
         let given_at = self.clock.now();
         let id = reader
@@ -116,6 +116,22 @@ impl HandedOver<'_> {
                     Some(answer) => Ok(understood(answer)),
                     None => Err(DaemonError::HolderGone { app: self.app.job.app.to_string() }),
                 };
+            }
+            self.clock.sleep(POLL).await;
+        }
+    }
+
+    /// Opens the state beside its holder, who may still be creating or migrating it.
+    async fn open(&self) -> Result<Reader, StoreError> {
+        let began = self.clock.now();
+        loop {
+            let failed = match Reader::open(self.path) {
+                Ok(reader) => return Ok(reader),
+                Err(error) => error,
+            };
+            let waited = (self.clock.now() - began).to_std().unwrap_or_default();
+            if waited >= TAKEN_WITHIN || self.stop.is_requested() {
+                return Err(failed);
             }
             self.clock.sleep(POLL).await;
         }

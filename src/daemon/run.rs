@@ -19,6 +19,7 @@ pub async fn run(
 ) -> Result<(), DaemonError> {
     let mut services = Vec::new();
     for app in config.apps.iter().filter(|app| app.job.provisioning) {
+        let started = clock.now();
         let engine =
             Engine::open(&state_path(config, &app.job.app)).map_err(DaemonError::store(app))?;
         services.push(Service {
@@ -27,6 +28,7 @@ pub async fn run(
             engine,
             log_retention: config.service.log_retention,
             stop: Arc::clone(stop),
+            started,
         });
     }
     info!(jobs = services.len(), "entra-scim {} runs", env!("CARGO_PKG_VERSION"));

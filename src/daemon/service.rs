@@ -45,6 +45,8 @@ pub(super) struct Service {
     pub(super) engine: Engine,
     pub(super) log_retention: Duration,
     pub(super) stop: Arc<Stop>,
+    /// From before the lock was taken: an older order was given to somebody else.
+    pub(super) started: Timestamp,
 }
 
 /// An order that was taken and waits for the end of the cycle under way.
@@ -230,7 +232,9 @@ impl Service {
 
     /// An order that nobody took was meant for another time: whoever gave it is gone.
     fn refuse_old_orders(&self) -> Result<(), StoreError> {
-        while let Some(command) = self.engine.read(|view| view.next_command())? {
+        while let Some(command) = self.engine.read(|view| view.next_command())?
+            && command.given_at.timestamp_millis() < self.started.timestamp_millis()
+        {
             let message = "it was given to a process that has ended".to_owned();
             let answer = serde_json::to_value(Answer::Refused { message }).unwrap_or_default();
             let now = self.clock().now();

@@ -1,5 +1,8 @@
 //! The service, and the other commands while it runs.
 
+use std::{fs, time::Duration};
+
+use entra_scim::sandbox::application::Quirks;
 use serde_json::json;
 
 use crate::support::desk::{Desk, eventually};
@@ -27,6 +30,31 @@ async fn a_sync_is_handed_to_the_service_and_shows_the_same() {
     assert_eq!(sync["changes"][0]["status"], json!("success"));
     assert_eq!(desk.application.user_count(), 2);
     service.terminate().await.ends(0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cycle_that_is_asked_to_end_finishes_its_request_and_the_next_one_goes_on() {
+    let desk = Desk::with_users(&["ada", "grace", "alan", "edsger", "barbara", "kurt"]).await;
+    let text = fs::read_to_string(desk.config()).expect("a configuration");
+    let slow = text.replace("[apps.crm.target]", "[apps.crm.target]\nconcurrency = 1");
+    fs::write(desk.config(), slow).expect("a configuration");
+    let latency = Duration::from_millis(300);
+    desk.application.set_quirks(Quirks { latency, ..Quirks::default() });
+    let service = desk.run().await;
+    eventually("the first account", || async { desk.application.user_count() > 0 }).await;
+    service.terminate().await.ends(0);
+    let done = desk.application.user_count();
+    assert!(done < 6, "the cycle was over before it was asked to end");
+
+    let status = desk.say("status --json").await.ends(0).json();
+    let last = &status["apps"][0]["last_cycle"];
+    assert!(last["error"].as_str().is_some_and(|error| error.contains("asked to stop")), "{last}");
+    assert_eq!(last["totals"]["failure"], json!(0));
+    assert_eq!(status["apps"][0]["links"]["users"], json!(done));
+    desk.application.set_quirks(Quirks::default());
+    let sync = desk.say("sync --json").await.ends(0).json();
+    assert_eq!(sync["totals"]["create"], json!(6 - done));
+    assert_eq!(desk.application.user_count(), 6);
 }
 
 #[tokio::test(flavor = "multi_thread")]
