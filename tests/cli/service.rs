@@ -2,7 +2,12 @@
 
 use std::{fs, time::Duration};
 
-use entra_scim::sandbox::application::Quirks;
+use entra_scim::{
+    daemon::SystemClock,
+    model::Clock,
+    sandbox::application::Quirks,
+    store::{Engine, Reader},
+};
 use serde_json::json;
 
 use crate::support::desk::{Desk, eventually};
@@ -113,6 +118,48 @@ async fn what_is_held_is_approved_while_the_service_runs() {
     desk.say("approve crm --yes").await.ends(0);
     desk.say("sync").await.ends(0);
     assert_eq!(desk.application.user_count(), 2);
+    service.terminate().await.ends(0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_holder_that_does_not_answer_ends_with_six_and_the_order_is_withdrawn() {
+    let desk = Desk::with_users(&["ada"]).await;
+    let silent = Engine::open(&desk.path("state/crm.sqlite")).expect("a state");
+    let said = desk.say("sync").await.ends(6);
+    assert!(said.stderr.contains("did not answer within 10 seconds"), "{}", said.stderr);
+    assert_eq!(silent.read(|view| view.next_command()).expect("a state"), None);
+    assert_eq!(desk.application.user_count(), 0);
+    desk.say("plan").await.ends(0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_order_left_behind_by_an_earlier_process_is_not_carried_out() {
+    let desk = Desk::with_users(&["ada"]).await;
+    let path = desk.path("state/crm.sqlite");
+    let engine = Engine::open(&path).expect("a state");
+    let earlier = SystemClock.now() - chrono::TimeDelta::hours(1);
+    let id = engine.write(|tx| tx.give_command("pause", &json!({}), "olga", earlier));
+    let id = id.expect("a command");
+    drop(engine);
+    let service = desk.run().await;
+    eventually("the first cycle", || finished(&desk)).await;
+    let reader = Reader::open(&path).expect("a state");
+    let answer = reader.read(|view| view.command_answer(id)).expect("a command").answer;
+    assert!(answer.is_some_and(|answer| answer.get("refused").is_some()));
+    let status = desk.say("status --json").await.ends(0).json();
+    assert_eq!(status["apps"][0]["state"], json!("active"));
+    service.terminate().await.ends(0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restart_while_the_service_runs_makes_its_next_cycle_initial() {
+    let desk = Desk::with_users(&["ada"]).await;
+    let service = desk.run().await;
+    eventually("the first cycle", || finished(&desk)).await;
+    desk.say("restart --watermark").await.ends(0);
+    let sync = desk.say("sync --json").await.ends(0).json();
+    assert_eq!(sync["cycle"]["kind"], json!("initial"));
+    assert_eq!(desk.application.user_count(), 1);
     service.terminate().await.ends(0);
 }
 
