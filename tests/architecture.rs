@@ -428,3 +428,13 @@ fn what_is_left_to_do_is_found() {
     check(nothing_is_left_to_do, "store/link.rs", &format!("// a\n// {left}: b\n"), &[2]);
     check(nothing_is_left_to_do, "store/link.rs", "// METHOD, todo\n", &[]);
 }
+
+#[test]
+fn every_reason_is_explained_in_the_readme() {
+    let readme = include_str!("../README.md");
+    let missing: Vec<_> = entra_scim::provisioning::Reason::ALL
+        .iter()
+        .filter(|reason| !readme.contains(&format!("| `{reason}` |")))
+        .collect();
+    assert!(missing.is_empty(), "not in the README's table of reasons: {missing:?}");
+}

@@ -154,10 +154,7 @@ pub(super) fn caret(text: &str, line: usize, column: usize) -> String {
 }
 
 /// The candidate that was probably meant, if one is close.
-pub(super) fn nearest<'c>(
-    wanted: &str,
-    candidates: impl IntoIterator<Item = &'c str>,
-) -> Option<&'c str> {
+pub fn nearest<'c>(wanted: &str, candidates: impl IntoIterator<Item = &'c str>) -> Option<&'c str> {
     let folded = wanted.to_lowercase();
     let farthest = (wanted.chars().count() / 3).max(1);
     candidates

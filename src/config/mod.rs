@@ -11,6 +11,7 @@ mod application;
 mod diagnosis;
 mod duration;
 mod endpoint;
+mod environment;
 mod load;
 mod mapping;
 mod raw;
@@ -25,11 +26,13 @@ mod target;
 mod template;
 mod tenant;
 
-pub use diagnosis::{Diagnosis, Severity};
+pub use diagnosis::{Diagnosis, Severity, nearest};
+pub use environment::{IdentityEndpoint, managed_identity_endpoint, operator};
 pub use load::{CONFIG_PATH_DEFAULT, CONFIG_PATH_VARIABLE, LoadError, load, parse};
 pub use secret_source::SecretSource;
 pub use settings::{
     AppSettings, Cloud, Config, CredentialSettings, ServiceSettings, TargetConnection,
     TenantSettings,
 };
+pub use surroundings::temporary_folder;
 pub use template::{InitAnswers, init_template};

@@ -17,3 +17,8 @@ impl Surroundings {
         }
     }
 }
+
+/// Where files go that nobody keeps: `$TMPDIR`, else `/tmp`.
+pub fn temporary_folder() -> std::path::PathBuf {
+    std::env::temp_dir()
+}

@@ -1,1 +1,29 @@
-//! The room `daemon`.
+//! The composition root: wires the rooms together, keeps the schedules, holds the locks.
+//!
+//! [`connect`] builds the adapters of one application out of the configuration; [`sync_once`] and
+//! [`preview_once`] run one cycle; [`run`] is the service, which keeps every application's schedule
+//! until it is asked to stop. What a person orders ([`Order`]) is carried out by whoever holds the
+//! state file: this process, or through [`order`] the service that already runs.
+//!
+//! **Invariant:** a cycle that fails is reported and never ends the service. The room prints
+//! nothing, and decides nothing that the cycle decides.
+
+mod clock;
+mod connect;
+mod hand_over;
+mod once;
+mod order;
+mod run;
+mod service;
+mod signals;
+mod trouble;
+
+pub use clock::SystemClock;
+pub use connect::{ConnectError, Connection, connect};
+pub use hand_over::{is_held, order};
+pub use once::{DaemonError, preview_once, state_path, sync_once};
+pub use order::{Answer, Order, Reset};
+pub use run::run;
+pub use service::due_at;
+pub use signals::stop_on_signals;
+pub use trouble::Trouble;

@@ -17,6 +17,8 @@ pub struct Command {
     pub args: Value,
     /// Which operating-system user gave it.
     pub given_by: String,
+    /// When it was given.
+    pub given_at: Timestamp,
 }
 
 /// How far a command is.
@@ -31,18 +33,21 @@ pub struct CommandAnswer {
 impl View<'_> {
     /// The oldest command that nobody took.
     pub fn next_command(&self) -> Result<Option<Command>, StoreError> {
-        let row: Option<(i64, String, String, String)> = self
+        let row: Option<(i64, String, String, String, i64)> = self
             .connection
             .prepare_cached(
-                "SELECT id, verb, args, given_by FROM command \
+                "SELECT id, verb, args, given_by, given_at FROM command \
                  WHERE taken_at IS NULL ORDER BY id LIMIT 1",
             )?
-            .query_row([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))
+            .query_row([], |row| {
+                Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?))
+            })
             .optional()?;
-        let Some((id, verb, args, given_by)) = row else { return Ok(None) };
+        let Some((id, verb, args, given_by, given_at)) = row else { return Ok(None) };
         let args =
             serde_json::from_str(&args).map_err(|error| StoreError::stored("command", error))?;
-        Ok(Some(Command { id, verb, args, given_by }))
+        let given_at = Timestamp::from_timestamp_millis(given_at).unwrap_or_default();
+        Ok(Some(Command { id, verb, args, given_by, given_at }))
     }
 
     /// How far a command is.

@@ -1,7 +1,9 @@
 //! What several suites share.
 
+pub(crate) mod desk;
 pub(crate) mod graph_schema;
 pub(crate) mod real_server;
+pub(crate) mod schema;
 pub(crate) mod source;
 pub(crate) mod wiretap;
 pub(crate) mod world;

@@ -1,0 +1,315 @@
+//! What may be said on the command line.
+
+use std::path::PathBuf;
+
+use chrono::{DateTime, TimeDelta};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::model::Timestamp;
+
+/// Provisions users from Microsoft Entra ID into SCIM applications.
+#[derive(Parser)]
+#[command(
+    name = "entra-scim",
+    version,
+    about,
+    after_help = "Exit codes: 0 done, 1 unexpected, 2 configuration or usage, 3 some objects \
+                  failed, 4 changes held by a safeguard, 6 another process holds the state file \
+                  and does not answer, 7 could not reach or sign in to Graph or the target.\n\n\
+                  Begin with: entra-scim init, then check, plan, sync."
+)]
+pub(super) struct Cli {
+    #[command(flatten)]
+    pub(super) global: Global,
+    #[command(subcommand)]
+    pub(super) command: Command,
+}
+
+/// What every command understands.
+#[derive(Args, Clone, Debug, Default)]
+pub(super) struct Global {
+    /// The configuration [default: $ENTRA_SCIM_CONFIG, then /etc/entra-scim/config.toml]
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(super) config: Option<PathBuf>,
+    /// Say nothing but data and errors
+    #[arg(long, short, global = true)]
+    pub(super) quiet: bool,
+    /// Print one JSON document
+    #[arg(long, global = true)]
+    pub(super) json: bool,
+    /// Show skipped objects too
+    #[arg(long, short, global = true)]
+    pub(super) verbose: bool,
+    /// How log lines look
+    #[arg(long, global = true, value_name = "FORMAT", default_value = "text")]
+    pub(super) log_format: LogFormat,
+    /// Which log lines are shown, such as `debug` or `entra_scim::target=debug`
+    #[arg(long, global = true, value_name = "FILTER", env = "RUST_LOG")]
+    pub(super) log_filter: Option<String>,
+}
+
+/// How log lines look.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(super) enum LogFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// One JSON object per line.
+    Json,
+}
+
+#[derive(Subcommand)]
+pub(super) enum Command {
+    /// Write a commented configuration after a few questions
+    Init(InitArgs),
+    /// Test the connections and permissions, and say what is missing
+    Check(CheckArgs),
+    /// Show what a cycle would do; touches neither the target nor the state
+    Plan(PlanArgs),
+    /// Run one cycle, now
+    Sync(SyncArgs),
+    /// Run as a service: every enabled application on its schedule, until SIGTERM
+    #[command(after_help = "Example: entra-scim run --log-format json")]
+    Run,
+    /// Show how the applications are doing
+    Status(StatusArgs),
+    /// Show the provisioning log
+    Log(LogArgs),
+    /// Release what a safeguard holds
+    Approve(ApproveArgs),
+    /// Stop scheduling an application
+    #[command(after_help = "Example: entra-scim pause whimsical")]
+    Pause(AppArgs),
+    /// Go on scheduling an application
+    #[command(after_help = "Example: entra-scim resume whimsical")]
+    Resume(AppArgs),
+    /// Forget parts of the state, as Microsoft Graph's resetScope; runs no cycle
+    Restart(RestartArgs),
+    /// Try everything with a simulated tenant and a simulated application
+    Demo(DemoArgs),
+}
+
+/// Which applications.
+#[derive(Args, Clone, Debug, Default)]
+pub(super) struct AppArgs {
+    /// The application; may be left out where the file has one
+    pub(super) app: Option<String>,
+    /// Every application
+    #[arg(long, conflicts_with = "app")]
+    pub(super) all: bool,
+}
+
+#[derive(Args, Clone, Debug)]
+#[command(after_help = "Example: entra-scim init /etc/entra-scim/config.toml")]
+pub(super) struct InitArgs {
+    /// Where to write it; a file that is there is never overwritten [default: config.toml]
+    #[arg(value_name = "FILE")]
+    pub(super) path: Option<PathBuf>,
+    /// Ask nothing; write the example
+    #[arg(long)]
+    pub(super) non_interactive: bool,
+}
+
+#[derive(Args, Clone, Debug)]
+#[command(after_help = "Example: entra-scim check whimsical")]
+pub(super) struct CheckArgs {
+    /// The application; may be left out where the file has one
+    pub(super) app: Option<String>,
+    /// Every application
+    #[arg(long, conflicts_with = "app")]
+    pub(super) all: bool,
+}
+
+#[derive(Args, Clone, Debug)]
+#[command(
+    after_help = "Examples:\n  entra-scim plan whimsical\n  entra-scim plan whimsical --out \
+                        plan.json, then: entra-scim sync whimsical --plan plan.json"
+)]
+pub(super) struct PlanArgs {
+    #[command(flatten)]
+    pub(super) which: AppArgs,
+    /// Show what a safeguard holds now; reads nothing but the state
+    #[arg(long, conflicts_with = "out")]
+    pub(super) held: bool,
+    /// Save the plan for `sync --plan`
+    #[arg(long, value_name = "FILE", conflicts_with = "all")]
+    pub(super) out: Option<PathBuf>,
+}
+
+#[derive(Args, Clone, Debug)]
+#[command(after_help = "Examples:\n  entra-scim sync whimsical\n  entra-scim sync --all --json")]
+pub(super) struct SyncArgs {
+    #[command(flatten)]
+    pub(super) which: AppArgs,
+    /// Show what would be done, as `plan` does
+    #[arg(long)]
+    pub(super) dry_run: bool,
+    /// Read and decide everything again; links are kept
+    #[arg(long)]
+    pub(super) initial: bool,
+    /// Only what this saved plan says; refused where the world has moved
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["all", "dry_run"])]
+    pub(super) plan: Option<PathBuf>,
+}
+
+#[derive(Args, Clone, Debug)]
+#[command(after_help = "Example: entra-scim status --json")]
+pub(super) struct StatusArgs {
+    /// The application [default: every one]
+    pub(super) app: Option<String>,
+    /// Every application
+    #[arg(long, conflicts_with = "app")]
+    pub(super) all: bool,
+}
+
+#[derive(Args, Clone, Debug)]
+#[command(
+    after_help = "Examples:\n  entra-scim log whimsical --who ada@contoso.com --since 7d\n  \
+                        entra-scim log --status failure --json"
+)]
+pub(super) struct LogArgs {
+    #[command(flatten)]
+    pub(super) which: AppArgs,
+    /// A person: id, user principal name, mail, or a part of the name
+    #[arg(long)]
+    pub(super) who: Option<String>,
+    /// create, adopt, update, disable, enable, delete, skip, or Graph's other and stagedDelete
+    #[arg(long)]
+    pub(super) action: Option<String>,
+    /// success, warning, failure or skipped
+    #[arg(long)]
+    pub(super) status: Option<String>,
+    /// A cycle's id, or the beginning of one
+    #[arg(long)]
+    pub(super) cycle: Option<String>,
+    /// Not before: a moment (2026-11-23T10:00:00Z) or an age (90m, 2h, 7d)
+    #[arg(long, value_parser = since, value_name = "TIME")]
+    pub(super) since: Option<Since>,
+    /// The newest so many rows
+    #[arg(long, default_value_t = 100, value_parser = rows_max())]
+    pub(super) limit: u32,
+    /// Print comma-separated values
+    #[arg(long, conflicts_with_all = ["json", "follow"])]
+    pub(super) csv: bool,
+    /// Go on printing new rows until interrupted
+    #[arg(long, conflicts_with_all = ["json", "all"])]
+    pub(super) follow: bool,
+}
+
+#[derive(Args, Clone, Debug)]
+#[command(after_help = "Example: entra-scim approve whimsical 3f2a --yes")]
+pub(super) struct ApproveArgs {
+    /// The application; may be left out where the file has one
+    pub(super) app: Option<String>,
+    /// The held plan: its id or the beginning of it [default: what is held now]
+    pub(super) plan: Option<String>,
+    /// Ask nothing
+    #[arg(long, short)]
+    pub(super) yes: bool,
+}
+
+#[derive(Args, Clone, Debug)]
+#[command(
+    after_help = "Without a flag: --watermark --escrows, as Microsoft Graph does.\n\nExample: \
+                        entra-scim restart whimsical --watermark"
+)]
+#[expect(clippy::struct_excessive_bools, reason = "one per flag")]
+pub(super) struct RestartArgs {
+    #[command(flatten)]
+    pub(super) which: AppArgs,
+    /// Read the directory from the beginning
+    #[arg(long)]
+    pub(super) watermark: bool,
+    /// Try everything that failed again
+    #[arg(long)]
+    pub(super) escrows: bool,
+    /// Forget whose account is whose, and match every account again
+    #[arg(long)]
+    pub(super) links: bool,
+    /// Let the state file belong to another tenant, application or target; forgets the links
+    #[arg(long)]
+    pub(super) rebind: bool,
+    /// All of the above but --rebind, and what was learned of the directory's properties
+    #[arg(long)]
+    pub(super) full: bool,
+}
+
+#[derive(Args, Clone, Debug)]
+#[command(after_help = "Example: entra-scim demo --keep-running")]
+pub(super) struct DemoArgs {
+    /// Keep the simulated services running until interrupted
+    #[arg(long)]
+    pub(super) keep_running: bool,
+    /// Where to put its files [default: a temporary folder]
+    #[arg(long, value_name = "FOLDER")]
+    pub(super) dir: Option<PathBuf>,
+}
+
+/// A moment, or an age.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Since {
+    At(Timestamp),
+    Ago(TimeDelta),
+}
+
+impl Since {
+    /// The moment that is meant at `now`.
+    pub(super) fn moment(self, now: Timestamp) -> Timestamp {
+        match self {
+            Self::At(at) => at,
+            Self::Ago(age) => now.checked_sub_signed(age).unwrap_or(Timestamp::MIN_UTC),
+        }
+    }
+}
+
+/// A log of more rows is better read in parts.
+fn rows_max() -> clap::builder::RangedI64ValueParser<u32> {
+    clap::value_parser!(u32).range(1..=1_000_000)
+}
+
+fn since(text: &str) -> Result<Since, String> {
+    if let Ok(at) = DateTime::parse_from_rfc3339(text) {
+        return Ok(Since::At(at.to_utc()));
+    }
+    let expected = "expected a moment such as 2026-11-23T10:00:00Z, or an age such as 90m, 2h, 7d";
+    let split = text.len() - text.chars().next_back().map_or(0, char::len_utf8);
+    let (number, unit) = text.split_at(split);
+    let seconds: i64 = match unit {
+        "s" => 1,
+        "m" => 60,
+        "h" => 3_600,
+        "d" => 86_400,
+        "w" => 604_800,
+        _ => return Err(expected.to_owned()),
+    };
+    let number: u32 = number.parse().map_err(|_| expected.to_owned())?;
+    TimeDelta::try_seconds(i64::from(number) * seconds)
+        .map(Since::Ago)
+        .ok_or_else(|| expected.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent_and_every_command_shows_an_example() {
+        Cli::command().debug_assert();
+        for command in Cli::command().get_subcommands() {
+            let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+            assert!(help.contains("Example"), "{} has no example", command.get_name());
+        }
+    }
+
+    #[test]
+    fn an_age_or_a_moment_says_since_when() {
+        assert_eq!(since("90m"), Ok(Since::Ago(TimeDelta::minutes(90))));
+        assert_eq!(since("7d"), Ok(Since::Ago(TimeDelta::days(7))));
+        assert!(matches!(since("2026-11-23T10:00:00+01:00"), Ok(Since::At(_))));
+        for wrong in ["", "7", "d", "-1d", "7 days", "yesterday", "7é"] {
+            assert!(since(wrong).is_err(), "{wrong:?}");
+        }
+    }
+}

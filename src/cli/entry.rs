@@ -1,0 +1,164 @@
+//! From arguments to a command, and from its end to an exit code.
+
+use std::ffi::OsString;
+
+use clap::Parser;
+use tracing_subscriber::EnvFilter;
+
+use super::{
+    approve,
+    args::{Cli, Command, Global, LogFormat},
+    check, control, demo,
+    exit::ExitCode,
+    init, log, output, plan,
+    problem::Problem,
+    run, status, sync,
+};
+
+/// Characters of a hint's line; six blanks stand before it.
+const HINT_LINE_CHARS: usize = 84;
+
+/// Runs the command that these arguments say, the program's name first.
+pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let cli = match Cli::try_parse_from(args) {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Where neither stdout nor stderr can be written to, there is nobody to tell.
+            drop(error.print());
+            return if error.use_stderr() { ExitCode::Usage } else { ExitCode::Done };
+        }
+    };
+    match start(&cli) {
+        Ok(code) => code,
+        Err(error) => {
+            show(&error);
+            exit_of(&error)
+        }
+    }
+}
+
+fn start(cli: &Cli) -> anyhow::Result<ExitCode> {
+    log_lines(&cli.global, &cli.command)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let ended = runtime.block_on(dispatch(cli));
+    // Whatever still runs has nothing left to do for anybody.
+    runtime.shutdown_background();
+    ended
+}
+
+async fn dispatch(cli: &Cli) -> anyhow::Result<ExitCode> {
+    let global = &cli.global;
+    let refuse_json = |command: &str| {
+        let message = format!("`{command}` has no JSON document");
+        if global.json { Err(Problem::usage(message)) } else { Ok(()) }
+    };
+    match &cli.command {
+        Command::Init(args) => {
+            refuse_json("init")?;
+            init::run(args, global).await
+        }
+        Command::Check(args) => check::run(args, global).await,
+        Command::Plan(args) => plan::run(args, global).await,
+        Command::Sync(args) => sync::run(args, global).await,
+        Command::Run => {
+            refuse_json("run")?;
+            run::run(global).await
+        }
+        Command::Status(args) => status::run(args, global),
+        Command::Log(args) => log::run(args, global).await,
+        Command::Approve(args) => approve::run(args, global).await,
+        Command::Pause(args) => control::pause(args, global).await,
+        Command::Resume(args) => control::resume(args, global).await,
+        Command::Restart(args) => control::restart(args, global).await,
+        Command::Demo(args) => {
+            refuse_json("demo")?;
+            demo::run(args, global).await
+        }
+    }
+}
+
+/// Log lines go to stderr. A command for a person shows only what went wrong.
+fn log_lines(global: &Global, command: &Command) -> Result<(), Problem> {
+    let default = match command {
+        Command::Run if !global.quiet => "info",
+        Command::Run => "warn",
+        Command::Init(_)
+        | Command::Check(_)
+        | Command::Plan(_)
+        | Command::Sync(_)
+        | Command::Status(_)
+        | Command::Log(_)
+        | Command::Approve(_)
+        | Command::Pause(_)
+        | Command::Resume(_)
+        | Command::Restart(_)
+        | Command::Demo(_) => "error",
+    };
+    let wanted = global.log_filter.as_deref().filter(|filter| !filter.is_empty());
+    let filter = EnvFilter::try_new(wanted.unwrap_or(default)).map_err(|error| {
+        Problem::usage("the log filter (--log-filter or $RUST_LOG) is not usable").caused_by(error)
+    })?;
+    let colors = anstream::AutoStream::choice(&std::io::stderr()) != anstream::ColorChoice::Never;
+    let lines = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(colors);
+    let set = match global.log_format {
+        LogFormat::Text => lines.try_init(),
+        LogFormat::Json => lines.json().flatten_event(true).try_init(),
+    };
+    // A second call, as in a test, keeps the first one's subscriber.
+    drop(set);
+    Ok(())
+}
+
+/// Shows an error, its causes and its hint on stderr.
+pub(super) fn show(error: &anyhow::Error) {
+    let style = anstyle::Style::new().fg_color(Some(anstyle::AnsiColor::Red.into())).bold();
+    let mut text = format!("{style}error{style:#}: {error}");
+    for cause in error.chain().skip(1) {
+        text.push_str("\n  caused by: ");
+        text.push_str(&cause.to_string());
+    }
+    if let Some(hint) = error.downcast_ref::<Problem>().and_then(|problem| problem.hint.as_ref()) {
+        text.push_str("\n\nhint: ");
+        text.push_str(&wrapped(hint));
+    }
+    output::say(&text);
+}
+
+/// A paragraph below `hint: `, its lines short enough for a terminal.
+fn wrapped(paragraph: &str) -> String {
+    let (mut text, mut line) = (String::new(), 0);
+    for word in paragraph.split(' ') {
+        let chars = word.chars().count();
+        if line > 0 && line + 1 + chars > HINT_LINE_CHARS {
+            text.push_str("\n      ");
+            line = 0;
+        } else if line > 0 {
+            text.push(' ');
+            line += 1;
+        }
+        text.push_str(word);
+        line += chars;
+    }
+    text
+}
+
+/// The exit code that an error stands for.
+pub(super) fn exit_of(error: &anyhow::Error) -> ExitCode {
+    error.downcast_ref::<Problem>().map_or(ExitCode::Unexpected, |problem| problem.exit)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{HINT_LINE_CHARS, wrapped};
+
+    #[test]
+    fn a_hint_is_broken_between_words_and_loses_none() {
+        let hint = "look at the account in the application and run the command again ".repeat(4);
+        let shown = wrapped(hint.trim());
+        assert!(shown.lines().all(|line| line.trim().chars().count() <= HINT_LINE_CHARS));
+        assert_eq!(shown.split_whitespace().count(), hint.split_whitespace().count());
+    }
+}

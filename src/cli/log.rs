@@ -1,0 +1,216 @@
+//! The command `log`: the provisioning log as a table, as JSON, or as comma-separated values.
+
+use std::{io::Write, time::Duration};
+
+use chrono::SecondsFormat;
+use serde_json::Value;
+
+use super::{
+    apps,
+    args::{Global, LogArgs},
+    exit::ExitCode,
+    output,
+    plan::open,
+    problem::Problem,
+};
+use crate::{
+    config::{AppSettings, Config},
+    daemon::{SystemClock, stop_on_signals},
+    model::{Clock, JobId, SourceId},
+    store::{LogFilter, LogRow, Reader, StoreError},
+};
+
+/// How often new rows are looked for.
+const FOLLOW_EVERY: Duration = Duration::from_millis(500);
+
+/// Rows printed at once while following.
+const FOLLOWED_AT_ONCE: u32 = 10_000;
+
+const CSV_COLUMNS: &str = "activityDateTime,app,action,status,sourceId,sourceName,targetId,reason,\
+                           detail,errorCode,errorDetail,durationInMilliseconds,cycleId,changeId";
+
+pub(super) async fn run(args: &LogArgs, global: &Global) -> anyhow::Result<ExitCode> {
+    check_words(args)?;
+    let config = apps::configuration(global)?;
+    let chosen = apps::choose(&config, args.which.app.as_deref(), args.which.all)?;
+    if args.follow {
+        return follow(&config, chosen[0], args).await;
+    }
+    let mut documents = Vec::new();
+    if args.csv {
+        output::data(&format!("{CSV_COLUMNS}\n"))?;
+    }
+    for app in chosen {
+        let name = app.job.app.as_str();
+        let Some(reader) = open(&config, app)? else {
+            output::note(global, &format!("application `{name}` has no log yet"));
+            continue;
+        };
+        let rows = read(&reader, args, None, args.limit)
+            .map_err(|error| Problem::of_store(name, error))?;
+        if global.json {
+            let job = JobId::derive(&[&config.tenant.id, name]);
+            documents.extend(rows.iter().map(|row| row.summary(&config.tenant.id, job, name)));
+        } else {
+            print(name, &rows, args)?;
+        }
+    }
+    if global.json {
+        output::json(&Value::Array(documents))?;
+    }
+    Ok(ExitCode::Done)
+}
+
+/// A misspelt word would show an empty log, which says that nothing happened.
+fn check_words(args: &LogArgs) -> Result<(), Problem> {
+    const ACTIONS: [&str; 9] = [
+        "create",
+        "adopt",
+        "update",
+        "disable",
+        "enable",
+        "delete",
+        "skip",
+        "other",
+        "stageddelete",
+    ];
+    const STATUSES: [&str; 4] = ["success", "warning", "failure", "skipped"];
+    for (flag, given, known) in [
+        ("--action", &args.action, ACTIONS.as_slice()),
+        ("--status", &args.status, STATUSES.as_slice()),
+    ] {
+        if let Some(word) = given.as_ref().map(|word| word.to_lowercase())
+            && !known.contains(&word.as_str())
+        {
+            return Err(Problem::usage(format!("{flag} knows no `{word}`"))
+                .with_hint(format!("possible are {}", known.join(", "))));
+        }
+    }
+    Ok(())
+}
+
+fn read(
+    reader: &Reader,
+    args: &LogArgs,
+    after: Option<i64>,
+    limit: u32,
+) -> Result<Vec<LogRow>, StoreError> {
+    reader.read(|view| {
+        let mut filter = LogFilter {
+            action: args.action.clone(),
+            status: args.status.clone(),
+            cycle: args.cycle.clone(),
+            since: args.since.map(|since| since.moment(SystemClock.now())),
+            after,
+            ..LogFilter::default()
+        };
+        if let Some(who) = &args.who {
+            let mut ids: Vec<SourceId> =
+                view.find_sources(who)?.into_iter().map(|found| found.id).collect();
+            // The log remembers people whom the directory's copy forgot.
+            ids.extend(SourceId::parse(who));
+            if ids.is_empty() {
+                filter.name = Some(who.clone());
+            } else {
+                filter.sources = Some(ids);
+            }
+        }
+        view.log_rows(&filter, limit)
+    })
+}
+
+async fn follow(config: &Config, app: &AppSettings, args: &LogArgs) -> anyhow::Result<ExitCode> {
+    let name = app.job.app.as_str();
+    let stop = stop_on_signals().map_err(Problem::from)?;
+    let mut reader = None;
+    let mut after = None;
+    while !stop.is_requested() {
+        if reader.is_none() {
+            reader = open(config, app)?;
+        }
+        if let Some(reader) = &reader {
+            let limit = if after.is_none() { args.limit } else { FOLLOWED_AT_ONCE };
+            let rows =
+                read(reader, args, after, limit).map_err(|error| Problem::of_store(name, error))?;
+            print(name, &rows, args)?;
+            after = rows.last().map(|row| row.seq).or(after).or(Some(0));
+        }
+        SystemClock.sleep(FOLLOW_EVERY).await;
+    }
+    Ok(ExitCode::Done)
+}
+
+fn print(app: &str, rows: &[LogRow], args: &LogArgs) -> anyhow::Result<()> {
+    output::stream(|out| {
+        for row in rows {
+            if args.csv {
+                writeln!(out, "{}", csv(app, row))?;
+            } else {
+                table(out, app, row, args.which.all)?;
+            }
+        }
+        Ok(())
+    })
+}
+
+fn table(out: &mut dyn Write, app: &str, row: &LogRow, all: bool) -> std::io::Result<()> {
+    let at = row.at.to_rfc3339_opts(SecondsFormat::Secs, true);
+    let app = if all { format!("{app}  ") } else { String::new() };
+    let why = if row.detail.is_empty() { row.reason.to_string() } else { row.detail.clone() };
+    let (action, name) = (row.action.as_str(), &row.source_name);
+    let status = if row.held { "held" } else { row.status.as_str() };
+    writeln!(out, "{at}  {app}{status:<8} {action:<8} {name}  {why}")?;
+    if let Some(failure) = &row.error
+        && failure.detail != why
+    {
+        writeln!(out, "    {}: {}", failure.reason, failure.detail)?;
+    }
+    Ok(())
+}
+
+fn csv(app: &str, row: &LogRow) -> String {
+    let error = row.error.as_ref();
+    let fields = [
+        row.at.to_rfc3339_opts(SecondsFormat::Millis, true),
+        app.to_owned(),
+        row.action.as_str().to_owned(),
+        row.status.as_str().to_owned(),
+        row.source.clone(),
+        row.source_name.clone(),
+        row.target.clone().unwrap_or_default(),
+        row.reason.to_string(),
+        row.detail.clone(),
+        error.map(|failure| failure.reason.to_string()).unwrap_or_default(),
+        error.map(|failure| failure.detail.clone()).unwrap_or_default(),
+        row.duration_ms.to_string(),
+        row.cycle_id.clone(),
+        row.change_id.clone(),
+    ];
+    fields.map(|field| quoted(&field)).join(",")
+}
+
+/// A field of RFC 4180. Text that a spreadsheet would take for a formula gets an apostrophe.
+fn quoted(field: &str) -> String {
+    let guarded = match field.chars().next() {
+        Some('=' | '+' | '-' | '@' | '\t') => format!("'{field}"),
+        Some(_) | None => field.to_owned(),
+    };
+    if guarded.contains([',', '"', '\n', '\r']) {
+        format!("\"{}\"", guarded.replace('"', "\"\""))
+    } else {
+        guarded
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::quoted;
+
+    #[test]
+    fn a_field_is_quoted_where_it_must_be_and_never_becomes_a_formula() {
+        assert_eq!(quoted("ada@contoso.com"), "ada@contoso.com");
+        assert_eq!(quoted("Berg, \"Ada\""), "\"Berg, \"\"Ada\"\"\"");
+        assert_eq!(quoted("two\nlines"), "\"two\nlines\"");
+        assert_eq!(quoted("=1+1"), "'=1+1");
+    }
+}

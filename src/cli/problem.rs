@@ -1,0 +1,187 @@
+//! An error as a person sees it: what, why, and the next command.
+
+use std::error::Error;
+
+use super::exit::ExitCode;
+use crate::{
+    config::{LoadError, Severity},
+    daemon::{DaemonError, Trouble},
+    store::StoreError,
+};
+
+/// An error with the exit code it stands for and advice.
+#[derive(Debug)]
+pub(super) struct Problem {
+    pub(super) exit: ExitCode,
+    message: String,
+    pub(super) hint: Option<String>,
+    source: Option<Box<dyn Error + Send + Sync>>,
+}
+
+impl std::fmt::Display for Problem {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl Error for Problem {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.source.as_deref().map(|source| source as &(dyn Error + 'static))
+    }
+}
+
+impl Problem {
+    /// A problem with this exit code.
+    pub(super) fn new(exit: ExitCode, message: impl Into<String>) -> Self {
+        Self { exit, message: message.into(), hint: None, source: None }
+    }
+
+    /// The command line says something that makes no sense.
+    pub(super) fn usage(message: impl Into<String>) -> Self {
+        Self::new(ExitCode::Usage, message)
+    }
+
+    /// What to do next.
+    pub(super) fn with_hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// What is behind it.
+    pub(super) fn caused_by(mut self, source: impl Error + Send + Sync + 'static) -> Self {
+        self.source = Some(Box::new(source));
+        self
+    }
+
+    /// Why a cycle ended early.
+    pub(super) fn of_cycle(exit: ExitCode, app: &str, error: &str, kind: Option<Trouble>) -> Self {
+        let problem = Self::new(exit, format!("the cycle of application `{app}` ended early"))
+            .caused_by(Plain(error.to_owned()));
+        match kind.and_then(|trouble| hint_of(trouble, app)) {
+            Some(hint) => problem.with_hint(hint),
+            None => problem,
+        }
+    }
+}
+
+/// A text as the cause of something.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct Plain(String);
+
+fn hint_of(trouble: Trouble, app: &str) -> Option<String> {
+    Some(match trouble {
+        Trouble::SignIn | Trouble::Permission => format!(
+            "nothing was changed at the application. Run `entra-scim check {app}`: it names what \
+             is missing and where to click"
+        ),
+        Trouble::EnterpriseApplication => format!(
+            "copy the application id from Entra's list of enterprise applications to \
+             `apps.{app}.enterprise_app`, then run `entra-scim check {app}`"
+        ),
+        Trouble::Graph => {
+            "what was read so far is kept; run the command again, it goes on from there".to_owned()
+        }
+        Trouble::TargetToken => format!(
+            "create a new token in the application, put it where `apps.{app}.target.secret_token` \
+             says, and run `entra-scim check {app}`"
+        ),
+        Trouble::Target => {
+            "what was done so far is recorded; run the command again, it goes on from there"
+                .to_owned()
+        }
+        Trouble::TargetAddress => {
+            format!("check `apps.{app}.target.tenant_url` with `entra-scim check {app}`")
+        }
+        // Their messages say what to do.
+        Trouble::Rebound | Trouble::PropertyVanished | Trouble::State | Trouble::Stopped => {
+            return None;
+        }
+    })
+}
+
+impl From<DaemonError> for Problem {
+    fn from(error: DaemonError) -> Self {
+        match error {
+            DaemonError::Connect(source) => Self::usage(source.to_string()).caused_by_inner(source),
+            DaemonError::Store { app, source } => Self::of_store(&app, source),
+            DaemonError::Unanswered { ref app } => Self::new(ExitCode::Locked, error.to_string())
+                .with_hint(format!(
+                    "a command such as `entra-scim sync {app}` may be running; wait for its end, \
+                     or look at what the service does with `entra-scim status {app}`"
+                )),
+            DaemonError::HolderGone { ref app } => Self::new(ExitCode::Locked, error.to_string())
+                .with_hint(format!(
+                    "run the command again; `entra-scim log {app}` says what happened"
+                )),
+            DaemonError::Interrupted | DaemonError::Signals(_) | DaemonError::Task(_) => {
+                Self::new(ExitCode::Unexpected, error.to_string()).caused_by_inner(error)
+            }
+        }
+    }
+}
+
+impl Problem {
+    /// The state of an application cannot be used.
+    pub(super) fn of_store(app: &str, source: StoreError) -> Self {
+        let exit = match source {
+            StoreError::Locked(_) => ExitCode::Locked,
+            StoreError::Corrupt { .. }
+            | StoreError::Newer { .. }
+            | StoreError::Missing(_)
+            | StoreError::File { .. }
+            | StoreError::Sql(_)
+            | StoreError::Stored { .. } => ExitCode::Unexpected,
+        };
+        let locked = exit == ExitCode::Locked;
+        let problem = Self::new(exit, format!("the state of application `{app}` cannot be used"))
+            .caused_by(source);
+        if locked {
+            problem.with_hint(format!(
+                "the service or another command works on it; `entra-scim status {app}` says how far"
+            ))
+        } else {
+            problem
+        }
+    }
+
+    /// The causes of `error`, whose own message is this problem's already.
+    fn caused_by_inner(mut self, error: impl Error) -> Self {
+        let mut cause = error.source();
+        let mut texts = Vec::new();
+        while let Some(inner) = cause {
+            texts.push(inner.to_string());
+            cause = inner.source();
+        }
+        if !texts.is_empty() {
+            self.source = Some(Box::new(Plain(texts.join(": "))));
+        }
+        self
+    }
+}
+
+impl From<LoadError> for Problem {
+    fn from(error: LoadError) -> Self {
+        match error {
+            LoadError::Read { ref path, .. } => {
+                Self::usage(format!("the configuration {} cannot be read", path.display()))
+                    .with_hint(
+                        "`entra-scim init` writes one; another place is named with --config or \
+                 $ENTRA_SCIM_CONFIG",
+                    )
+                    .caused_by_inner(error)
+            }
+            LoadError::Invalid { path, findings } => {
+                let errors = findings.iter().filter(|f| f.severity == Severity::Error).count();
+                let lines: Vec<String> = findings.iter().map(|f| format!("\n  {f}")).collect();
+                let noun =
+                    if errors == 1 { "1 mistake".to_owned() } else { format!("{errors} mistakes") };
+                Self::usage(format!(
+                    "the configuration {} has {noun}{}",
+                    path.display(),
+                    lines.concat()
+                ))
+            }
+        }
+    }
+}

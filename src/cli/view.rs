@@ -1,0 +1,229 @@
+//! A plan as text: what would happen to whom, and why, in the order in which a person asks.
+
+use std::io::Write;
+
+use anstyle::{AnsiColor, Style};
+use serde_json::Value;
+
+use super::{document::reason, rows::Plan};
+use crate::{
+    provisioning::{Action, ChangeStatus, PlannedChange},
+    store::{CycleReport, HeldReport, PlanFilter, Totals},
+};
+
+/// Characters of one value: a certificate or a photo would hide the rest.
+const VALUE_CHARS_MAX: usize = 120;
+
+/// The order of the groups: first what appears, last what disappears.
+const ORDER: [Action; 7] = [
+    Action::Create,
+    Action::Adopt,
+    Action::Update,
+    Action::Enable,
+    Action::Disable,
+    Action::Delete,
+    Action::Skip,
+];
+
+/// Writes the rows of a plan, grouped by action; then what failed, then skips worth knowing.
+pub(super) fn rows(
+    out: &mut dyn Write,
+    plan: &impl Plan,
+    filter: PlanFilter,
+) -> anyhow::Result<()> {
+    for action in ORDER {
+        plan.each(filter, |row| {
+            if row.action == action && !is_failure(row) {
+                change(out, row)?;
+            }
+            Ok(())
+        })?;
+    }
+    plan.each(filter, |row| if is_failure(row) { change(out, row) } else { Ok(()) })
+}
+
+fn is_failure(row: &PlannedChange) -> bool {
+    row.status == ChangeStatus::Failure
+}
+
+fn change(out: &mut dyn Write, row: &PlannedChange) -> anyhow::Result<()> {
+    let (mark, style) = look(row.action);
+    let (style, status) = match row.status {
+        ChangeStatus::Planned | ChangeStatus::Sent | ChangeStatus::Success => (style, ""),
+        ChangeStatus::Warning => (style, " [warning]"),
+        ChangeStatus::Failure => (color(AnsiColor::Red).bold(), " [failed]"),
+        ChangeStatus::Skipped if row.action == Action::Skip => (style, ""),
+        ChangeStatus::Skipped => (style, " [not sent]"),
+        ChangeStatus::Held => (style, " [held]"),
+    };
+    let action = row.action.as_str();
+    let why = reason(row);
+    writeln!(out, "{style}{mark} {action} {}{style:#}{status}  {why}", row.source_display)?;
+    for c in &row.changes {
+        match (&c.old, &c.new) {
+            (None, Some(new)) => writeln!(out, "    {}: {}", c.path, shown(new))?,
+            (old, new) => {
+                let text = |value: &Option<Value>| value.as_ref().map_or("(none)".into(), shown);
+                writeln!(out, "    {}: {} → {}", c.path, text(old), text(new))?;
+            }
+        }
+    }
+    if let Some(failure) = &row.error {
+        if failure.detail != why {
+            writeln!(out, "    {}: {}", failure.reason, failure.detail)?;
+        }
+        let advice = failure.reason.recommended_action();
+        if advice != "Nothing." {
+            writeln!(out, "    what to do: {advice}")?;
+        }
+    }
+    Ok(())
+}
+
+fn look(action: Action) -> (char, Style) {
+    match action {
+        Action::Create => ('+', color(AnsiColor::Green)),
+        Action::Adopt => ('=', color(AnsiColor::Cyan)),
+        Action::Update => ('~', color(AnsiColor::Yellow)),
+        Action::Enable => ('^', color(AnsiColor::Green)),
+        Action::Disable => ('-', color(AnsiColor::Red)),
+        Action::Delete => ('x', color(AnsiColor::Red)),
+        Action::Skip => ('.', Style::new()),
+    }
+}
+
+fn color(color: AnsiColor) -> Style {
+    Style::new().fg_color(Some(color.into()))
+}
+
+/// A value as JSON on one line, shortened.
+fn shown(value: &Value) -> String {
+    let text = value.to_string();
+    if text.chars().count() <= VALUE_CHARS_MAX {
+        return text;
+    }
+    text.chars().take(VALUE_CHARS_MAX - 1).chain(['…']).collect()
+}
+
+/// One sentence of totals: `3 created, 1 updated; 120 in scope, 116 unchanged`.
+pub(super) fn totals(totals: &Totals, dry_run: bool) -> String {
+    let words = |count: u64, done: &str, planned: &str| {
+        let word = if dry_run { planned } else { done };
+        (count > 0).then(|| format!("{} {word}", thousands(count)))
+    };
+    let parts: Vec<String> = [
+        words(totals.create, "created", "to create"),
+        words(totals.adopt, "adopted", "to adopt"),
+        words(totals.update, "updated", "to update"),
+        words(totals.enable, "enabled", "to enable"),
+        words(totals.disable, "disabled", "to disable"),
+        words(totals.delete, "deleted", "to delete"),
+        words(totals.held, "held", "held"),
+        words(totals.failure, "failed", "failed"),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    let done = match (parts.is_empty(), dry_run) {
+        (true, true) => "nothing to do".to_owned(),
+        (true, false) => "nothing was to be done".to_owned(),
+        (false, _) => parts.join(", "),
+    };
+    let (in_scope, skipped) = (thousands(totals.in_scope), thousands(totals.skip));
+    format!("{done}; {in_scope} in scope, {skipped} skipped")
+}
+
+/// What a safeguard holds, and the two ways on.
+pub(super) fn held(app: &str, held: &HeldReport) -> String {
+    let what = match (held.removals, held.creates) {
+        (removals, 0) => counted(removals, "removal"),
+        (0, creates) => counted(creates, "create"),
+        (removals, creates) => {
+            format!("{} and {}", counted(removals, "removal"), counted(creates, "create"))
+        }
+    };
+    format!(
+        "{what} of application `{app}` held by a safeguard\n  caused by: {}\n\n\
+         hint: none of them was sent. Read the list with `entra-scim plan {app} --held`, then\n      \
+         either restore the scope (apps.{app} in the configuration, or the assignments in Entra)\n      \
+         or release exactly this list with `entra-scim approve {app} {}`.\n",
+        held.reason,
+        short(&held.plan)
+    )
+}
+
+/// The beginning of a held plan's id, enough to name it.
+pub(super) fn short(plan: &str) -> &str {
+    plan.get(..8).unwrap_or(plan)
+}
+
+/// `1 removal`, `1,204 removals`.
+pub(super) fn counted(count: u64, noun: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{} {noun}{plural}", thousands(count))
+}
+
+/// `1,204`.
+pub(super) fn thousands(count: u64) -> String {
+    let digits = count.to_string();
+    let mut text = String::new();
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// `350 ms`, `12.3 s`, `4 min 5 s`.
+pub(super) fn duration(milliseconds: u64) -> String {
+    match milliseconds {
+        0..1_000 => format!("{milliseconds} ms"),
+        1_000..60_000 => format!("{}.{} s", milliseconds / 1_000, milliseconds % 1_000 / 100),
+        60_000..3_600_000 => {
+            format!("{} min {} s", milliseconds / 60_000, milliseconds / 1_000 % 60)
+        }
+        _ => format!("{} h {} min", milliseconds / 3_600_000, milliseconds / 60_000 % 60),
+    }
+}
+
+/// What the cycle cost, and what a person should know.
+pub(super) fn footer(report: &CycleReport) -> String {
+    let mut text = format!(
+        "requests: {} to Microsoft Graph, {} to the application; took {}\n",
+        thousands(report.requests.graph),
+        thousands(report.requests.target),
+        duration(report.duration_ms)
+    );
+    for warning in &report.warnings {
+        text.push_str("warning: ");
+        text.push_str(warning);
+        text.push('\n');
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_grouped_and_durations_have_two_units_at_most() {
+        let shown: Vec<String> = [0, 999, 1_204, 1_234_567].map(thousands).into();
+        assert_eq!(shown, ["0", "999", "1,204", "1,234,567"]);
+        let shown: Vec<String> = [350, 12_345, 245_000, 7_320_000].map(duration).into();
+        assert_eq!(shown, ["350 ms", "12.3 s", "4 min 5 s", "2 h 2 min"]);
+    }
+
+    #[test]
+    fn totals_name_what_happened_and_leave_out_what_did_not() {
+        let some =
+            Totals { create: 1_200, failure: 2, in_scope: 1_300, skip: 98, ..Totals::default() };
+        assert_eq!(totals(&some, true), "1,200 to create, 2 failed; 1,300 in scope, 98 skipped");
+        assert_eq!(
+            totals(&Totals::default(), false),
+            "nothing was to be done; 0 in scope, 0 skipped"
+        );
+    }
+}

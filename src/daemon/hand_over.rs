@@ -1,0 +1,153 @@
+//! Giving an order: carried out here where the state is free, else by the process that holds it.
+
+use std::{fs::File, path::Path, sync::Arc, time::Duration};
+
+use serde_json::Value;
+
+use super::{
+    Answer, DaemonError, Order, Trouble,
+    once::{Observer, run_cycle, state_path},
+    order::execute,
+};
+use crate::{
+    config::{AppSettings, Config, operator},
+    cycle::{CycleOptions, Stop},
+    daemon::connect,
+    model::Clock,
+    store::{Engine, Reader, StoreError},
+};
+
+/// How long the holder of the state may take to notice an order; it looks four times a second.
+const TAKEN_WITHIN: Duration = Duration::from_secs(10);
+
+/// How often the answer is looked for.
+const POLL: Duration = Duration::from_millis(100);
+
+/// Looks for the answer between two looks at whether the holder still lives.
+const POLLS_PER_PROBE: u32 = 20;
+
+/// Gives an order and waits for its end: carried out in this process where nobody holds the state,
+/// else handed to the process that does, whose progress `observer` is told.
+pub async fn order(
+    config: &Config,
+    app: &AppSettings,
+    order: &Order,
+    stop: &Stop,
+    observer: Observer<'_>,
+    clock: Arc<dyn Clock>,
+) -> Result<Answer, DaemonError> {
+    let path = state_path(config, &app.job.app);
+    let store = DaemonError::store(app);
+    let engine = match Engine::open(&path) {
+        Ok(engine) => engine,
+        Err(StoreError::Locked(_)) => {
+            return HandedOver { app, path: &path, order, stop, observer, clock }.follow().await;
+        }
+        Err(error) => return Err(store(error)),
+    };
+    let Order::Sync { initial } = *order else {
+        return execute(&engine, order, &operator(), clock.now()).map_err(store);
+    };
+    let connection = connect(config, app, clock)?;
+    let options = CycleOptions { initial };
+    let end = run_cycle(app, &connection, &engine, options, stop, observer).await.map_err(store)?;
+    let trouble = end.error.as_ref().map(Trouble::of);
+    Ok(Answer::Cycle { id: end.report.id.to_string(), trouble })
+}
+
+/// Whether a process holds this state file. Never waits, and leaves the lock as it was.
+pub fn is_held(path: &Path) -> bool {
+    let Ok(lock) = File::open(path.with_extension("lock")) else { return false };
+    match lock.try_lock_shared() {
+        Ok(()) => {
+            // Closing the file gives the lock back as well; a failure changes nothing.
+            drop(lock.unlock());
+            false
+        }
+        Err(_) => true,
+    }
+}
+
+struct HandedOver<'a> {
+    app: &'a AppSettings,
+    path: &'a Path,
+    order: &'a Order,
+    stop: &'a Stop,
+    observer: Observer<'a>,
+    clock: Arc<dyn Clock>,
+}
+
+impl HandedOver<'_> {
+    async fn follow(self) -> Result<Answer, DaemonError> {
+        let store = DaemonError::store(self.app);
+        let reader = self.open().await.map_err(&store)?;
+        let (verb, args) = self.order.verb_and_args();
+        let given_at = self.clock.now();
+        let id = reader
+            .give(|tx| tx.give_command(verb, &args, &operator(), given_at))
+            .map_err(&store)?;
+        let mut polls = 0;
+        loop {
+            let state = reader.read(|view| view.command_answer(id)).map_err(&store)?;
+            if let Some(answer) = state.answer {
+                return Ok(understood(answer));
+            }
+            let waited = (self.clock.now() - given_at).to_std().unwrap_or_default();
+            let withdraws = self.stop.is_requested() || waited >= TAKEN_WITHIN;
+            if !state.taken && withdraws {
+                let withdrawn = reader.give(|tx| tx.withdraw_command(id)).map_err(&store)?;
+                if withdrawn {
+                    return Err(self.given_up());
+                }
+            }
+            if state.taken {
+                if self.stop.is_requested() {
+                    return Err(DaemonError::Interrupted);
+                }
+                if let Some(progress) = reader.read(|view| view.progress()).map_err(&store)? {
+                    (self.observer)(&progress);
+                }
+            }
+            polls += 1;
+            if polls % POLLS_PER_PROBE == 0 && state.taken && !is_held(self.path) {
+                // The answer may have come between the two looks.
+                let last = reader.read(|view| view.command_answer(id)).map_err(&store)?;
+                return match last.answer {
+                    Some(answer) => Ok(understood(answer)),
+                    None => Err(DaemonError::HolderGone { app: self.app.job.app.to_string() }),
+                };
+            }
+            self.clock.sleep(POLL).await;
+        }
+    }
+
+    /// Opens the state beside its holder, who may still be creating or migrating it.
+    async fn open(&self) -> Result<Reader, StoreError> {
+        let began = self.clock.now();
+        loop {
+            let failed = match Reader::open(self.path) {
+                Ok(reader) => return Ok(reader),
+                Err(error) => error,
+            };
+            let waited = (self.clock.now() - began).to_std().unwrap_or_default();
+            if waited >= TAKEN_WITHIN || self.stop.is_requested() {
+                return Err(failed);
+            }
+            self.clock.sleep(POLL).await;
+        }
+    }
+
+    fn given_up(&self) -> DaemonError {
+        if self.stop.is_requested() {
+            DaemonError::Interrupted
+        } else {
+            DaemonError::Unanswered { app: self.app.job.app.to_string() }
+        }
+    }
+}
+
+fn understood(answer: Value) -> Answer {
+    serde_json::from_value(answer).unwrap_or_else(|_| Answer::Refused {
+        message: "the running service is another version; restart it and try again".to_owned(),
+    })
+}

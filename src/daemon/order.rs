@@ -1,0 +1,173 @@
+//! Orders: what a person tells an application's engine to do, and what the engine answers.
+//!
+//! An order is carried out in one transaction on the state, between two changes of a cycle that
+//! may be under way. Only `sync` needs a cycle of its own; the scheduler sees to that.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::Trouble;
+use crate::{
+    model::Timestamp,
+    store::{Command, Engine, StoreError, Tx},
+};
+
+/// What a person tells an application's engine to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Order {
+    /// One cycle, now.
+    Sync {
+        /// Read and decide everything again.
+        initial: bool,
+    },
+    /// Release exactly what is held under this plan.
+    Approve {
+        /// The whole id of the held plan.
+        plan: String,
+    },
+    /// Schedule no further cycle.
+    Pause,
+    /// Schedule cycles again.
+    Resume,
+    /// Forget parts of the state.
+    Restart(Reset),
+}
+
+/// What a restart forgets (Graph `synchronizationJobRestartCriteria.resetScope`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(clippy::struct_excessive_bools, reason = "Graph's flags, each by itself")]
+pub struct Reset {
+    /// Where the reading of changes stands: everything is read again.
+    pub watermark: bool,
+    /// What failed and waits: it is tried again at once.
+    pub escrows: bool,
+    /// Whose account is whose: every account is matched again.
+    pub links: bool,
+    /// What the state file belongs to, and with it the links and the watermark.
+    pub rebind: bool,
+    /// Everything above but the binding, and what was learned of the directory.
+    pub full: bool,
+}
+
+/// What became of an order.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Answer {
+    /// It is done. `changed` is false where it was so before.
+    Done {
+        /// Whether anything is different now.
+        changed: bool,
+    },
+    /// So many held changes are released.
+    Approved {
+        /// How many.
+        count: u64,
+    },
+    /// A cycle was run; its report is in the state.
+    Cycle {
+        /// Its id.
+        id: String,
+        /// Why it ended early, where it did.
+        trouble: Option<Trouble>,
+    },
+    /// It was not carried out.
+    Refused {
+        /// Why.
+        message: String,
+    },
+}
+
+impl Order {
+    /// The order as it is handed to another process.
+    pub(super) fn verb_and_args(&self) -> (&'static str, Value) {
+        match self {
+            Self::Sync { initial } => ("sync", json!({ "initial": initial })),
+            Self::Approve { plan } => ("approve", json!({ "plan": plan })),
+            Self::Pause => ("pause", json!({})),
+            Self::Resume => ("resume", json!({})),
+            Self::Restart(reset) => ("restart", json!({ "scopes": reset })),
+        }
+    }
+
+    /// The order that another process handed over; `None` where this version knows none such.
+    pub(super) fn parse(command: &Command) -> Option<Self> {
+        let args = &command.args;
+        Some(match command.verb.as_str() {
+            "sync" => Self::Sync { initial: args.get("initial")?.as_bool()? },
+            "approve" => Self::Approve { plan: args.get("plan")?.as_str()?.to_owned() },
+            "pause" => Self::Pause,
+            "resume" => Self::Resume,
+            "restart" => Self::Restart(serde_json::from_value(args.get("scopes")?.clone()).ok()?),
+            _ => return None,
+        })
+    }
+
+    /// Whether it must wait for the end of a cycle that is under way: a cycle would write back
+    /// what a restart forgets, and two cycles of one application never run side by side.
+    pub(super) fn waits_for_cycle(&self) -> bool {
+        match self {
+            Self::Sync { .. } | Self::Restart(_) => true,
+            Self::Approve { .. } | Self::Pause | Self::Resume => false,
+        }
+    }
+}
+
+/// Carries an order out on the state, but for `sync`, which needs a cycle.
+pub(super) fn execute(
+    engine: &Engine,
+    order: &Order,
+    by: &str,
+    now: Timestamp,
+) -> Result<Answer, StoreError> {
+    engine.write(|tx| {
+        Ok(match order {
+            Order::Sync { .. } => {
+                Answer::Refused { message: "a cycle cannot be run here".to_owned() }
+            }
+            Order::Approve { plan } => match tx.approve(plan, by, now)? {
+                0 => Answer::Refused {
+                    message: format!(
+                        "nothing is held under plan {plan} any more; look again with `plan --held`"
+                    ),
+                },
+                count => Answer::Approved { count },
+            },
+            Order::Pause => {
+                let changed = tx.fact("paused")?.is_none();
+                if changed {
+                    let text = json!({ "by": by, "at": now.to_rfc3339() }).to_string();
+                    tx.set_fact("paused", Some(&text))?;
+                }
+                Answer::Done { changed }
+            }
+            Order::Resume => {
+                let changed = tx.fact("paused")?.is_some();
+                tx.set_fact("paused", None)?;
+                Answer::Done { changed }
+            }
+            Order::Restart(reset) => {
+                forget(tx, *reset, now)?;
+                Answer::Done { changed: true }
+            }
+        })
+    })
+}
+
+fn forget(tx: &Tx<'_>, reset: Reset, now: Timestamp) -> Result<(), StoreError> {
+    if reset.links || reset.rebind || reset.full {
+        tx.reset_links(now)?;
+    }
+    if reset.watermark || reset.rebind || reset.full {
+        tx.reset_watermark()?;
+    }
+    if reset.escrows || reset.full {
+        tx.release_escrows()?;
+    }
+    if reset.rebind {
+        tx.set_fact("binding", None)?;
+    }
+    if reset.full {
+        tx.set_fact("property_statistics", None)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,295 @@
+//! One application of the service: when its cycles start, and the orders it takes meanwhile.
+
+use std::{sync::Arc, time::Duration};
+
+use chrono::TimeDelta;
+use tracing::{error, info, warn};
+
+use super::{Answer, Connection, Order, Trouble, once::run_cycle, order::execute};
+use crate::{
+    config::AppSettings,
+    cycle::{CycleEnd, CycleOptions, Stop},
+    model::{Clock, Timestamp},
+    provisioning::Schedule,
+    store::{Engine, JobState, StoreError, View},
+};
+
+/// How often orders are looked for: a person waits for the answer.
+const ORDERS_EVERY: Duration = Duration::from_millis(250);
+
+/// Beyond the time-out of one request, how long a cycle may take to end once it is asked to. A
+/// cycle that waits for a throttling service is cut short; what it sent is looked up next time.
+const STOP_GRACE: Duration = Duration::from_secs(5);
+
+/// Log rows deleted in one transaction, so that nobody waits for long.
+const PRUNED_AT_ONCE: u32 = 500;
+
+/// When the next cycle of an application starts: at once without a finished cycle, or overdue.
+/// `None` while it is paused.
+pub fn due_at(
+    view: &View<'_>,
+    schedule: &Schedule,
+    now: Timestamp,
+) -> Result<Option<Timestamp>, StoreError> {
+    Ok(match (view.job_state()?, view.last_began()?) {
+        (JobState::Paused, _) => None,
+        (JobState::NotRun, _) | (JobState::Active, None) => Some(now),
+        (JobState::Active, Some(began)) => Some(schedule.next_after(began, now)),
+    })
+}
+
+/// Everything that keeps one application going.
+pub(super) struct Service {
+    pub(super) app: AppSettings,
+    pub(super) connection: Connection,
+    pub(super) engine: Engine,
+    pub(super) log_retention: Duration,
+    pub(super) stop: Arc<Stop>,
+    /// From before the lock was taken: an older order was given to somebody else.
+    pub(super) started: Timestamp,
+}
+
+/// An order that was taken and waits for the end of the cycle under way.
+struct Taken {
+    id: i64,
+    order: Order,
+    by: String,
+}
+
+/// Why the wait between two cycles ended.
+enum Wake {
+    Due,
+    Asked(Taken),
+    Stop,
+}
+
+impl Service {
+    /// Keeps the schedule until the service is asked to stop.
+    pub(super) async fn keep(self) {
+        let job = self.app.job.app.to_string();
+        if let Err(error) = self.refuse_old_orders() {
+            warn!(job.name = %job, error = &error as &dyn std::error::Error, "old orders remain");
+        }
+        let mut waiting: Vec<Taken> = Vec::new();
+        let mut last_began = None;
+        while !self.stop.is_requested() {
+            let wake = if waiting.is_empty() {
+                self.wait(last_began).await
+            } else {
+                Wake::Asked(waiting.remove(0))
+            };
+            let (options, asked) = match wake {
+                Wake::Stop => break,
+                Wake::Due => (CycleOptions::default(), None),
+                Wake::Asked(taken) => match taken.order {
+                    Order::Sync { initial } => (CycleOptions { initial }, Some(taken.id)),
+                    Order::Approve { .. } | Order::Pause | Order::Resume | Order::Restart(_) => {
+                        self.carry_out(&taken);
+                        continue;
+                    }
+                },
+            };
+            last_began = Some(self.clock().now());
+            let answer = self.cycle(options, &mut waiting).await;
+            if let Some(id) = asked {
+                self.answer(id, &answer);
+            }
+            self.prune().await;
+        }
+        for taken in waiting {
+            let message = "the service is stopping".to_owned();
+            self.answer(taken.id, &Answer::Refused { message });
+        }
+        info!(job.name = %job, "job `{job}` stopped");
+    }
+
+    fn clock(&self) -> &dyn Clock {
+        self.connection.clock.as_ref()
+    }
+
+    /// Waits for the next start, for an order that needs a cycle, or for the end.
+    ///
+    /// A cycle that could not even be recorded as begun counts as begun at `last_began`.
+    async fn wait(&self, last_began: Option<Timestamp>) -> Wake {
+        loop {
+            if self.stop.is_requested() {
+                return Wake::Stop;
+            }
+            if let Some(taken) = self.next_order() {
+                return Wake::Asked(taken);
+            }
+            let now = self.clock().now();
+            let due = match (self.engine.read(|view| view.job_state()), last_began) {
+                (Ok(JobState::Paused), _) => None,
+                (Ok(_) | Err(_), Some(began)) => Some(self.app.schedule.next_after(began, now)),
+                (Ok(_) | Err(_), None) => self
+                    .engine
+                    .read(|view| due_at(view, &self.app.schedule, now))
+                    .unwrap_or(Some(now)),
+            };
+            if due.is_some_and(|due| due <= now) {
+                return Wake::Due;
+            }
+            let left = due.and_then(|due| (due - now).to_std().ok()).unwrap_or(ORDERS_EVERY);
+            self.clock().sleep(left.min(ORDERS_EVERY)).await;
+        }
+    }
+
+    /// Runs one cycle; orders are carried out meanwhile, and those that cannot be go to `waiting`.
+    async fn cycle(&self, options: CycleOptions, waiting: &mut Vec<Taken>) -> Answer {
+        let job = self.app.job.app.as_str();
+        info!(job.name = job, initial = options.initial, "cycle of job `{job}` begins");
+        let quiet = |_: &crate::store::Progress| {};
+        let cycle =
+            run_cycle(&self.app, &self.connection, &self.engine, options, &self.stop, &quiet);
+        let ended = tokio::select! {
+            ended = cycle => Some(ended),
+            () = self.take_orders(waiting) => None,
+            () = self.cut_short() => None,
+        };
+        match ended {
+            Some(Ok(end)) => {
+                tell(job, &end);
+                let trouble = end.error.as_ref().map(Trouble::of);
+                Answer::Cycle { id: end.report.id.to_string(), trouble }
+            }
+            Some(Err(failure)) => {
+                let failed: &dyn std::error::Error = &failure;
+                error!(job.name = job, error = failed, "cycle of job `{job}` could not be kept");
+                Answer::Refused { message: format!("the cycle could not be kept: {failure}") }
+            }
+            None => {
+                warn!(job.name = job, "cycle of job `{job}` was cut short while it waited");
+                Answer::Refused { message: "the service is stopping".to_owned() }
+            }
+        }
+    }
+
+    /// Carries out orders for as long as it is polled.
+    async fn take_orders(&self, waiting: &mut Vec<Taken>) {
+        loop {
+            while let Some(taken) = self.next_order() {
+                if taken.order.waits_for_cycle() {
+                    waiting.push(taken);
+                } else {
+                    self.carry_out(&taken);
+                }
+            }
+            self.clock().sleep(ORDERS_EVERY).await;
+        }
+    }
+
+    /// Completes where a cycle that was asked to stop has had time for the request under way.
+    async fn cut_short(&self) {
+        while !self.stop.is_requested() {
+            self.clock().sleep(ORDERS_EVERY).await;
+        }
+        self.clock().sleep(self.app.job.pace.request_timeout + STOP_GRACE).await;
+    }
+
+    /// Takes the oldest order, if there is one and it is understood.
+    fn next_order(&self) -> Option<Taken> {
+        loop {
+            let taken = self.engine.read(|view| view.next_command()).and_then(|command| {
+                let Some(command) = command else { return Ok(None) };
+                self.engine.write(|tx| tx.take_command(command.id, self.clock().now()))?;
+                Ok(Some(command))
+            });
+            let command = match taken {
+                Ok(command) => command?,
+                Err(failure) => {
+                    let failed: &dyn std::error::Error = &failure;
+                    warn!(error = failed, "orders cannot be read");
+                    return None;
+                }
+            };
+            if let Some(order) = Order::parse(&command) {
+                info!(command.id, verb = %command.verb, "took an order");
+                return Some(Taken { id: command.id, order, by: command.given_by });
+            }
+            let message = format!("this version of the service knows no `{}`", command.verb);
+            self.answer(command.id, &Answer::Refused { message });
+        }
+    }
+
+    fn carry_out(&self, taken: &Taken) {
+        let answer = execute(&self.engine, &taken.order, &taken.by, self.clock().now())
+            .unwrap_or_else(|error| Answer::Refused { message: error.to_string() });
+        self.answer(taken.id, &answer);
+    }
+
+    fn answer(&self, id: i64, answer: &Answer) {
+        let written =
+            serde_json::to_value(answer).map_err(|error| error.to_string()).and_then(|answer| {
+                let now = self.clock().now();
+                let stored = self.engine.write(|tx| tx.answer_command(id, &answer, now));
+                stored.map_err(|error| error.to_string())
+            });
+        if let Err(problem) = written {
+            warn!(command.id = id, problem, "an answer could not be written");
+        }
+    }
+
+    /// An order that nobody took was meant for another time: whoever gave it is gone.
+    fn refuse_old_orders(&self) -> Result<(), StoreError> {
+        while let Some(command) = self.engine.read(|view| view.next_command())?
+            && command.given_at.timestamp_millis() < self.started.timestamp_millis()
+        {
+            let message = "it was given to a process that has ended".to_owned();
+            let answer = serde_json::to_value(Answer::Refused { message }).unwrap_or_default();
+            let now = self.clock().now();
+            self.engine.write(|tx| {
+                tx.take_command(command.id, now)?;
+                tx.answer_command(command.id, &answer, now)
+            })?;
+        }
+        Ok(())
+    }
+
+    async fn prune(&self) {
+        let age = TimeDelta::from_std(self.log_retention).unwrap_or(TimeDelta::MAX);
+        let Some(before) = self.clock().now().checked_sub_signed(age) else { return };
+        while !self.stop.is_requested() {
+            match self.engine.write(|tx| tx.prune_log(before, PRUNED_AT_ONCE)) {
+                Ok(count) if count >= PRUNED_AT_ONCE as usize => tokio::task::yield_now().await,
+                Ok(_) => return,
+                Err(failure) => {
+                    let failed: &dyn std::error::Error = &failure;
+                    warn!(error = failed, "the provisioning log could not be pruned");
+                    return;
+                }
+            }
+        }
+    }
+}
+
+/// One line per cycle; what happened to whom is in the provisioning log.
+fn tell(job: &str, end: &CycleEnd) {
+    let report = &end.report;
+    let totals = &report.totals;
+    match &end.error {
+        None => info!(
+            job.name = job,
+            cycle.id = %report.id,
+            created = totals.create,
+            adopted = totals.adopt,
+            updated = totals.update,
+            disabled = totals.disable,
+            enabled = totals.enable,
+            deleted = totals.delete,
+            failed = totals.failure,
+            held = totals.held,
+            duration_ms = report.duration_ms,
+            "cycle of job `{job}` finished"
+        ),
+        Some(error) => error!(
+            job.name = job,
+            cycle.id = %report.id,
+            duration_ms = report.duration_ms,
+            "cycle of job `{job}` ended early: {error}"
+        ),
+    }
+    for warning in &report.warnings {
+        warn!(job.name = job, cycle.id = %report.id, "{warning}");
+    }
+}

@@ -1,0 +1,248 @@
+//! A desk: the program itself, a configuration, and simulated services on loopback.
+//!
+//! Stories say commands as a person would and look at what comes back. The clock is the machine's;
+//! whoever waits for something polls for it, and gives up loudly.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+    process::{Output, Stdio},
+    sync::Arc,
+    time::Duration,
+};
+
+use entra_scim::{
+    daemon::SystemClock,
+    model::{AppRole, AppRoleId, Clock, ServicePrincipalId, SourceId},
+    sandbox::{
+        application::{Application, ApplicationOptions},
+        tenant::{ApplicationSpec, Tenant, TenantOptions, UserSpec},
+    },
+};
+use serde_json::Value;
+use tokio::{
+    net::TcpListener,
+    process::{Child, Command},
+};
+
+const TENANT_ID: &str = "11111111-2222-3333-4444-555555555555";
+const APP_ID: &str = "77777777-2222-3333-4444-555555555555";
+
+/// How long anything may take before a story gives up.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// The program, its configuration, and the services it talks to.
+pub(crate) struct Desk {
+    pub(crate) tenant: Tenant,
+    pub(crate) application: Application,
+    pub(crate) people: BTreeMap<String, SourceId>,
+    enterprise_app: ServicePrincipalId,
+    editor: AppRole,
+    folder: tempfile::TempDir,
+    graph_url: String,
+    target_url: String,
+}
+
+/// What a command came to.
+pub(crate) struct Said {
+    pub(crate) code: i32,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+impl Said {
+    fn of(output: &Output) -> Self {
+        Self {
+            code: output.status.code().unwrap_or(-1),
+            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+        }
+    }
+
+    /// The same, if it ended with this code.
+    #[track_caller]
+    pub(crate) fn ends(self, code: i32) -> Self {
+        assert_eq!(self.code, code, "stdout:\n{}\nstderr:\n{}", self.stdout, self.stderr);
+        self
+    }
+
+    /// The document on stdout.
+    #[track_caller]
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_str(&self.stdout).unwrap_or_else(|error| {
+            panic!("no JSON ({error})\nstdout:\n{}\nstderr:\n{}", self.stdout, self.stderr)
+        })
+    }
+}
+
+impl Desk {
+    /// Services on loopback, and these people, assigned.
+    pub(crate) async fn with_users(names: &[&str]) -> Self {
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let tenant = Tenant::new(TenantOptions {
+            seed: 7,
+            clock: Arc::clone(&clock),
+            tenant_id: TENANT_ID.parse().expect("a GUID"),
+            base_url: String::new(),
+        });
+        let editor = AppRole {
+            id: AppRoleId::derive(&["role", "Editor"]),
+            display_name: "Editor".to_owned(),
+            value: Some("editor".to_owned()),
+            is_enabled: true,
+        };
+        let enterprise_app = tenant.add_application(ApplicationSpec {
+            display_name: "CRM".to_owned(),
+            app_id: APP_ID.to_owned(),
+            roles: vec![editor.clone()],
+        });
+        let graph_url = tenant.serve(loopback().await).expect("a listener");
+        let application = Application::new(ApplicationOptions::strict(7, clock));
+        let listener = loopback().await;
+        let target_url = application.base_url(listener.local_addr().expect("an address"));
+        tokio::spawn(application.clone().serve(listener));
+        let mut desk = Self {
+            tenant,
+            application,
+            people: BTreeMap::new(),
+            enterprise_app,
+            editor,
+            folder: tempfile::tempdir().expect("a folder"),
+            graph_url,
+            target_url,
+        };
+        for name in names {
+            desk.hire(name);
+        }
+        desk.configure("", "");
+        desk
+    }
+
+    /// A person who joins and is assigned.
+    pub(crate) fn hire(&mut self, name: &str) {
+        let upn = format!("{name}@contoso.com");
+        let id = self.tenant.add_user(UserSpec::named(&upn, name).with("mail", upn.clone()));
+        self.tenant.assign(self.enterprise_app, id, self.editor.id);
+        self.people.insert(name.to_owned(), id);
+    }
+
+    /// Writes the configuration anew, with these lines in `[service]` and below the application.
+    pub(crate) fn configure(&self, service: &str, application: &str) {
+        let (client_id, secret) = self.tenant.default_client();
+        self.secret("graph-secret", secret.expose());
+        self.secret("token", "secret");
+        let (folder, graph, target) = (self.folder.path(), &self.graph_url, &self.target_url);
+        let folder = folder.display();
+        let text = format!(
+            r#"
+[tenant]
+id = "{TENANT_ID}"
+client_id = "{client_id}"
+client_secret = {{ file = "{folder}/graph-secret" }}
+login_url = "{graph}"
+graph_url = "{graph}"
+
+[service]
+state_dir = "{folder}/state"
+{service}
+
+[apps.crm]
+enterprise_app = "{APP_ID}"
+
+[apps.crm.target]
+tenant_url = "{target}"
+secret_token = {{ file = "{folder}/token" }}
+
+{application}
+"#
+        );
+        fs::write(self.config(), text).expect("a configuration");
+    }
+
+    /// Writes a secret as the service alone can read it.
+    pub(crate) fn secret(&self, name: &str, text: &str) {
+        let path = self.folder.path().join(name);
+        fs::write(&path, text).expect("a secret");
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).expect("a mode");
+    }
+
+    /// Where the configuration is.
+    pub(crate) fn config(&self) -> PathBuf {
+        self.path("config.toml")
+    }
+
+    /// A file at the desk.
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// Every file of the state, but for the index that SQLite shares between processes.
+    pub(crate) fn state(&self) -> BTreeMap<PathBuf, Vec<u8>> {
+        let folder = fs::read_dir(self.path("state")).expect("a state folder");
+        let paths = folder.map(|entry| entry.expect("a file").path());
+        let kept = paths.filter(|path| !path.to_string_lossy().ends_with("-shm"));
+        kept.map(|path| (path.clone(), fs::read(&path).expect("a file"))).collect()
+    }
+
+    /// Says a command, as a script would, and waits for its end.
+    pub(crate) async fn say(&self, line: &str) -> Said {
+        let output = self.command(line).stdin(Stdio::null()).output();
+        let output = tokio::time::timeout(PATIENCE, output).await;
+        Said::of(&output.unwrap_or_else(|_| panic!("`{line}` does not end")).expect("the program"))
+    }
+
+    /// Starts the service, and waits until it holds the state.
+    pub(crate) async fn run(&self) -> Running {
+        let child = self.command("run").stdin(Stdio::null()).stderr(Stdio::piped()).spawn();
+        let running = Running { child: child.expect("the program") };
+        let path = self.path("state/crm.sqlite");
+        eventually("the service holds the state", || async { held(&path) }).await;
+        running
+    }
+
+    fn command(&self, line: &str) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_entra-scim"));
+        command.arg("--config").arg(self.config()).args(line.split_whitespace());
+        command.env_remove("RUST_LOG").env("USER", "olga").env_remove("SUDO_USER");
+        command.kill_on_drop(true);
+        command
+    }
+}
+
+fn held(path: &Path) -> bool {
+    path.exists() && entra_scim::daemon::is_held(path)
+}
+
+async fn loopback() -> TcpListener {
+    TcpListener::bind(("127.0.0.1", 0)).await.expect("a free port")
+}
+
+/// Polls until it is so.
+pub(crate) async fn eventually<F: Future<Output = bool>>(what: &str, mut is_so: impl FnMut() -> F) {
+    let tries = PATIENCE.as_millis() / 50;
+    for _ in 0..tries {
+        if is_so().await {
+            return;
+        }
+        SystemClock.sleep(Duration::from_millis(50)).await;
+    }
+    panic!("not within {} seconds: {what}", PATIENCE.as_secs());
+}
+
+/// The service, running.
+pub(crate) struct Running {
+    child: Child,
+}
+
+impl Running {
+    /// Asks the service to end, as a supervisor does, and waits for it.
+    pub(crate) async fn terminate(self) -> Said {
+        let id = self.child.id().expect("it still runs").to_string();
+        let sent = Command::new("kill").args(["-TERM", &id]).status().await;
+        assert!(sent.expect("kill").success(), "the signal was not sent");
+        let output = tokio::time::timeout(PATIENCE, self.child.wait_with_output()).await;
+        Said::of(&output.expect("the service ends").expect("its output"))
+    }
+}
