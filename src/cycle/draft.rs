@@ -3,7 +3,10 @@
 //! Only here and in the survey is the target read before anything is written: for people without a
 //! link, and for accounts whose last write has no known outcome.
 
-use std::collections::BTreeMap;
+use std::{
+    collections::BTreeMap,
+    sync::atomic::{AtomicU32, Ordering},
+};
 
 use super::{
     context::{Context, CycleError, Tracker},
@@ -14,20 +17,39 @@ use crate::{
     model::{AppRole, ChangeId, CycleId, ObjectKind, SourceId, Timestamp},
     port::{FaultClass, TargetFault, TargetRead},
     provisioning::{
-        Action, Candidate, ChangeStatus, Decision, Evidence, Failure, Link, LinkEffect,
-        ManagerStanding, Phase, PlanInputs, PlannedChange, Reason, SourceAttribute, Step, StepKind,
-        StepStatus, Subject, Verdict, Write, decide, failure_of,
+        Action, Candidate, ChangeStatus, Claim, Decision, Evidence, Failure, Link, LinkEffect,
+        LinkStanding, ManagerStanding, MappingInputs, Phase, PlanInputs, PlannedChange, Presence,
+        Reason, Scoping, SourceAttribute, Step, StepKind, StepStatus, Subject, Verdict, Write,
+        decide, failure_of,
         job::{Job, MappingSource, ValueType},
-        manager_change, order_claims,
+        manager_change, map, order_claims, scope,
     },
-    scim::{AttributePath, EqFilter, project},
+    scim::{AttributePath, EqFilter, project, same},
     store::{StoreError, Tx},
 };
 
 /// Dirty people decided between two looks at the clock and the stop request.
 const BATCH: u32 = 200;
 
+/// Server errors in one draft after which they are no longer about single people.
+const SERVER_ERRORS_MAX: u32 = 5;
+
 /// Everything that drafting one person needs beside the person.
+/// Whoever wants a value that another person's account has is decided about once everybody else
+/// is: by then it is known who gives a value up.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Turn {
+    First,
+    Second,
+}
+
+/// Whether a decision was stored.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Drafted {
+    Stored,
+    Deferred,
+}
+
 struct Drafting<'a, D, R> {
     context: &'a Context<'a, D>,
     target: &'a R,
@@ -36,6 +58,7 @@ struct Drafting<'a, D, R> {
     cycle: (CycleId, Timestamp),
     roles: Vec<AppRole>,
     unique: Vec<AttributePath>,
+    server_errors: AtomicU32,
 }
 
 /// Drafts the plan of this cycle.
@@ -54,21 +77,28 @@ pub(super) async fn draft<D: Sync, R: TargetRead>(
         cycle,
         roles: context.store.read(|view| view.app_roles())?,
         unique: matching_paths(context.job),
+        server_errors: AtomicU32::new(0),
     };
     let tracker = Tracker::new(context, cycle.0, "draft");
     let total = context.store.read(|view| view.dirty_count())?;
     context.store.write(|tx| tx.clear_plan())?;
     let (mut after, mut done) = (None, 0);
+    let mut deferred = Vec::new();
     loop {
         context.check_stop()?;
         let ids = context.store.read(|view| view.dirty_users(after, BATCH))?;
         let Some(last) = ids.last().copied() else { break };
         after = Some(last);
         for id in &ids {
-            drafting.person(*id).await?;
+            if drafting.person(*id, Turn::First).await? == Drafted::Deferred {
+                deferred.push(*id);
+            }
             done += 1;
         }
         tracker.at(done, Some(total.max(done)))?;
+    }
+    for id in deferred {
+        drafting.person(id, Turn::Second).await?;
     }
     if let Some(path) = manager_path(context.job) {
         drafting.references(&path)?;
@@ -90,14 +120,18 @@ pub(super) fn manager_path(job: &Job) -> Option<AttributePath> {
 }
 
 impl<D, R: TargetRead> Drafting<'_, D, R> {
-    async fn person(&self, id: SourceId) -> Result<(), CycleError> {
+    async fn person(&self, id: SourceId, turn: Turn) -> Result<Drafted, CycleError> {
         let store = self.context.store;
-        let Some(subject) = store.read(|view| view.subject(id))? else { return Ok(()) };
+        let Some(subject) = store.read(|view| view.subject(id))? else {
+            return Ok(Drafted::Stored);
+        };
         let link = match store.read(|view| view.link(id))? {
-            Some(link) if link.stale => match self.read_back(link).await? {
-                Ok(link) => link,
-                Err(failure) => return self.failed_lookup(&subject, failure),
-            },
+            Some(link) if self.is_uncertain(&link, &subject) => {
+                match self.read_back(link, &subject).await? {
+                    Ok(link) => link,
+                    Err(failure) => return self.failed_lookup(&subject, failure),
+                }
+            }
             link => link,
         };
         let (memory, unsettled) =
@@ -117,18 +151,22 @@ impl<D, R: TargetRead> Drafting<'_, D, R> {
         let decision = match decide(&inputs) {
             Verdict::Decided(decision) => decision,
             Verdict::Lookup { keys, required } => {
-                inputs.evidence = match self.look(id, &keys, required).await? {
+                inputs.evidence = match self.look(id, &keys, required, turn).await? {
                     Ok(evidence) => evidence,
                     Err(failure) => return self.failed_lookup(&subject, failure),
                 };
                 match decide(&inputs) {
                     Verdict::Decided(decision) => decision,
-                    Verdict::Lookup { .. } => return Ok(()),
+                    Verdict::Lookup { .. } => return Ok(Drafted::Stored),
                 }
             }
         };
+        let claimed = |row: &PlannedChange| row.reason == Reason::DuplicateSourceEntries;
+        if turn == Turn::First && decision.changes.iter().any(claimed) {
+            return Ok(Drafted::Deferred);
+        }
         self.store(id, &decision)?;
-        Ok(())
+        Ok(Drafted::Stored)
     }
 
     /// What the target has for a person without a link. A fault that concerns this person alone
@@ -138,6 +176,7 @@ impl<D, R: TargetRead> Drafting<'_, D, R> {
         id: SourceId,
         keys: &[EqFilter],
         required: bool,
+        turn: Turn,
     ) -> Result<Result<Evidence, Failure>, CycleError> {
         if !required && self.lookup == Lookup::Filtered {
             return Ok(Ok(Evidence::Found(BTreeMap::new())));
@@ -148,10 +187,14 @@ impl<D, R: TargetRead> Drafting<'_, D, R> {
                 candidates(self.context, self.target, self.pacer, self.lookup, (id, key)).await;
             let hits = match hits {
                 Ok(hits) => hits,
-                Err(CycleError::Target(fault)) if concerns_one(&fault) => {
+                Err(CycleError::Target(fault)) if self.concerns_one(&fault) => {
                     return Ok(Err(failure_of(&fault)));
                 }
                 Err(error) => return Err(error),
+            };
+            let hits = match turn {
+                Turn::First => hits,
+                Turn::Second => self.without_freed(hits, key)?,
             };
             let enough = !hits.is_empty();
             found.insert(key.path.clone(), hits);
@@ -164,25 +207,105 @@ impl<D, R: TargetRead> Drafting<'_, D, R> {
         Ok(Ok(Evidence::Found(found)))
     }
 
-    /// A link whose account was just read, because its last write has no known outcome.
-    async fn read_back(&self, mut link: Link) -> Result<Result<Option<Link>, Failure>, CycleError> {
-        let answer = self.pacer.ask(|| self.target.get(ObjectKind::User, &link.target)).await;
-        match answer {
-            Ok(Some(resource)) => {
-                link.exported = project(&resource.document, &mapped_paths(self.context.job));
-                Ok(Ok(Some(link)))
+    /// The candidates without those that give the value up before it is taken.
+    fn without_freed(
+        &self,
+        hits: Vec<Candidate>,
+        key: &EqFilter,
+    ) -> Result<Vec<Candidate>, StoreError> {
+        self.context.store.read(|view| {
+            let mut kept = Vec::new();
+            for hit in hits {
+                let freed = match hit.claim {
+                    Claim::LinkedTo(other) => view.frees(other, &key.value)?,
+                    Claim::Free | Claim::ReleasedFrom(_) => false,
+                };
+                if !freed {
+                    kept.push(hit);
+                }
             }
+            Ok(kept)
+        })
+    }
+
+    /// Whether the account must be read before it is decided about: its last write has no known
+    /// outcome, or it was left to itself and its person is back.
+    fn is_uncertain(&self, link: &Link, subject: &Subject) -> bool {
+        let back = link.standing == LinkStanding::Kept
+            && subject.presence == Presence::Live
+            && subject.is_enabled()
+            && scope(self.context.job, subject, &self.roles).0 == Scoping::In;
+        link.stale || back
+    }
+
+    /// Reads what the account has now into the link; a missing account ends the link.
+    ///
+    /// Of what the account has, only what we wrote or would write counts: the rest is not ours.
+    async fn read_back(
+        &self,
+        mut link: Link,
+        subject: &Subject,
+    ) -> Result<Result<Option<Link>, Failure>, CycleError> {
+        let answer = self.pacer.ask(|| self.target.get(ObjectKind::User, &link.target)).await;
+        let resource = match answer {
+            Ok(Some(resource)) => resource,
             Ok(None) => {
                 let now = self.context.clock.now();
                 self.context.store.write(|tx| tx.release_link(link.source, now))?;
-                Ok(Ok(None))
+                return Ok(Ok(None));
             }
-            Err(fault) if concerns_one(&fault) => Ok(Err(failure_of(&fault))),
-            Err(fault) => Err(fault.into()),
+            Err(fault) if self.concerns_one(&fault) => return Ok(Err(failure_of(&fault))),
+            Err(fault) => return Err(fault.into()),
+        };
+        let inputs = MappingInputs {
+            declared_roles: &self.roles,
+            is_soft_deleted: false,
+            now: self.context.clock.now(),
+            default_domain: None,
+        };
+        let mapped = map(&self.context.job.users, subject, inputs).unwrap_or_default();
+        let mut found = project(&resource.document, &mapped_paths(self.context.job));
+        let is_stranger = self.unique.iter().any(|path| {
+            let Some(theirs) = found.get(path) else { return false };
+            let mut ours = link.exported.get(path).into_iter().chain(mapped.value(path)).peekable();
+            ours.peek().is_some() && !ours.any(|value| same(path, value, theirs))
+        });
+        if is_stranger {
+            return Ok(Err(Failure {
+                reason: Reason::InvalidAnchor,
+                detail: format!(
+                    "account `{}` now has another person's matching value; nothing was sent to it",
+                    link.target
+                ),
+            }));
+        }
+        found.retain(|path, _| link.exported.contains_key(path) || mapped.value(path).is_some());
+        link.exported = found;
+        link.stale = true;
+        Ok(Ok(Some(link)))
+    }
+
+    /// Whether a fault concerns this one person and not the target as a whole.
+    ///
+    /// A server error may be about one value; several are about the server.
+    fn concerns_one(&self, fault: &TargetFault) -> bool {
+        match fault.class {
+            FaultClass::Rejected
+            | FaultClass::Malformed
+            | FaultClass::Conflict
+            | FaultClass::Missing
+            | FaultClass::Lost => true,
+            FaultClass::Unavailable if fault.status.is_some() => {
+                self.server_errors.fetch_add(1, Ordering::Relaxed) + 1 < SERVER_ERRORS_MAX
+            }
+            FaultClass::Unavailable
+            | FaultClass::Throttled
+            | FaultClass::Unauthorized
+            | FaultClass::NotCompliant => false,
         }
     }
 
-    fn failed_lookup(&self, subject: &Subject, failure: Failure) -> Result<(), CycleError> {
+    fn failed_lookup(&self, subject: &Subject, failure: Failure) -> Result<Drafted, CycleError> {
         let change = PlannedChange {
             id: ChangeId::derive(&[
                 &self.cycle.0.to_string(),
@@ -220,7 +343,8 @@ impl<D, R: TargetRead> Drafting<'_, D, R> {
             wants_references: false,
             looked: false,
         };
-        Ok(self.store(subject.id, &decision)?)
+        self.store(subject.id, &decision)?;
+        Ok(Drafted::Stored)
     }
 
     fn store(&self, id: SourceId, decision: &Decision) -> Result<(), StoreError> {
@@ -266,12 +390,29 @@ impl<D, R: TargetRead> Drafting<'_, D, R> {
             None => ManagerStanding::None,
             Some(manager) => match tx.linked_target(manager)? {
                 Some(target) => ManagerStanding::Linked(target),
-                None if tx.is_coming(manager)? => ManagerStanding::Coming(manager),
-                None => ManagerStanding::NotProvisioned(manager),
+                None => match tx.adopted_target(manager)? {
+                    Some(target) => ManagerStanding::Linked(target),
+                    None if tx.is_coming(manager)? => ManagerStanding::Coming(manager),
+                    None => ManagerStanding::NotProvisioned(manager),
+                },
             },
         };
         let link = tx.link(id)?;
-        let exported = link.as_ref().and_then(|link| link.exported.get(path));
+        let exported = match (&link, &row.effect) {
+            (Some(link), _) => link.exported.get(path),
+            // What the adopted account has already is not written again, and not taken away.
+            (None, LinkEffect::Exported(values)) => match (values.get(path), &standing) {
+                (Some(_), ManagerStanding::None | ManagerStanding::NotProvisioned(_)) => {
+                    let mut own = row.clone();
+                    if let LinkEffect::Exported(values) = &mut own.effect {
+                        values.remove(path);
+                    }
+                    return tx.update_planned(seq, &own);
+                }
+                (found, _) => found,
+            },
+            (None, LinkEffect::Unchanged | LinkEffect::Kept | LinkEffect::Removed) => None,
+        };
         let (change, step) = manager_change(path, exported, &standing);
         let Some(change) = change else { return Ok(()) };
         let reference = match standing {
@@ -333,21 +474,6 @@ fn with_reference(effect: LinkEffect, change: &crate::scim::AttributeChange) -> 
             LinkEffect::Exported(values)
         }
         other @ (LinkEffect::Unchanged | LinkEffect::Kept | LinkEffect::Removed) => other,
-    }
-}
-
-/// Whether a fault concerns this one person and not the target as a whole.
-fn concerns_one(fault: &TargetFault) -> bool {
-    match fault.class {
-        FaultClass::Rejected
-        | FaultClass::Malformed
-        | FaultClass::Conflict
-        | FaultClass::Missing
-        | FaultClass::Lost => true,
-        FaultClass::Throttled
-        | FaultClass::Unavailable
-        | FaultClass::Unauthorized
-        | FaultClass::NotCompliant => false,
     }
 }
 

@@ -5,6 +5,8 @@
 //! free before they are taken. An account is read before it is deleted: a stranger behind a known
 //! id is left alone.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use futures_util::{StreamExt, stream};
 
 use super::{
@@ -31,6 +33,8 @@ struct Exporting<'a, D, W> {
     target: &'a W,
     pacer: &'a Pacer<'a>,
     cycle: CycleId,
+    /// Set once a row ended the export: the rows after it are not sent.
+    halted: AtomicBool,
 }
 
 /// Sends what a review cleared.
@@ -40,7 +44,8 @@ pub(super) async fn export<D: Sync, W: TargetWrite>(
     pacer: &Pacer<'_>,
     plan: &Plan<Cleared>,
 ) -> Result<(), CycleError> {
-    let exporting = Exporting { context, target, pacer, cycle: plan.cycle() };
+    let exporting =
+        Exporting { context, target, pacer, cycle: plan.cycle(), halted: AtomicBool::new(false) };
     let tracker = Tracker::new(context, plan.cycle(), "export");
     let total = context.store.read(|view| view.plan_count(ChangeStatus::Planned))?;
     let mut done = 0;
@@ -62,11 +67,17 @@ pub(super) async fn export<D: Sync, W: TargetWrite>(
             let mut under_way = stream::iter(&rows)
                 .map(|(seq, row)| exporting.row(*seq, row))
                 .buffer_unordered(concurrency);
+            // What is under way when one ends early is let finish: its answer is worth having.
+            let mut ended = Ok(());
             while let Some(result) = under_way.next().await {
-                result?;
+                if ended.is_ok() && result.is_err() {
+                    exporting.halted.store(true, Ordering::Relaxed);
+                    ended = result;
+                }
                 done += 1;
                 tracker.at(done, Some(total.max(done)))?;
             }
+            ended?;
         }
     }
     Ok(())
@@ -75,6 +86,9 @@ pub(super) async fn export<D: Sync, W: TargetWrite>(
 impl<D: Sync, W: TargetWrite> Exporting<'_, D, W> {
     async fn row(&self, seq: i64, row: &PlannedChange) -> Result<(), CycleError> {
         self.context.check_stop()?;
+        if self.halted.load(Ordering::Relaxed) {
+            return Err(CycleError::Stopped);
+        }
         let began = self.context.clock.now();
         let mut row = row.clone();
         let outcome = match self.prepare(&mut row)? {
@@ -228,8 +242,11 @@ impl<D: Sync, W: TargetWrite> Exporting<'_, D, W> {
                     let exported = one
                         .values
                         .iter()
-                        .filter(|(path, _)| values.contains_key(*path))
-                        .map(|(path, value)| (path.clone(), value.clone()))
+                        .filter_map(|(path, theirs)| {
+                            let ours = values.get(path)?;
+                            let known = if same(path, ours, theirs) { ours } else { theirs };
+                            Some((path.clone(), known.clone()))
+                        })
                         .collect();
                     let warning = format!(
                         "the application already had account `{}`; it was adopted, and what \

@@ -13,7 +13,8 @@ use crate::{
     model::{CycleId, Timestamp},
     port::{Directory, TargetRead, TargetWrite},
     provisioning::{
-        Action, Cleared, Draft, Failure, Outcome, Plan, Reason, ReviewFacts, job::Job, review,
+        Action, Cleared, Draft, Failure, Outcome, Plan, Reason, ReviewFacts, job::Job, job::Scope,
+        review,
     },
     store::{CycleKind, CycleReport, HeldReport, Requests, StoreError, Totals, Tx},
 };
@@ -135,7 +136,7 @@ impl Start {
         context.store.write(|tx| {
             if error.is_none() {
                 tx.settle_drafted()?;
-                tx.prune_users()?;
+                tx.prune_users(context.job.scope == Scope::All)?;
                 tx.set_fact("finished_once", Some("1"))?;
             }
             tx.end_cycle(&report, ended)
@@ -203,11 +204,13 @@ fn review_plan<D>(
     let cycle = plan.cycle();
     context.store.write(|tx| {
         tx.expire_approvals(now)?;
+        tx.lapse_approvals()?;
         let links = tx.link_counts()?;
         let facts = ReviewFacts {
             linked: links.linked,
             enabled: links.enabled,
             removals_planned: tx.unapproved(&REMOVALS)?,
+            enabled_removals_planned: tx.unapproved_of_enabled(&REMOVALS)?,
             removals_recent: tx.removals_since(now - REMOVALS_WINDOW)?,
             creates_planned: tx.unapproved(&[Action::Create])?,
         };

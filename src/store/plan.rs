@@ -1,10 +1,10 @@
 //! The plan: the rows of the last drafted cycle.
 
-use rusqlite::params;
+use rusqlite::{OptionalExtension, params};
 
 use super::open::{StoreError, Tx, View};
 use crate::{
-    model::{ChangeId, CycleId, SourceId, Timestamp},
+    model::{ChangeId, CycleId, SourceId, TargetId, Timestamp},
     provisioning::{Action, ChangeStatus, Phase, PlannedChange, Write},
     scim::{AttributeChange, AttributePath},
 };
@@ -93,6 +93,32 @@ impl View<'_> {
         )?;
         let rows = statement.query_map([source.to_string()], read_row)?;
         rows.map(|row| row?).collect()
+    }
+
+    /// Whether the plan lets this person's account give up the unique value.
+    pub fn frees(&self, source: SourceId, value: &str) -> Result<bool, StoreError> {
+        Ok(self
+            .connection
+            .prepare_cached(
+                "SELECT EXISTS (SELECT 1 FROM planned_change WHERE source = ?1 \
+                 AND status = 'planned' AND (action = 'delete' OR frees = ?2))",
+            )?
+            .query_row(params![source.to_string(), value.to_lowercase()], |row| row.get(0))?)
+    }
+
+    /// The account that the plan adopts for this person.
+    pub fn adopted_target(&self, source: SourceId) -> Result<Option<TargetId>, StoreError> {
+        let target: Option<String> = self
+            .connection
+            .prepare_cached(
+                "SELECT target FROM planned_change WHERE source = ?1 AND action = 'adopt' \
+                 AND status = 'planned' AND target IS NOT NULL",
+            )?
+            .query_row([source.to_string()], |row| row.get(0))
+            .optional()?;
+        target
+            .map(|text| TargetId::parse(&text).map_err(|e| StoreError::stored("plan", e)))
+            .transpose()
     }
 
     /// Whether a person gets an account in this plan.

@@ -27,6 +27,7 @@ use url::Url;
 
 use super::graph_schema;
 
+const APP_ID: &str = "77777777-2222-3333-4444-555555555555";
 const TENANT_ID: &str = "11111111-2222-3333-4444-555555555555";
 const GRAPH: &str = "https://graph.sandbox.example";
 const TARGET: &str = "https://app.sandbox.example/scim/v2";
@@ -41,7 +42,7 @@ pub(crate) struct World {
     pub(crate) job: Job,
     pub(crate) people: BTreeMap<String, SourceId>,
     pub(crate) editor: AppRoleId,
-    folder: tempfile::TempDir,
+    pub(crate) folder: tempfile::TempDir,
     expects_violations: bool,
 }
 
@@ -104,7 +105,7 @@ impl World {
             base_url: GRAPH.to_owned(),
         });
         tenant.observe(Arc::new(hold_against_description));
-        let app_id = "77777777-2222-3333-4444-555555555555";
+        let app_id = APP_ID;
         let enterprise_app = tenant.add_application(ApplicationSpec {
             display_name: "CRM".to_owned(),
             app_id: app_id.to_owned(),
@@ -199,6 +200,49 @@ impl World {
         self.expects_violations = true;
     }
 
+    /// Writes another configuration, as in [`World::with_config`].
+    pub(crate) fn reconfigure(&mut self, lines: &str) {
+        self.job = job(lines, APP_ID);
+    }
+
+    /// A group that is assigned with a role.
+    pub(crate) fn assigned_group(&self, name: &str, role: AppRoleId) -> SourceId {
+        let group = self.tenant.add_group(name);
+        self.tenant.assign(self.enterprise_app, group, role);
+        group
+    }
+
+    /// Makes a person a member of a group.
+    pub(crate) fn join(&self, group: SourceId, name: &str) {
+        self.tenant.add_member(group, self.id(name));
+    }
+
+    /// Whether the account of this person is active; `None` if there is none.
+    pub(crate) fn active(&self, name: &str) -> Option<bool> {
+        let account = self.account(&format!("{name}@contoso.com"))?;
+        Some(account["active"].as_bool().unwrap_or(true))
+    }
+
+    /// The writes since the last call, one line each.
+    pub(crate) fn take_writes(&self) -> Vec<String> {
+        let mut requests = self.application.take_requests();
+        requests.retain(entra_scim::sandbox::application::RecordedRequest::is_write);
+        requests.iter().map(|write| format!("{} {}", write.method, write.path)).collect()
+    }
+
+    /// Why the last decision about a person was made: the code and the sentence in the log.
+    pub(crate) fn reason(&self, name: &str) -> String {
+        let rows = self.log(name);
+        let row = rows.last().unwrap_or_else(|| panic!("the log says nothing of {name}"));
+        let detail = row.error.as_ref().map_or(&row.detail, |error| &error.detail);
+        format!("{} {}: {detail}", row.status.as_str(), row.reason)
+    }
+
+    /// Lets the usual forty minutes pass.
+    pub(crate) fn later(&self) {
+        self.pass(Duration::from_secs(40 * 60));
+    }
+
     /// Lets time pass.
     pub(crate) fn pass(&self, duration: Duration) {
         self.clock.advance(duration);
@@ -230,12 +274,36 @@ impl World {
         end
     }
 
+    /// Runs a cycle that must end well, and shows what it did.
+    pub(crate) async fn synced(&self) -> String {
+        self.sync_well().await;
+        self.last_plan()
+    }
+
+    /// Runs a cycle that must end early, and shows why.
+    pub(crate) async fn sync_badly(&self) -> String {
+        let end = self.sync().await;
+        end.report.error.expect("the cycle ends early")
+    }
+
+    /// Nothing is left to do, not even for a cycle that reads and decides everything again.
+    pub(crate) async fn is_settled(&self) {
+        let plan = self.plan_with(CycleOptions { initial: true }).await;
+        assert!(!plan.contains("  planned  "), "something is left to do:\n{plan}");
+        assert!(!plan.contains("error: "), "{plan}");
+    }
+
     /// What a dry run says.
     pub(crate) async fn plan(&self) -> String {
+        self.plan_with(CycleOptions::default()).await
+    }
+
+    /// What a dry run says, with options.
+    pub(crate) async fn plan_with(&self, options: CycleOptions) -> String {
         let copy = preview_copy(&self.folder.path().join("crm.db")).expect("a copy");
         let (directory, target) = self.adapters();
         let stop = Stop::default();
-        let context = self.context(&directory, &copy, &stop, CycleOptions::default());
+        let context = self.context(&directory, &copy, &stop, options);
         let end = preview(&context, &target.reader()).await.expect("the copy works");
         let mut text = plan_text(&copy);
         if let Some(held) = &end.report.held {
@@ -374,9 +442,8 @@ pub(crate) fn plan_text(store: &Engine) -> String {
     let rows = store.read(|view| view.plan_rows(PlanFilter::Visible, 0, 10_000)).expect("a plan");
     let mut rows: Vec<PlannedChange> = rows.into_iter().map(|(_, row)| row).collect();
     rows.sort_by(|a, b| (a.phase, &a.source_display).cmp(&(b.phase, &b.source_display)));
-    let show = |value: &Option<Value>| {
-        value.as_ref().map_or_else(|| "∅".to_owned(), ToString::to_string)
-    };
+    let show =
+        |value: &Option<Value>| value.as_ref().map_or_else(|| "∅".to_owned(), ToString::to_string);
     let mut text = String::new();
     for row in &rows {
         let name = row.source_display.split('@').next().unwrap_or_default();
@@ -387,7 +454,8 @@ pub(crate) fn plan_text(store: &Engine) -> String {
             row.error.as_ref().map_or(&row.detail, |error| &error.detail)
         );
         for change in &row.changes {
-            text += &format!("    {}: {} → {}\n", change.path, show(&change.old), show(&change.new));
+            text +=
+                &format!("    {}: {} → {}\n", change.path, show(&change.old), show(&change.new));
         }
     }
     if text.is_empty() { "nothing to do\n".to_owned() } else { text }

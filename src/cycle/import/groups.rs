@@ -41,6 +41,9 @@ fn arrange<D>(context: &Context<'_, D>, full: bool) -> Result<(), StoreError> {
                 restart(chain);
             }
         }
+        // Newer than every membership that an earlier chain confirmed, so that a complete reading
+        // ends those that it does not show.
+        let generation = tx.membership_generation()? + 1;
         let followed: BTreeSet<SourceId> =
             chains.iter().flat_map(|chain| chain.members.iter().copied()).collect();
         for group in assigned.difference(&followed) {
@@ -55,7 +58,7 @@ fn arrange<D>(context: &Context<'_, D>, full: bool) -> Result<(), StoreError> {
                     link: None,
                     complete: false,
                     taken_at: now,
-                    generation: 1,
+                    generation,
                     members: vec![*group],
                 }),
             }

@@ -386,18 +386,19 @@ fn adopt(case: Case<'_>, mapped: &Mapped, by: &AttributePath, candidate: &Candid
     let mut diff = difference(mapped, &candidate.values, Comparison::ByCaseRule);
     // What the source has no value for is not ours: it stays, and we do not remember it.
     diff.changes.retain(|change| change.new.is_some());
-    diff.exported.retain(|path, _| mapped.value(path).is_some());
+    diff.exported.retain(|path, _| mapped.value(path).is_some() || is_reference(path));
     if !case.inputs.job.safeguards.update {
         diff.changes.clear();
     }
     if case.is_protected() {
-        diff.changes.retain(|change| !is_rename(mapped, &change.path));
+        diff.changes.retain(|change| !is_rename(mapped, &change.path) && !turns_off(change));
     }
     let enables = diff.changes.iter().any(|change| {
         change.path.is_active()
             && change.old == Some(Value::Bool(false))
             && change.new == Some(Value::Bool(true))
     });
+    let disables = diff.changes.iter().any(turns_off);
     let after = applied(&diff.exported, &diff.changes);
     let patch = Write::Patch { baseline: candidate.values.clone() };
     let has_changes = !diff.changes.is_empty();
@@ -413,13 +414,19 @@ fn adopt(case: Case<'_>, mapped: &Mapped, by: &AttributePath, candidate: &Candid
         error: false,
     };
     let mut rows = Vec::new();
-    if enables {
+    if enables || disables {
+        let (action, reason, detail) = if enables {
+            let detail = "the adopted account was disabled at the target".to_owned();
+            (Action::Enable, Reason::AdoptedAccountDisabled, detail)
+        } else {
+            classify(&diff.changes)
+        };
         rows.push(adopt);
         rows.push(Row {
-            action: Action::Enable,
+            action,
             status: ChangeStatus::Planned,
-            reason: Reason::AdoptedAccountDisabled,
-            detail: "the adopted account was disabled at the target".to_owned(),
+            reason,
+            detail,
             changes: diff.changes,
             write: patch,
             effect: LinkEffect::Exported(after),
@@ -607,7 +614,12 @@ pub(super) fn difference(mapped: &Mapped, baseline: &Values, comparison: Compari
                 exported.insert(row.path.clone(), new.clone());
             }
             (None, None) => {}
-            (None, Some(old)) if row.null == NullFlow::Keep || row.required => {
+            // What a create wrote as the default stays where the source never had a value.
+            (None, Some(old))
+                if row.null == NullFlow::Keep
+                    || row.required
+                    || row.default.as_ref() == Some(old) =>
+            {
                 exported.insert(row.path.clone(), old.clone());
             }
             (new, old) => {
