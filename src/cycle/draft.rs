@@ -8,6 +8,8 @@ use std::{
     sync::atomic::{AtomicU32, Ordering},
 };
 
+use serde_json::Value;
+
 use super::{
     context::{Context, CycleError, Tracker},
     pace::Pacer,
@@ -18,11 +20,10 @@ use crate::{
     port::{FaultClass, TargetFault, TargetRead},
     provisioning::{
         Action, Candidate, ChangeStatus, Claim, Decision, Evidence, Failure, Link, LinkEffect,
-        LinkStanding, ManagerStanding, MappingInputs, Phase, PlanInputs, PlannedChange, Presence,
-        Reason, Scoping, SourceAttribute, Step, StepKind, StepStatus, Subject, Verdict, Write,
-        decide, failure_of,
+        ManagerStanding, MappingInputs, Phase, PlanInputs, PlannedChange, Reason, SourceAttribute,
+        Step, StepKind, StepStatus, Subject, Verdict, Write, decide, failure_of,
         job::{Job, MappingSource, ValueType},
-        manager_change, map, order_claims, scope,
+        manager_change, map, order_claims,
     },
     scim::{AttributePath, EqFilter, project, same},
     store::{StoreError, Tx},
@@ -34,7 +35,6 @@ const BATCH: u32 = 200;
 /// Server errors in one draft after which they are no longer about single people.
 const SERVER_ERRORS_MAX: u32 = 5;
 
-/// Everything that drafting one person needs beside the person.
 /// Whoever wants a value that another person's account has is decided about once everybody else
 /// is: by then it is known who gives a value up.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -50,6 +50,7 @@ enum Drafted {
     Deferred,
 }
 
+/// Everything that drafting one person needs beside the person.
 struct Drafting<'a, D, R> {
     context: &'a Context<'a, D>,
     target: &'a R,
@@ -103,6 +104,7 @@ pub(super) async fn draft<D: Sync, R: TargetRead>(
     if let Some(path) = manager_path(context.job) {
         drafting.references(&path)?;
     }
+    drafting.refuse_contested()?;
     order(context)?;
     Ok(())
 }
@@ -126,12 +128,10 @@ impl<D, R: TargetRead> Drafting<'_, D, R> {
             return Ok(Drafted::Stored);
         };
         let link = match store.read(|view| view.link(id))? {
-            Some(link) if self.is_uncertain(&link, &subject) => {
-                match self.read_back(link, &subject).await? {
-                    Ok(link) => link,
-                    Err(failure) => return self.failed_lookup(&subject, failure),
-                }
-            }
+            Some(link) if link.stale => match self.read_back(link, &subject).await? {
+                Ok(link) => link,
+                Err(failure) => return self.failed_lookup(&subject, failure),
+            },
             link => link,
         };
         let (memory, unsettled) =
@@ -228,19 +228,8 @@ impl<D, R: TargetRead> Drafting<'_, D, R> {
         })
     }
 
-    /// Whether the account must be read before it is decided about: its last write has no known
-    /// outcome, or it was left to itself and its person is back.
-    fn is_uncertain(&self, link: &Link, subject: &Subject) -> bool {
-        let back = link.standing == LinkStanding::Kept
-            && subject.presence == Presence::Live
-            && subject.is_enabled()
-            && scope(self.context.job, subject, &self.roles).0 == Scoping::In;
-        link.stale || back
-    }
-
-    /// Reads what the account has now into the link; a missing account ends the link.
-    ///
-    /// Of what the account has, only what we wrote or would write counts: the rest is not ours.
+    /// A link whose account was just read, because its last write has no known outcome. An account
+    /// that is gone ends the link; one that has become another person's is left alone.
     async fn read_back(
         &self,
         mut link: Link,
@@ -257,6 +246,7 @@ impl<D, R: TargetRead> Drafting<'_, D, R> {
             Err(fault) if self.concerns_one(&fault) => return Ok(Err(failure_of(&fault))),
             Err(fault) => return Err(fault.into()),
         };
+        let found = project(&resource.document, &mapped_paths(self.context.job));
         let inputs = MappingInputs {
             declared_roles: &self.roles,
             is_soft_deleted: false,
@@ -264,11 +254,12 @@ impl<D, R: TargetRead> Drafting<'_, D, R> {
             default_domain: None,
         };
         let mapped = map(&self.context.job.users, subject, inputs).unwrap_or_default();
-        let mut found = project(&resource.document, &mapped_paths(self.context.job));
         let is_stranger = self.unique.iter().any(|path| {
-            let Some(theirs) = found.get(path) else { return false };
-            let mut ours = link.exported.get(path).into_iter().chain(mapped.value(path)).peekable();
-            ours.peek().is_some() && !ours.any(|value| same(path, value, theirs))
+            let ours = link.exported.get(path).into_iter().chain(mapped.value(path));
+            let mut ours = ours.peekable();
+            found.get(path).is_some_and(|theirs| {
+                ours.peek().is_some() && !ours.any(|value| same(path, value, theirs))
+            })
         });
         if is_stranger {
             return Ok(Err(Failure {
@@ -279,9 +270,7 @@ impl<D, R: TargetRead> Drafting<'_, D, R> {
                 ),
             }));
         }
-        found.retain(|path, _| link.exported.contains_key(path) || mapped.value(path).is_some());
-        link.exported = found;
-        link.stale = true;
+        link.read_back = Some(found);
         Ok(Ok(Some(link)))
     }
 
@@ -364,6 +353,27 @@ impl<D, R: TargetRead> Drafting<'_, D, R> {
         })
     }
 
+    /// An account that several people would adopt is adopted by none of them.
+    fn refuse_contested(&self) -> Result<(), StoreError> {
+        let now = self.context.clock.now();
+        self.context.store.write(|tx| {
+            for (seq, mut row) in tx.contested_adoptions()? {
+                let failure = Failure {
+                    reason: Reason::DuplicateSourceEntries,
+                    detail: "several people match the same account; nothing was written to it"
+                        .to_owned(),
+                };
+                row.status = ChangeStatus::Failure;
+                row.error = Some(failure);
+                row.changes.clear();
+                tx.update_planned(seq, &row)?;
+                row.effect = LinkEffect::Unchanged;
+                tx.record_decision(self.cycle.0, &row, now)?;
+            }
+            Ok(())
+        })
+    }
+
     /// Resolves the managers of the drafted people, once it is known who gets an account.
     fn references(&self, path: &AttributePath) -> Result<(), StoreError> {
         let mut after = None;
@@ -390,30 +400,32 @@ impl<D, R: TargetRead> Drafting<'_, D, R> {
             None => ManagerStanding::None,
             Some(manager) => match tx.linked_target(manager)? {
                 Some(target) => ManagerStanding::Linked(target),
-                None => match tx.adopted_target(manager)? {
-                    Some(target) => ManagerStanding::Linked(target),
-                    None if tx.is_coming(manager)? => ManagerStanding::Coming(manager),
-                    None => ManagerStanding::NotProvisioned(manager),
-                },
+                None if tx.is_coming(manager)? => ManagerStanding::Coming(manager),
+                None => ManagerStanding::NotProvisioned(manager),
             },
         };
         let link = tx.link(id)?;
-        let exported = match (&link, &row.effect) {
-            (Some(link), _) => link.exported.get(path),
-            // What the adopted account has already is not written again, and not taken away.
-            (None, LinkEffect::Exported(values)) => match (values.get(path), &standing) {
-                (Some(_), ManagerStanding::None | ManagerStanding::NotProvisioned(_)) => {
-                    let mut own = row.clone();
-                    if let LinkEffect::Exported(values) = &mut own.effect {
-                        values.remove(path);
-                    }
-                    return tx.update_planned(seq, &own);
-                }
-                (found, _) => found,
-            },
-            (None, LinkEffect::Unchanged | LinkEffect::Kept | LinkEffect::Removed) => None,
+        let exported = match &row.effect {
+            // What was read back counts, not what was exported before that.
+            LinkEffect::Exported(values) => values.get(path).cloned(),
+            LinkEffect::Unchanged | LinkEffect::Kept | LinkEffect::Removed => {
+                link.as_ref().and_then(|link| link.exported.get(path).cloned())
+            }
         };
-        let (change, step) = manager_change(path, exported, &standing);
+        let found = found_manager(&row, path);
+        if let Some(found) = &found {
+            match standing {
+                // An adopted account keeps a manager that we have nothing to say against.
+                ManagerStanding::None | ManagerStanding::NotProvisioned(_) => {
+                    return forget_manager(tx, id, path);
+                }
+                ManagerStanding::Coming(manager) if is_adopted_as(tx, manager, found)? => {
+                    return Ok(());
+                }
+                ManagerStanding::Coming(_) | ManagerStanding::Linked(_) => {}
+            }
+        }
+        let (change, step) = manager_change(path, exported.as_ref(), &standing);
         let Some(change) = change else { return Ok(()) };
         let reference = match standing {
             ManagerStanding::Coming(manager) => Some(manager),
@@ -452,6 +464,35 @@ impl<D, R: TargetRead> Drafting<'_, D, R> {
         };
         tx.add_planned(self.cycle.0, &manager, &self.unique, false)
     }
+}
+
+/// The manager that an account had when it was found, where it is being adopted.
+fn found_manager(row: &PlannedChange, path: &AttributePath) -> Option<Value> {
+    match (row.action, &row.effect) {
+        (Action::Adopt, LinkEffect::Exported(values)) => values.get(path).cloned(),
+        (_, _) => None,
+    }
+}
+
+/// Whether the manager is about to be linked to the very account that `found` names.
+fn is_adopted_as(tx: &Tx<'_>, manager: SourceId, found: &Value) -> Result<bool, StoreError> {
+    let rows = tx.planned_for(manager)?;
+    Ok(rows.iter().any(|(_, row)| {
+        row.action == Action::Adopt
+            && row.target.as_ref().is_some_and(|target| found == target.as_str())
+    }))
+}
+
+/// Lets the rows of a person not take a manager for our own export.
+fn forget_manager(tx: &Tx<'_>, id: SourceId, path: &AttributePath) -> Result<(), StoreError> {
+    for (seq, mut row) in tx.planned_for(id)? {
+        if let LinkEffect::Exported(values) = &mut row.effect
+            && values.remove(path).is_some()
+        {
+            tx.update_planned(seq, &row)?;
+        }
+    }
+    Ok(())
 }
 
 /// Whether a row belongs to an enabled person in scope, whose manager is to be right.

@@ -5,7 +5,7 @@
 //! free before they are taken. An account is read before it is deleted: a stranger behind a known
 //! id is left alone.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use futures_util::{StreamExt, stream};
 
@@ -27,14 +27,23 @@ use crate::{
 /// Rows taken from the plan at once.
 const BATCH: u32 = 200;
 
+/// Rows in a row that an unavailable target fails before the cycle ends: the rest would fail too.
+const UNAVAILABLE_ROWS_MAX: u32 = 5;
+
 /// Everything that sending one row needs beside the row.
 struct Exporting<'a, D, W> {
     context: &'a Context<'a, D>,
     target: &'a W,
     pacer: &'a Pacer<'a>,
     cycle: CycleId,
-    /// Set once a row ended the export: the rows after it are not sent.
-    halted: AtomicBool,
+    trouble: Mutex<Trouble>,
+}
+
+/// Why no further row is sent, and what may become the reason.
+#[derive(Default)]
+struct Trouble {
+    end: Option<CycleError>,
+    unavailable_rows: u32,
 }
 
 /// Sends what a review cleared.
@@ -44,8 +53,8 @@ pub(super) async fn export<D: Sync, W: TargetWrite>(
     pacer: &Pacer<'_>,
     plan: &Plan<Cleared>,
 ) -> Result<(), CycleError> {
-    let exporting =
-        Exporting { context, target, pacer, cycle: plan.cycle(), halted: AtomicBool::new(false) };
+    let trouble = Mutex::new(Trouble::default());
+    let exporting = Exporting { context, target, pacer, cycle: plan.cycle(), trouble };
     let tracker = Tracker::new(context, plan.cycle(), "export");
     let total = context.store.read(|view| view.plan_count(ChangeStatus::Planned))?;
     let mut done = 0;
@@ -67,62 +76,88 @@ pub(super) async fn export<D: Sync, W: TargetWrite>(
             let mut under_way = stream::iter(&rows)
                 .map(|(seq, row)| exporting.row(*seq, row))
                 .buffer_unordered(concurrency);
-            // What is under way when one ends early is let finish: its answer is worth having.
-            let mut ended = Ok(());
+            // Requests under way are always heard to their end: a dropped one would be a write
+            // without a known outcome.
             while let Some(result) = under_way.next().await {
-                if ended.is_ok() && result.is_err() {
-                    exporting.halted.store(true, Ordering::Relaxed);
-                    ended = result;
-                }
+                result?;
                 done += 1;
                 tracker.at(done, Some(total.max(done)))?;
             }
-            ended?;
+            if let Some(end) = exporting.trouble().end.take() {
+                return Err(end);
+            }
         }
     }
     Ok(())
 }
 
 impl<D: Sync, W: TargetWrite> Exporting<'_, D, W> {
+    fn trouble(&self) -> MutexGuard<'_, Trouble> {
+        self.trouble.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     async fn row(&self, seq: i64, row: &PlannedChange) -> Result<(), CycleError> {
-        self.context.check_stop()?;
-        if self.halted.load(Ordering::Relaxed) {
-            return Err(CycleError::Stopped);
+        {
+            let mut trouble = self.trouble();
+            if trouble.end.is_none() && self.context.stop.is_requested() {
+                trouble.end = Some(CycleError::Stopped);
+            }
+            if trouble.end.is_some() {
+                return Ok(());
+            }
         }
         let began = self.context.clock.now();
         let mut row = row.clone();
-        let outcome = match self.prepare(&mut row)? {
-            Some(outcome) => outcome,
-            None => {
-                if row.write != Write::Nothing {
-                    self.context.store.write(|tx| {
-                        tx.update_planned(seq, &row)?;
-                        tx.mark_sent(seq, began)
-                    })?;
-                }
-                self.send(&row).await?
+        let outcome = if let Some(outcome) = self.prepare(&mut row)? {
+            outcome
+        } else {
+            if row.write != Write::Nothing {
+                self.context.store.write(|tx| {
+                    tx.update_planned(seq, &row)?;
+                    tx.mark_sent(seq, began)
+                })?;
             }
+            self.send(&row).await?
         };
         let ended = self.context.clock.now();
-        self.context
-            .store
-            .write(|tx| tx.record_outcome(self.cycle, (seq, &row), &outcome, (began, ended)))?;
-        match outcome {
-            Outcome::Failed(failure) if failure.reason == Reason::Unauthorized => {
-                Err(CycleError::Target(TargetFault {
-                    class: FaultClass::Unauthorized,
-                    status: None,
-                    scim_type: None,
-                    detail: failure.detail,
-                    retry_after: None,
-                }))
+        self.context.store.write(|tx| {
+            tx.record_outcome(self.cycle, (seq, &row), &outcome, (began, ended))?;
+            if adopted_in_passing(&row, &outcome) {
+                tx.set_stale(row.source)?;
+                tx.mark_dirty(row.source)?;
             }
-            Outcome::Success { .. }
-            | Outcome::Gone { .. }
-            | Outcome::Unknown(_)
-            | Outcome::Failed(_)
-            | Outcome::Skipped(_) => Ok(()),
-        }
+            Ok(())
+        })?;
+        self.notice(&outcome);
+        Ok(())
+    }
+
+    /// Ends the export where every further row would fail like this one.
+    fn notice(&self, outcome: &Outcome) {
+        let mut trouble = self.trouble();
+        let Outcome::Failed(failure) = outcome else {
+            trouble.unavailable_rows = 0;
+            return;
+        };
+        let class = if failure.reason == Reason::Unauthorized {
+            FaultClass::Unauthorized
+        } else if failure.reason == Reason::InternalServerError {
+            trouble.unavailable_rows += 1;
+            if trouble.unavailable_rows < UNAVAILABLE_ROWS_MAX {
+                return;
+            }
+            FaultClass::Unavailable
+        } else {
+            trouble.unavailable_rows = 0;
+            return;
+        };
+        trouble.end.get_or_insert(CycleError::Target(TargetFault {
+            class,
+            status: None,
+            scim_type: None,
+            detail: failure.detail.clone(),
+            retry_after: None,
+        }));
     }
 
     /// Fills in what only now is known: the account, and the manager's account.
@@ -242,11 +277,8 @@ impl<D: Sync, W: TargetWrite> Exporting<'_, D, W> {
                     let exported = one
                         .values
                         .iter()
-                        .filter_map(|(path, theirs)| {
-                            let ours = values.get(path)?;
-                            let known = if same(path, ours, theirs) { ours } else { theirs };
-                            Some((path.clone(), known.clone()))
-                        })
+                        .filter(|(path, _)| values.contains_key(*path))
+                        .map(|(path, value)| (path.clone(), value.clone()))
                         .collect();
                     let warning = format!(
                         "the application already had account `{}`; it was adopted, and what \
@@ -287,7 +319,7 @@ impl<D: Sync, W: TargetWrite> Exporting<'_, D, W> {
         match self.pacer.ask(|| self.target.patch(row.kind, target, &request)).await {
             Ok(Some(resource)) => Ok(self.patched(row, target, &resource)),
             Ok(None) => Ok(success(row, target.clone(), None)),
-            Err(fault) if fault.class == FaultClass::Missing => Ok(self.missing(row)),
+            Err(fault) if fault.class == FaultClass::Missing => Ok(missing(row)),
             Err(fault) => Ok(match remedy(fault.class) {
                 Remedy::Settle => Outcome::Unknown(failure_of(&fault)),
                 Remedy::Rematch | Remedy::Pace | Remedy::Escrow | Remedy::Quarantine => {
@@ -319,21 +351,6 @@ impl<D: Sync, W: TargetWrite> Exporting<'_, D, W> {
             });
         }
         success(row, target.clone(), None)
-    }
-
-    /// The account is gone. That is what a removal wanted; anything else starts again without link.
-    fn missing(&self, row: &PlannedChange) -> Outcome {
-        if row.action.is_removal() {
-            return Outcome::Gone { failure: None };
-        }
-        Outcome::Gone {
-            failure: Some(Failure {
-                reason: Reason::InvalidAnchor,
-                detail: "the account is gone from the application; the next cycle matches or \
-                         creates it again"
-                    .to_owned(),
-            }),
-        }
     }
 
     async fn delete(&self, row: &PlannedChange, target: &TargetId) -> Result<Outcome, CycleError> {
@@ -368,6 +385,28 @@ impl<D: Sync, W: TargetWrite> Exporting<'_, D, W> {
             Err(fault) => failed(&fault),
         })
     }
+}
+
+/// The account is gone. That is what a removal wanted; anything else starts again without link.
+fn missing(row: &PlannedChange) -> Outcome {
+    if row.action.is_removal() {
+        return Outcome::Gone { failure: None };
+    }
+    Outcome::Gone {
+        failure: Some(Failure {
+            reason: Reason::InvalidAnchor,
+            detail: "the account is gone from the application; the next cycle matches or \
+                     creates it again"
+                .to_owned(),
+        }),
+    }
+}
+
+/// A create that found the account there already: what differs is for the next cycle, which reads
+/// the account first.
+fn adopted_in_passing(row: &PlannedChange, outcome: &Outcome) -> bool {
+    matches!(row.write, Write::Create(_))
+        && matches!(outcome, Outcome::Success { warning: Some(_), .. })
 }
 
 fn success(row: &PlannedChange, target: TargetId, warning: Option<String>) -> Outcome {

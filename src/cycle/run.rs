@@ -13,7 +13,8 @@ use crate::{
     model::{CycleId, Timestamp},
     port::{Directory, TargetRead, TargetWrite},
     provisioning::{
-        Action, Cleared, Draft, Failure, Outcome, Plan, Reason, ReviewFacts, job::Job, job::Scope,
+        Action, Cleared, Draft, Failure, Outcome, Plan, Reason, ReviewFacts,
+        job::{Job, Scope},
         review,
     },
     store::{CycleKind, CycleReport, HeldReport, Requests, StoreError, Totals, Tx},
@@ -136,7 +137,9 @@ impl Start {
         context.store.write(|tx| {
             if error.is_none() {
                 tx.settle_drafted()?;
-                tx.prune_users(context.job.scope == Scope::All)?;
+                if context.job.scope == Scope::Assigned {
+                    tx.prune_users()?;
+                }
                 tx.set_fact("finished_once", Some("1"))?;
             }
             tx.end_cycle(&report, ended)
@@ -204,7 +207,6 @@ fn review_plan<D>(
     let cycle = plan.cycle();
     context.store.write(|tx| {
         tx.expire_approvals(now)?;
-        tx.lapse_approvals()?;
         let links = tx.link_counts()?;
         let facts = ReviewFacts {
             linked: links.linked,

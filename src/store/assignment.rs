@@ -38,12 +38,6 @@ impl View<'_> {
         self.ids("SELECT DISTINCT principal FROM assignment WHERE kind = 1 ORDER BY principal")
     }
 
-    /// The newest reading that confirmed any membership; 0 where there is none.
-    pub fn membership_generation(&self) -> Result<u64, StoreError> {
-        let sql = "SELECT coalesce(max(generation), 0) FROM membership";
-        Ok(self.connection.query_row(sql, [], |row| row.get(0))?)
-    }
-
     /// How many assignments there are.
     pub fn assignment_count(&self) -> Result<u64, StoreError> {
         Ok(self.connection.query_row("SELECT count(*) FROM assignment", [], |row| row.get(0))?)

@@ -1,10 +1,10 @@
 //! The plan: the rows of the last drafted cycle.
 
-use rusqlite::{OptionalExtension, params};
+use rusqlite::params;
 
 use super::open::{StoreError, Tx, View};
 use crate::{
-    model::{ChangeId, CycleId, SourceId, TargetId, Timestamp},
+    model::{ChangeId, CycleId, SourceId, Timestamp},
     provisioning::{Action, ChangeStatus, Phase, PlannedChange, Write},
     scim::{AttributeChange, AttributePath},
 };
@@ -106,21 +106,6 @@ impl View<'_> {
             .query_row(params![source.to_string(), value.to_lowercase()], |row| row.get(0))?)
     }
 
-    /// The account that the plan adopts for this person.
-    pub fn adopted_target(&self, source: SourceId) -> Result<Option<TargetId>, StoreError> {
-        let target: Option<String> = self
-            .connection
-            .prepare_cached(
-                "SELECT target FROM planned_change WHERE source = ?1 AND action = 'adopt' \
-                 AND status = 'planned' AND target IS NOT NULL",
-            )?
-            .query_row([source.to_string()], |row| row.get(0))
-            .optional()?;
-        target
-            .map(|text| TargetId::parse(&text).map_err(|e| StoreError::stored("plan", e)))
-            .transpose()
-    }
-
     /// Whether a person gets an account in this plan.
     pub fn is_coming(&self, source: SourceId) -> Result<bool, StoreError> {
         Ok(self
@@ -148,6 +133,20 @@ impl View<'_> {
             Ok((id.parse().map_err(|e| StoreError::stored("change id", e))?, frees, claims))
         })
         .collect()
+    }
+
+    /// The planned adoptions of accounts that several people would adopt, with their numbers.
+    pub fn contested_adoptions(&self) -> Result<Vec<(i64, PlannedChange)>, StoreError> {
+        let mut statement = self.connection.prepare_cached(
+            "SELECT seq, status, body FROM planned_change AS row \
+             WHERE status = 'planned' AND EXISTS (SELECT 1 FROM planned_change AS mine \
+                 WHERE mine.source = row.source AND mine.action = 'adopt' AND EXISTS ( \
+                     SELECT 1 FROM planned_change AS other WHERE other.action = 'adopt' \
+                     AND other.target = mine.target AND other.source <> mine.source)) \
+             ORDER BY seq",
+        )?;
+        let rows = statement.query_map([], read_row)?;
+        rows.map(|row| row?).collect()
     }
 
     /// The rows that a crash left without an outcome.

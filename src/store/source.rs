@@ -364,27 +364,30 @@ impl Tx<'_> {
     }
 
     /// Settles the drafted users: those with everything done are clean, the others stay dirty.
-    ///
-    /// A create that ended with a warning adopted an account that may differ from what is wanted.
     pub fn settle_drafted(&self) -> Result<(), StoreError> {
         self.connection.execute(
             "UPDATE source_user SET dirty = CASE WHEN EXISTS (SELECT 1 FROM planned_change \
                  WHERE planned_change.source = source_user.id AND (planned_change.again = 1 \
-                 OR planned_change.status IN ('planned', 'sent', 'failure', 'held') \
-                 OR (planned_change.action = 'create' AND planned_change.status = 'warning'))) \
+                 OR planned_change.status IN ('planned', 'sent', 'failure', 'held'))) \
              THEN 1 ELSE 0 END WHERE dirty = 2",
             [],
         )?;
         Ok(())
     }
 
-    /// Forgets users who are neither in a scope nor linked, so that the state stays small.
-    pub fn prune_users(&self, every_user: bool) -> Result<(), StoreError> {
-        let gone = if every_user { "presence <> 0" } else { "id NOT IN assigned" };
+    /// Decides this user again in the next cycle, whatever this one came to.
+    pub fn mark_dirty(&self, id: SourceId) -> Result<(), StoreError> {
+        let sql = "UPDATE source_user SET dirty = 1 WHERE id = ?1";
+        self.connection.execute(sql, [id.to_string()])?;
+        Ok(())
+    }
+
+    /// Forgets users who are neither assigned nor linked, so that the state stays small.
+    pub fn prune_users(&self) -> Result<(), StoreError> {
         self.connection.execute(
             &format!(
                 "WITH assigned AS ({ASSIGNED}) DELETE FROM source_user WHERE dirty = 0 \
-                 AND {gone} AND id NOT IN (SELECT source FROM link) \
+                 AND id NOT IN assigned AND id NOT IN (SELECT source FROM link) \
                  AND id NOT IN (SELECT source FROM unsettled_create)"
             ),
             [],

@@ -266,3 +266,21 @@ async fn established_entitlement_ends_at_once() {
     world.sync_well().await;
     assert_eq!(world.active("ada"), Some(false));
 }
+
+#[tokio::test]
+async fn someone_who_left_a_group_unseen_is_noticed_when_the_watermark_is_lost() {
+    let mut world = World::new();
+    let (ada, grace) = (world.person("ada"), world.person("grace"));
+    let group = world.tenant.add_group("Sales");
+    world.tenant.add_member(group, ada);
+    world.tenant.add_member(group, grace);
+    world.tenant.assign(world.enterprise_app, group, world.editor);
+    let world = world.all_provisioned().await;
+
+    world.tenant.remove_member(group, ada);
+    world.state().write(|tx| tx.reset_watermark()).expect("the state works");
+    assert_snapshot!(world.plan().await, @"
+    disable ada  planned  no longer assigned to the application
+        active: true → false
+    ");
+}

@@ -1,5 +1,6 @@
 //! Whole cycles on the sandbox: what an administrator would see happen.
 
+mod adopted_managers;
 mod directory_faults;
 mod life;
 mod mapping;

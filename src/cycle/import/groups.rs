@@ -35,15 +35,13 @@ fn arrange<D>(context: &Context<'_, D>, full: bool) -> Result<(), StoreError> {
     context.store.write(|tx| {
         let assigned: BTreeSet<SourceId> = tx.assigned_groups()?.into_iter().collect();
         let mut chains = tx.group_chains()?;
+        let generation = tx.next_membership_generation()?;
         for chain in &mut chains {
             chain.members.retain(|group| assigned.contains(group));
             if full && chain.complete {
-                restart(chain);
+                restart(chain, generation);
             }
         }
-        // Newer than every membership that an earlier chain confirmed, so that a complete reading
-        // ends those that it does not show.
-        let generation = tx.membership_generation()? + 1;
         let followed: BTreeSet<SourceId> =
             chains.iter().flat_map(|chain| chain.members.iter().copied()).collect();
         for group in assigned.difference(&followed) {
@@ -51,7 +49,7 @@ fn arrange<D>(context: &Context<'_, D>, full: bool) -> Result<(), StoreError> {
             match room {
                 Some(chain) => {
                     chain.members.push(*group);
-                    restart(chain);
+                    restart(chain, generation);
                 }
                 None => chains.push(Chain {
                     name: format!("groups:{:06}", chains.len()),
@@ -75,10 +73,8 @@ fn arrange<D>(context: &Context<'_, D>, full: bool) -> Result<(), StoreError> {
 }
 
 /// The chain is read from the beginning, under a new generation.
-fn restart(chain: &mut Chain) {
-    if chain.link.is_some() || chain.complete {
-        chain.generation += 1;
-    }
+fn restart(chain: &mut Chain, generation: u64) {
+    chain.generation = generation;
     chain.link = None;
     chain.complete = false;
 }
