@@ -7,7 +7,14 @@
 //! at the plan or at the application. Dropping a world checks that the application saw no violation
 //! of the RFCs, unless the story said that it expects some.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 
 use chrono::TimeZone;
 use entra_scim::{
@@ -15,7 +22,7 @@ use entra_scim::{
     cycle::{Context, CycleEnd, CycleOptions, Stop, preview, sync},
     graph::{GraphDirectory, GraphSettings, scope, token_url},
     http::{
-        Authorizer, Bearer, Credential, Exchange, Network, NetworkOptions, SecretSent,
+        Answer, Authorizer, Bearer, Credential, Exchange, Network, NetworkOptions, SecretSent,
         TokenSettings, TokenSource,
     },
     model::{AppRole, AppRoleId, Clock, DEFAULT_ACCESS, Secret, ServicePrincipalId, SourceId},
@@ -356,6 +363,50 @@ impl World {
         end
     }
 
+    /// Runs one cycle for real that may be asked to stop.
+    pub(crate) async fn sync_until(&self, stop: &Stop) -> CycleEnd {
+        let (directory, target) = self.adapters();
+        let store = self.store.as_ref().expect("the state is open");
+        let context = self.context(&directory, store, stop, CycleOptions::default());
+        sync(&context, &target.writer()).await.expect("the state works")
+    }
+
+    /// Lets the program be asked to stop once the application has seen so many writes.
+    pub(crate) fn stop_after_writes(&mut self, stop: &Arc<Stop>, writes: usize) {
+        let (stop, seen) = (Arc::clone(stop), AtomicUsize::new(0));
+        self.meddle(Arc::new(move || {
+            if seen.fetch_add(1, Ordering::Relaxed) >= writes {
+                stop.request();
+            }
+            true
+        }));
+    }
+
+    /// Runs a cycle and kills it while the write after so many is under way.
+    pub(crate) async fn crash_after_writes(&mut self, writes: usize) {
+        let (seen, hangs) = (AtomicUsize::new(0), Arc::new(tokio::sync::Notify::new()));
+        let noticed = Arc::clone(&hangs);
+        self.meddle(Arc::new(move || {
+            let through = seen.fetch_add(1, Ordering::Relaxed) < writes;
+            if !through {
+                noticed.notify_one();
+            }
+            through
+        }));
+        let stop = Stop::default();
+        tokio::select! {
+            end = self.sync_until(&stop) => panic!("the cycle ended: {:?}", end.report),
+            () = hangs.notified() => {}
+        }
+        self.target.exchange = Arc::new(self.application.clone());
+    }
+
+    /// Sees each write on its way to the application; one that is not let through hangs.
+    fn meddle(&mut self, lets_through: Arc<dyn Fn() -> bool + Send + Sync>) {
+        let inner = Arc::new(self.application.clone());
+        self.target.exchange = Arc::new(Meddler { inner, lets_through });
+    }
+
     /// Runs a cycle that must end well, and shows what it did.
     pub(crate) async fn synced(&self) -> String {
         self.sync_well().await;
@@ -492,6 +543,24 @@ impl World {
             clock,
         );
         (directory, target)
+    }
+}
+
+/// Stands on the line to the application.
+struct Meddler {
+    inner: Arc<dyn Exchange>,
+    lets_through: Arc<dyn Fn() -> bool + Send + Sync>,
+}
+
+impl Exchange for Meddler {
+    fn exchange(&self, request: http::Request<bytes::Bytes>) -> Answer<'_> {
+        Box::pin(async move {
+            let is_write = request.method() != http::Method::GET;
+            if is_write && !(self.lets_through)() {
+                std::future::pending::<()>().await;
+            }
+            self.inner.exchange(request).await
+        })
     }
 }
 
