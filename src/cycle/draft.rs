@@ -8,11 +8,10 @@ use std::{
     sync::atomic::{AtomicU32, Ordering},
 };
 
-use serde_json::Value;
-
 use super::{
     context::{Context, CycleError, Tracker},
     pace::Pacer,
+    references::{manager_path, references},
     survey::{Lookup, candidates, mapped_paths, matching_paths},
 };
 use crate::{
@@ -20,13 +19,11 @@ use crate::{
     port::{FaultClass, TargetFault, TargetRead},
     provisioning::{
         Action, Candidate, ChangeStatus, Claim, Decision, Evidence, Failure, Link, LinkEffect,
-        ManagerStanding, MappingInputs, Phase, PlanInputs, PlannedChange, Reason, SourceAttribute,
-        Step, StepKind, StepStatus, Subject, Verdict, Write, decide, failure_of,
-        job::{Job, MappingSource, ValueType},
-        manager_change, map, order_claims,
+        MappingInputs, Phase, PlanInputs, PlannedChange, Reason, Step, StepKind, StepStatus,
+        Subject, Verdict, Write, decide, failure_of, map, order_claims,
     },
     scim::{AttributePath, EqFilter, project, same},
-    store::{StoreError, Tx},
+    store::StoreError,
 };
 
 /// Dirty people decided between two looks at the clock and the stop request.
@@ -102,23 +99,11 @@ pub(super) async fn draft<D: Sync, R: TargetRead>(
         drafting.person(id, Turn::Second).await?;
     }
     if let Some(path) = manager_path(context.job) {
-        drafting.references(&path)?;
+        references(context, cycle.0, &drafting.unique, &path)?;
     }
     drafting.refuse_contested()?;
     order(context)?;
     Ok(())
-}
-
-/// The attribute that holds the manager, where one is mapped.
-pub(super) fn manager_path(job: &Job) -> Option<AttributePath> {
-    job.users
-        .iter()
-        .find(|mapping| {
-            mapping.value_type == ValueType::Reference
-                && matches!(&mapping.source, MappingSource::Attribute(name)
-                    if SourceAttribute::parse(name) == Some(SourceAttribute::Manager))
-        })
-        .map(|mapping| mapping.target.clone())
 }
 
 impl<D, R: TargetRead> Drafting<'_, D, R> {
@@ -372,149 +357,6 @@ impl<D, R: TargetRead> Drafting<'_, D, R> {
             }
             Ok(())
         })
-    }
-
-    /// Resolves the managers of the drafted people, once it is known who gets an account.
-    fn references(&self, path: &AttributePath) -> Result<(), StoreError> {
-        let mut after = None;
-        loop {
-            let ids = self.context.store.read(|view| view.drafted_users(after, BATCH))?;
-            let Some(last) = ids.last().copied() else { return Ok(()) };
-            after = Some(last);
-            self.context.store.write(|tx| {
-                for id in &ids {
-                    self.reference(tx, *id, path)?;
-                }
-                Ok(())
-            })?;
-        }
-    }
-
-    fn reference(&self, tx: &Tx<'_>, id: SourceId, path: &AttributePath) -> Result<(), StoreError> {
-        let rows = tx.planned_for(id)?;
-        let Some((seq, row)) = rows.into_iter().find(|(_, row)| wants_manager(row)) else {
-            return Ok(());
-        };
-        let Some(subject) = tx.subject(id)? else { return Ok(()) };
-        let standing = match subject.manager {
-            None => ManagerStanding::None,
-            Some(manager) => match tx.linked_target(manager)? {
-                Some(target) => ManagerStanding::Linked(target),
-                None if tx.is_coming(manager)? => ManagerStanding::Coming(manager),
-                None => ManagerStanding::NotProvisioned(manager),
-            },
-        };
-        let link = tx.link(id)?;
-        let exported = match &row.effect {
-            // What was read back counts, not what was exported before that.
-            LinkEffect::Exported(values) => values.get(path).cloned(),
-            LinkEffect::Unchanged | LinkEffect::Kept | LinkEffect::Removed => {
-                link.as_ref().and_then(|link| link.exported.get(path).cloned())
-            }
-        };
-        let found = found_manager(&row, path);
-        if let Some(found) = &found {
-            match standing {
-                // An adopted account keeps a manager that we have nothing to say against.
-                ManagerStanding::None | ManagerStanding::NotProvisioned(_) => {
-                    return forget_manager(tx, id, path);
-                }
-                ManagerStanding::Coming(manager) if is_adopted_as(tx, manager, found)? => {
-                    return Ok(());
-                }
-                ManagerStanding::Coming(_) | ManagerStanding::Linked(_) => {}
-            }
-        }
-        let (change, step) = manager_change(path, exported.as_ref(), &standing);
-        let Some(change) = change else { return Ok(()) };
-        let reference = match standing {
-            ManagerStanding::Coming(manager) => Some(manager),
-            ManagerStanding::None
-            | ManagerStanding::Linked(_)
-            | ManagerStanding::NotProvisioned(_) => None,
-        };
-        // A linked person's own update carries the manager along: one write, not two.
-        let joins = reference.is_none()
-            && link.is_some()
-            && matches!(row.action, Action::Update | Action::Enable)
-            && matches!(row.write, Write::Patch { .. });
-        let mut steps = row.steps.clone();
-        steps.push(step);
-        if joins {
-            let mut joined = row;
-            joined.effect = with_reference(joined.effect, &change);
-            joined.changes.push(change);
-            joined.steps = steps;
-            return tx.update_planned(seq, &joined);
-        }
-        let manager = PlannedChange {
-            id: ChangeId::derive(&[&self.cycle.0.to_string(), &id.to_string(), "manager"]),
-            action: Action::Update,
-            status: ChangeStatus::Planned,
-            reason: Reason::AttributesChanged,
-            detail: format!("{path} changed"),
-            changes: vec![change],
-            write: Write::Patch { baseline: link.map(|link| link.exported).unwrap_or_default() },
-            effect: LinkEffect::Unchanged,
-            phase: Phase::References,
-            reference,
-            error: None,
-            steps,
-            ..row
-        };
-        tx.add_planned(self.cycle.0, &manager, &self.unique, false)
-    }
-}
-
-/// The manager that an account had when it was found, where it is being adopted.
-fn found_manager(row: &PlannedChange, path: &AttributePath) -> Option<Value> {
-    match (row.action, &row.effect) {
-        (Action::Adopt, LinkEffect::Exported(values)) => values.get(path).cloned(),
-        (_, _) => None,
-    }
-}
-
-/// Whether the manager is about to be linked to the very account that `found` names.
-fn is_adopted_as(tx: &Tx<'_>, manager: SourceId, found: &Value) -> Result<bool, StoreError> {
-    let rows = tx.planned_for(manager)?;
-    Ok(rows.iter().any(|(_, row)| {
-        row.action == Action::Adopt
-            && row.target.as_ref().is_some_and(|target| found == target.as_str())
-    }))
-}
-
-/// Lets the rows of a person not take a manager for our own export.
-fn forget_manager(tx: &Tx<'_>, id: SourceId, path: &AttributePath) -> Result<(), StoreError> {
-    for (seq, mut row) in tx.planned_for(id)? {
-        if let LinkEffect::Exported(values) = &mut row.effect
-            && values.remove(path).is_some()
-        {
-            tx.update_planned(seq, &row)?;
-        }
-    }
-    Ok(())
-}
-
-/// Whether a row belongs to an enabled person in scope, whose manager is to be right.
-fn wants_manager(row: &PlannedChange) -> bool {
-    match row.action {
-        Action::Create | Action::Update | Action::Enable => row.phase != Phase::References,
-        Action::Adopt => true,
-        Action::Skip => row.reason == Reason::RedundantExport && row.target.is_some(),
-        Action::Disable | Action::Delete => false,
-    }
-}
-
-fn with_reference(effect: LinkEffect, change: &crate::scim::AttributeChange) -> LinkEffect {
-    match effect {
-        LinkEffect::Exported(mut values) => {
-            match &change.new {
-                Some(value) => values.insert(change.path.clone(), value.clone()),
-                None => values.remove(&change.path),
-            };
-            LinkEffect::Exported(values)
-        }
-        other @ (LinkEffect::Unchanged | LinkEffect::Kept | LinkEffect::Removed) => other,
     }
 }
 

@@ -203,7 +203,7 @@ async fn is_soft_deleted_flows_into_any_attribute() {
 
 #[tokio::test]
 async fn guest_is_known_by_the_address_at_home() {
-    let mut world = World::with_users(["ada"]);
+    let world = World::with_users(["ada"]);
     world.set("ada", "userPrincipalName", "ada_fabrikam.com#EXT#@contoso.onmicrosoft.com");
     world.set("ada", "userType", "Guest");
     world.sync_well().await;
@@ -277,7 +277,7 @@ async fn manager_follows_once_both_have_an_account() {
 
 #[tokio::test]
 async fn changed_and_cleared_manager_is_written() {
-    let mut world = World::with_users(["ada", "grace", "edsger"]);
+    let world = World::with_users(["ada", "grace", "edsger"]);
     world.tenant.set_manager(world.id("ada"), Some(world.id("grace")));
     let world = world.all_provisioned().await;
     world.tenant.set_manager(world.id("ada"), Some(world.id("edsger")));

@@ -334,7 +334,7 @@ async fn application_of_the_old_kind_is_spoken_to_in_its_dialect() {
     world.unassign("ada");
     world.sync_well().await;
     let account = world.account("ada@contoso.com").expect("there");
-    assert_eq!((account["active"].to_string().to_lowercase().contains("false"), 1), (true, 1));
+    assert_eq!(account["active"].to_string().replace('"', "").to_lowercase(), "false");
     world.is_settled().await;
 }
 

@@ -9,6 +9,7 @@
 
 use std::{
     collections::BTreeMap,
+    fmt::Write as _,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -440,10 +441,10 @@ impl World {
         let end = preview(&context, &target.reader()).await.expect("the copy works");
         let mut text = plan_text(&copy);
         if let Some(held) = &end.report.held {
-            text += &format!("held: {}\n", held.reason);
+            writeln!(text, "held: {}", held.reason).expect("a text takes it");
         }
         if let Some(error) = &end.report.error {
-            text += &format!("error: {error}\n");
+            writeln!(text, "error: {error}").expect("a text takes it");
         }
         text
     }
@@ -599,15 +600,17 @@ pub(crate) fn plan_text(store: &Engine) -> String {
     let mut text = String::new();
     for row in &rows {
         let name = row.source_display.split('@').next().unwrap_or_default();
-        text += &format!(
-            "{} {name}  {}  {}\n",
+        writeln!(
+            text,
+            "{} {name}  {}  {}",
             row.action.as_str(),
             row.status.as_str(),
             row.error.as_ref().map_or(&row.detail, |error| &error.detail)
-        );
+        )
+        .expect("a text takes it");
         for change in &row.changes {
-            text +=
-                &format!("    {}: {} → {}\n", change.path, show(&change.old), show(&change.new));
+            writeln!(text, "    {}: {} → {}", change.path, show(&change.old), show(&change.new))
+                .expect("a text takes it");
         }
     }
     if text.is_empty() { "nothing to do\n".to_owned() } else { text }
