@@ -62,14 +62,7 @@ fn reference(
         return Ok(());
     };
     let Some(subject) = tx.subject(id)? else { return Ok(()) };
-    let standing = match subject.manager {
-        None => ManagerStanding::None,
-        Some(manager) => match tx.linked_target(manager)? {
-            Some(target) => ManagerStanding::Linked(target),
-            None if tx.is_coming(manager)? => ManagerStanding::Coming(manager),
-            None => ManagerStanding::NotProvisioned(manager),
-        },
-    };
+    let standing = standing_of(tx, subject.manager)?;
     let link = tx.link(id)?;
     let exported = match &row.effect {
         // What was read back counts, not what was exported before that.
@@ -93,12 +86,7 @@ fn reference(
     }
     let (change, step) = manager_change(path, exported.as_ref(), &standing);
     let Some(change) = change else { return Ok(()) };
-    let reference = match standing {
-        ManagerStanding::Coming(manager) => Some(manager),
-        ManagerStanding::None | ManagerStanding::Linked(_) | ManagerStanding::NotProvisioned(_) => {
-            None
-        }
-    };
+    let reference = coming(&standing);
     // A linked person's own update carries the manager along: one write, not two.
     let joins = reference.is_none()
         && link.is_some()
@@ -129,6 +117,28 @@ fn reference(
         ..row
     };
     tx.add_planned(cycle, &manager, unique, false)
+}
+
+/// The manager whose account the export has to name.
+fn coming(standing: &ManagerStanding) -> Option<SourceId> {
+    match standing {
+        ManagerStanding::Coming(manager) => Some(*manager),
+        ManagerStanding::None | ManagerStanding::Linked(_) | ManagerStanding::NotProvisioned(_) => {
+            None
+        }
+    }
+}
+
+/// Whether the manager has an account, or gets one in this cycle.
+fn standing_of(tx: &Tx<'_>, manager: Option<SourceId>) -> Result<ManagerStanding, StoreError> {
+    Ok(match manager {
+        None => ManagerStanding::None,
+        Some(manager) => match tx.linked_target(manager)? {
+            Some(target) => ManagerStanding::Linked(target),
+            None if tx.is_coming(manager)? => ManagerStanding::Coming(manager),
+            None => ManagerStanding::NotProvisioned(manager),
+        },
+    })
 }
 
 /// The manager that an account had when it was found, where it is being adopted.
@@ -164,7 +174,7 @@ fn forget_manager(tx: &Tx<'_>, id: SourceId, path: &AttributePath) -> Result<(),
 fn wants_manager(row: &PlannedChange) -> bool {
     match row.action {
         Action::Create | Action::Update | Action::Enable => row.phase != Phase::References,
-        Action::Adopt => true,
+        Action::Adopt => row.reason == Reason::Matched,
         Action::Skip => row.reason == Reason::RedundantExport && row.target.is_some(),
         Action::Disable | Action::Delete => false,
     }

@@ -326,3 +326,42 @@ async fn person_deleted_during_the_gap_between_two_reads_is_not_lost() {
     assert_eq!(world.active("ada"), Some(false));
     world.is_settled().await;
 }
+
+#[tokio::test]
+async fn person_whom_we_may_not_read_is_a_missing_permission_and_no_cleared_account() {
+    let mut world = three().await;
+    let hidden = world.tenant.add_user(entra_scim::sandbox::tenant::UserSpec::named("x", "x"));
+    world.people.insert("hidden".to_owned(), hidden);
+    for name in ["userPrincipalName", "displayName", "userType", "accountEnabled"] {
+        world.set("hidden", name, Value::Null);
+    }
+    world.assign("hidden", Some(world.editor));
+    world.tenant.observe(std::sync::Arc::new(|_| {}));
+    let error = world.sync_badly().await;
+    assert!(error.contains("User.Read.All"), "{error}");
+    assert!(world.take_writes().is_empty());
+}
+
+#[tokio::test]
+async fn expired_page_of_the_assignments_is_read_anew() {
+    let mut world = World::new();
+    for number in 0..1_050 {
+        world.hire(&format!("p{number}"));
+    }
+    let world = world.all_provisioned().await;
+    for fault in [Fault::ExpiredPageToken, Fault::PageTokenNotFound] {
+        world.tenant.inject_at("/appRoleAssignedTo", fault.clone());
+        world.sync_well().await;
+        assert_eq!(world.tenant.pending_faults(), 0, "{fault:?}");
+        assert!(world.take_writes().is_empty(), "{fault:?}");
+    }
+}
+
+#[tokio::test]
+async fn person_enabled_again_in_the_same_minute_is_never_disabled() {
+    let world = three().await;
+    world.set("ada", "accountEnabled", false);
+    world.set("ada", "accountEnabled", true);
+    world.sync_well().await;
+    assert!(world.take_writes().is_empty());
+}

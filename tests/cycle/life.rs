@@ -284,3 +284,35 @@ async fn someone_who_left_a_group_unseen_is_noticed_when_the_watermark_is_lost()
         active: true → false
     ");
 }
+
+#[tokio::test]
+async fn person_renamed_and_disabled_at_once_is_disabled_and_renamed_when_back() {
+    let world = World::with_users(["ada", "grace"]).all_provisioned().await;
+    world.set("ada", "userPrincipalName", "countess@contoso.com");
+    world.set("ada", "accountEnabled", false);
+    world.sync_well().await;
+    assert_eq!(world.active("ada"), Some(false));
+    world.set("ada", "accountEnabled", true);
+    world.sync_well().await;
+    assert_eq!(world.active("countess"), Some(true));
+    assert_eq!(world.active("ada"), None);
+    world.is_settled().await;
+}
+
+#[tokio::test]
+async fn unassigned_person_whose_create_was_lost_leaves_no_active_account_behind() {
+    use entra_scim::sandbox::application::{Fault, Matcher, Moment};
+    let world = World::with_users(["grace", "ada"]);
+    let lost = Matcher {
+        body_contains: Some("ada@contoso.com".to_owned()),
+        ..Matcher::method(http::Method::POST)
+    };
+    world.application.inject(Fault::Reset(Moment::AfterApplying), lost);
+    world.sync_well().await;
+    world.unassign("ada");
+    for _ in 0..4 {
+        world.later();
+        world.sync_well().await;
+    }
+    assert_eq!(world.active("ada"), Some(false), "{}", world.last_plan());
+}

@@ -307,3 +307,25 @@ async fn quotes_and_special_characters_in_a_name_still_match() {
     assert!(world.take_writes().is_empty());
     assert_eq!(world.application.user_count(), 1);
 }
+
+#[tokio::test]
+async fn one_account_that_two_people_match_goes_to_neither() {
+    let mut world = World::with_config(
+        r#"---
+[[apps.crm.users.attributes]]
+target = "userName"
+source = "mail"
+match = 1
+[[apps.crm.users.attributes]]
+target = "active"
+expression = 'Not([IsSoftDeleted])'
+"#,
+    );
+    world.hire_all(["ada", "grace"]);
+    world.set("ada", "mail", "office@contoso.com");
+    world.set("grace", "mail", "office@contoso.com");
+    world.seed_account(json!({"userName": "office@contoso.com", "active": true}));
+    let end = world.sync_well().await;
+    assert_eq!(end.report.totals.failure, 2, "{}", world.last_plan());
+    assert!(world.take_writes().is_empty());
+}

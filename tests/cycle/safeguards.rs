@@ -392,3 +392,38 @@ on_out_of_scope = "keep"
     assert_eq!(end.report.held.map(|held| held.removals), Some(1), "{}", world.last_plan());
     assert_eq!(world.active("ada"), Some(true));
 }
+
+#[tokio::test]
+async fn holding_removals_also_holds_deletes_and_disables_together() {
+    let world = ten("---\n[apps.crm.safeguards]\nmax_removals = 1").await;
+    world.unassign("ada");
+    world.tenant.soft_delete_user(world.id("joan"));
+    world.tenant.purge_user(world.id("joan"));
+    let end = world.sync_well().await;
+    assert_eq!(end.report.held.expect("held").removals, 2);
+    assert_eq!((world.active("ada"), world.active("joan")), (Some(true), Some(true)));
+    assert!(world.take_writes().is_empty());
+}
+
+#[tokio::test]
+async fn restored_scope_ends_the_hold() {
+    let world = ten("---\n[apps.crm.safeguards]\nmax_removals = 0").await;
+    world.unassign("ada");
+    assert!(world.sync_well().await.report.held.is_some());
+    world.assign("ada", Some(world.editor));
+    assert!(world.sync_well().await.report.held.is_none());
+    assert!(world.take_writes().is_empty());
+    world.is_settled().await;
+}
+
+#[tokio::test]
+async fn hold_survives_a_restart_of_the_program() {
+    let mut world = ten("---\n[apps.crm.safeguards]\nmax_removals = 0").await;
+    world.unassign("ada");
+    world.sync_well().await;
+    world.restart();
+    approve(&world);
+    world.restart();
+    world.sync_well().await;
+    assert_eq!(world.active("ada"), Some(false));
+}
