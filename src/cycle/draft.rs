@@ -3,31 +3,49 @@
 //! Only here and in the survey is the target read before anything is written: for people without a
 //! link, and for accounts whose last write has no known outcome.
 
-use std::collections::BTreeMap;
-
-use serde_json::Value;
+use std::{
+    collections::BTreeMap,
+    sync::atomic::{AtomicU32, Ordering},
+};
 
 use super::{
     context::{Context, CycleError, Tracker},
     pace::Pacer,
+    references::{manager_path, references},
     survey::{Lookup, candidates, mapped_paths, matching_paths},
 };
 use crate::{
     model::{AppRole, ChangeId, CycleId, ObjectKind, SourceId, Timestamp},
     port::{FaultClass, TargetFault, TargetRead},
     provisioning::{
-        Action, Candidate, ChangeStatus, Decision, Evidence, Failure, Link, LinkEffect,
-        ManagerStanding, Phase, PlanInputs, PlannedChange, Reason, SourceAttribute, Step, StepKind,
-        StepStatus, Subject, Verdict, Write, decide, failure_of,
-        job::{Job, MappingSource, ValueType},
-        manager_change, order_claims,
+        Action, Candidate, ChangeStatus, Claim, Decision, Evidence, Failure, Link, LinkEffect,
+        MappingInputs, Phase, PlanInputs, PlannedChange, Reason, Step, StepKind, StepStatus,
+        Subject, Verdict, Write, decide, failure_of, map, order_claims,
     },
-    scim::{AttributePath, EqFilter, project},
-    store::{StoreError, Tx},
+    scim::{AttributePath, EqFilter, project, same},
+    store::StoreError,
 };
 
 /// Dirty people decided between two looks at the clock and the stop request.
 const BATCH: u32 = 200;
+
+/// Server errors in one draft after which they are no longer about single people.
+const SERVER_ERRORS_MAX: u32 = 5;
+
+/// Whoever wants a value that another person's account has is decided about once everybody else
+/// is: by then it is known who gives a value up.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Turn {
+    First,
+    Second,
+}
+
+/// Whether a decision was stored.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Drafted {
+    Stored,
+    Deferred,
+}
 
 /// Everything that drafting one person needs beside the person.
 struct Drafting<'a, D, R> {
@@ -38,6 +56,7 @@ struct Drafting<'a, D, R> {
     cycle: (CycleId, Timestamp),
     roles: Vec<AppRole>,
     unique: Vec<AttributePath>,
+    server_errors: AtomicU32,
 }
 
 /// Drafts the plan of this cycle.
@@ -56,48 +75,45 @@ pub(super) async fn draft<D: Sync, R: TargetRead>(
         cycle,
         roles: context.store.read(|view| view.app_roles())?,
         unique: matching_paths(context.job),
+        server_errors: AtomicU32::new(0),
     };
     let tracker = Tracker::new(context, cycle.0, "draft");
     let total = context.store.read(|view| view.dirty_count())?;
     context.store.write(|tx| tx.clear_plan())?;
     let (mut after, mut done) = (None, 0);
+    let mut deferred = Vec::new();
     loop {
         context.check_stop()?;
         let ids = context.store.read(|view| view.dirty_users(after, BATCH))?;
         let Some(last) = ids.last().copied() else { break };
         after = Some(last);
         for id in &ids {
-            drafting.person(*id).await?;
+            if drafting.person(*id, Turn::First).await? == Drafted::Deferred {
+                deferred.push(*id);
+            }
             done += 1;
         }
         tracker.at(done, Some(total.max(done)))?;
     }
+    for id in deferred {
+        drafting.person(id, Turn::Second).await?;
+    }
     if let Some(path) = manager_path(context.job) {
-        drafting.references(&path)?;
+        references(context, cycle.0, &drafting.unique, &path)?;
     }
     drafting.refuse_contested()?;
     order(context)?;
     Ok(())
 }
 
-/// The attribute that holds the manager, where one is mapped.
-pub(super) fn manager_path(job: &Job) -> Option<AttributePath> {
-    job.users
-        .iter()
-        .find(|mapping| {
-            mapping.value_type == ValueType::Reference
-                && matches!(&mapping.source, MappingSource::Attribute(name)
-                    if SourceAttribute::parse(name) == Some(SourceAttribute::Manager))
-        })
-        .map(|mapping| mapping.target.clone())
-}
-
 impl<D, R: TargetRead> Drafting<'_, D, R> {
-    async fn person(&self, id: SourceId) -> Result<(), CycleError> {
+    async fn person(&self, id: SourceId, turn: Turn) -> Result<Drafted, CycleError> {
         let store = self.context.store;
-        let Some(subject) = store.read(|view| view.subject(id))? else { return Ok(()) };
+        let Some(subject) = store.read(|view| view.subject(id))? else {
+            return Ok(Drafted::Stored);
+        };
         let link = match store.read(|view| view.link(id))? {
-            Some(link) if link.stale => match self.read_back(link).await? {
+            Some(link) if link.stale => match self.read_back(link, &subject).await? {
                 Ok(link) => link,
                 Err(failure) => return self.failed_lookup(&subject, failure),
             },
@@ -120,18 +136,22 @@ impl<D, R: TargetRead> Drafting<'_, D, R> {
         let decision = match decide(&inputs) {
             Verdict::Decided(decision) => decision,
             Verdict::Lookup { keys, required } => {
-                inputs.evidence = match self.look(id, &keys, required).await? {
+                inputs.evidence = match self.look(id, &keys, required, turn).await? {
                     Ok(evidence) => evidence,
                     Err(failure) => return self.failed_lookup(&subject, failure),
                 };
                 match decide(&inputs) {
                     Verdict::Decided(decision) => decision,
-                    Verdict::Lookup { .. } => return Ok(()),
+                    Verdict::Lookup { .. } => return Ok(Drafted::Stored),
                 }
             }
         };
+        let claimed = |row: &PlannedChange| row.reason == Reason::DuplicateSourceEntries;
+        if turn == Turn::First && decision.changes.iter().any(claimed) {
+            return Ok(Drafted::Deferred);
+        }
         self.store(id, &decision)?;
-        Ok(())
+        Ok(Drafted::Stored)
     }
 
     /// What the target has for a person without a link. A fault that concerns this person alone
@@ -141,6 +161,7 @@ impl<D, R: TargetRead> Drafting<'_, D, R> {
         id: SourceId,
         keys: &[EqFilter],
         required: bool,
+        turn: Turn,
     ) -> Result<Result<Evidence, Failure>, CycleError> {
         if !required && self.lookup == Lookup::Filtered {
             return Ok(Ok(Evidence::Found(BTreeMap::new())));
@@ -151,10 +172,14 @@ impl<D, R: TargetRead> Drafting<'_, D, R> {
                 candidates(self.context, self.target, self.pacer, self.lookup, (id, key)).await;
             let hits = match hits {
                 Ok(hits) => hits,
-                Err(CycleError::Target(fault)) if concerns_one(&fault) => {
+                Err(CycleError::Target(fault)) if self.concerns_one(&fault) => {
                     return Ok(Err(failure_of(&fault)));
                 }
                 Err(error) => return Err(error),
+            };
+            let hits = match turn {
+                Turn::First => hits,
+                Turn::Second => self.without_freed(hits, key)?,
             };
             let enough = !hits.is_empty();
             found.insert(key.path.clone(), hits);
@@ -167,26 +192,94 @@ impl<D, R: TargetRead> Drafting<'_, D, R> {
         Ok(Ok(Evidence::Found(found)))
     }
 
-    /// A link whose account was just read, because its last write has no known outcome.
-    async fn read_back(&self, mut link: Link) -> Result<Result<Option<Link>, Failure>, CycleError> {
-        let answer = self.pacer.ask(|| self.target.get(ObjectKind::User, &link.target)).await;
-        match answer {
-            Ok(Some(resource)) => {
-                let mapped = mapped_paths(self.context.job);
-                link.read_back = Some(project(&resource.document, &mapped));
-                Ok(Ok(Some(link)))
+    /// The candidates without those that give the value up before it is taken.
+    fn without_freed(
+        &self,
+        hits: Vec<Candidate>,
+        key: &EqFilter,
+    ) -> Result<Vec<Candidate>, StoreError> {
+        self.context.store.read(|view| {
+            let mut kept = Vec::new();
+            for hit in hits {
+                let freed = match hit.claim {
+                    Claim::LinkedTo(other) => view.frees(other, &key.value)?,
+                    Claim::Free | Claim::ReleasedFrom(_) => false,
+                };
+                if !freed {
+                    kept.push(hit);
+                }
             }
+            Ok(kept)
+        })
+    }
+
+    /// A link whose account was just read, because its last write has no known outcome. An account
+    /// that is gone ends the link; one that has become another person's is left alone.
+    async fn read_back(
+        &self,
+        mut link: Link,
+        subject: &Subject,
+    ) -> Result<Result<Option<Link>, Failure>, CycleError> {
+        let answer = self.pacer.ask(|| self.target.get(ObjectKind::User, &link.target)).await;
+        let resource = match answer {
+            Ok(Some(resource)) => resource,
             Ok(None) => {
                 let now = self.context.clock.now();
                 self.context.store.write(|tx| tx.release_link(link.source, now))?;
-                Ok(Ok(None))
+                return Ok(Ok(None));
             }
-            Err(fault) if concerns_one(&fault) => Ok(Err(failure_of(&fault))),
-            Err(fault) => Err(fault.into()),
+            Err(fault) if self.concerns_one(&fault) => return Ok(Err(failure_of(&fault))),
+            Err(fault) => return Err(fault.into()),
+        };
+        let found = project(&resource.document, &mapped_paths(self.context.job));
+        let inputs = MappingInputs {
+            declared_roles: &self.roles,
+            is_soft_deleted: false,
+            now: self.context.clock.now(),
+            default_domain: None,
+        };
+        let mapped = map(&self.context.job.users, subject, inputs).unwrap_or_default();
+        let is_stranger = self.unique.iter().any(|path| {
+            let ours = link.exported.get(path).into_iter().chain(mapped.value(path));
+            let mut ours = ours.peekable();
+            found.get(path).is_some_and(|theirs| {
+                ours.peek().is_some() && !ours.any(|value| same(path, value, theirs))
+            })
+        });
+        if is_stranger {
+            return Ok(Err(Failure {
+                reason: Reason::InvalidAnchor,
+                detail: format!(
+                    "account `{}` now has another person's matching value; nothing was sent to it",
+                    link.target
+                ),
+            }));
+        }
+        link.read_back = Some(found);
+        Ok(Ok(Some(link)))
+    }
+
+    /// Whether a fault concerns this one person and not the target as a whole.
+    ///
+    /// A server error may be about one value; several are about the server.
+    fn concerns_one(&self, fault: &TargetFault) -> bool {
+        match fault.class {
+            FaultClass::Rejected
+            | FaultClass::Malformed
+            | FaultClass::Conflict
+            | FaultClass::Missing
+            | FaultClass::Lost => true,
+            FaultClass::Unavailable if fault.status.is_some() => {
+                self.server_errors.fetch_add(1, Ordering::Relaxed) + 1 < SERVER_ERRORS_MAX
+            }
+            FaultClass::Unavailable
+            | FaultClass::Throttled
+            | FaultClass::Unauthorized
+            | FaultClass::NotCompliant => false,
         }
     }
 
-    fn failed_lookup(&self, subject: &Subject, failure: Failure) -> Result<(), CycleError> {
+    fn failed_lookup(&self, subject: &Subject, failure: Failure) -> Result<Drafted, CycleError> {
         let change = PlannedChange {
             id: ChangeId::derive(&[
                 &self.cycle.0.to_string(),
@@ -224,7 +317,8 @@ impl<D, R: TargetRead> Drafting<'_, D, R> {
             wants_references: false,
             looked: false,
         };
-        Ok(self.store(subject.id, &decision)?)
+        self.store(subject.id, &decision)?;
+        Ok(Drafted::Stored)
     }
 
     fn store(&self, id: SourceId, decision: &Decision) -> Result<(), StoreError> {
@@ -263,171 +357,6 @@ impl<D, R: TargetRead> Drafting<'_, D, R> {
             }
             Ok(())
         })
-    }
-
-    /// Resolves the managers of the drafted people, once it is known who gets an account.
-    fn references(&self, path: &AttributePath) -> Result<(), StoreError> {
-        let mut after = None;
-        loop {
-            let ids = self.context.store.read(|view| view.drafted_users(after, BATCH))?;
-            let Some(last) = ids.last().copied() else { return Ok(()) };
-            after = Some(last);
-            self.context.store.write(|tx| {
-                for id in &ids {
-                    self.reference(tx, *id, path)?;
-                }
-                Ok(())
-            })?;
-        }
-    }
-
-    fn reference(&self, tx: &Tx<'_>, id: SourceId, path: &AttributePath) -> Result<(), StoreError> {
-        let rows = tx.planned_for(id)?;
-        let Some((seq, row)) = rows.into_iter().find(|(_, row)| wants_manager(row)) else {
-            return Ok(());
-        };
-        let Some(subject) = tx.subject(id)? else { return Ok(()) };
-        let standing = manager_standing(tx, &subject)?;
-        let link = tx.link(id)?;
-        let exported = match &row.effect {
-            // What was read back counts, not what was exported before that.
-            LinkEffect::Exported(values) => values.get(path).cloned(),
-            LinkEffect::Unchanged | LinkEffect::Kept | LinkEffect::Removed => {
-                link.as_ref().and_then(|link| link.exported.get(path).cloned())
-            }
-        };
-        if keeps_found_manager(tx, (id, &row), path, &standing)? {
-            return Ok(());
-        }
-        let (change, step) = manager_change(path, exported.as_ref(), &standing);
-        let Some(change) = change else { return Ok(()) };
-        let reference = match standing {
-            ManagerStanding::Coming(manager) => Some(manager),
-            ManagerStanding::None
-            | ManagerStanding::Linked(_)
-            | ManagerStanding::NotProvisioned(_) => None,
-        };
-        // A linked person's own update carries the manager along: one write, not two.
-        let joins = reference.is_none()
-            && link.is_some()
-            && matches!(row.action, Action::Update | Action::Enable)
-            && matches!(row.write, Write::Patch { .. });
-        let mut steps = row.steps.clone();
-        steps.push(step);
-        if joins {
-            let mut joined = row;
-            joined.effect = with_reference(joined.effect, &change);
-            joined.changes.push(change);
-            joined.steps = steps;
-            return tx.update_planned(seq, &joined);
-        }
-        let manager = PlannedChange {
-            id: ChangeId::derive(&[&self.cycle.0.to_string(), &id.to_string(), "manager"]),
-            action: Action::Update,
-            status: ChangeStatus::Planned,
-            reason: Reason::AttributesChanged,
-            detail: format!("{path} changed"),
-            changes: vec![change],
-            write: Write::Patch { baseline: link.map(|link| link.exported).unwrap_or_default() },
-            effect: LinkEffect::Unchanged,
-            phase: Phase::References,
-            reference,
-            error: None,
-            steps,
-            ..row
-        };
-        tx.add_planned(self.cycle.0, &manager, &self.unique, false)
-    }
-}
-
-fn manager_standing(tx: &Tx<'_>, subject: &Subject) -> Result<ManagerStanding, StoreError> {
-    let Some(manager) = subject.manager else { return Ok(ManagerStanding::None) };
-    Ok(match tx.linked_target(manager)? {
-        Some(target) => ManagerStanding::Linked(target),
-        None if tx.is_coming(manager)? => ManagerStanding::Coming(manager),
-        None => ManagerStanding::NotProvisioned(manager),
-    })
-}
-
-/// Whether an account that is being adopted keeps the manager it was found with.
-fn keeps_found_manager(
-    tx: &Tx<'_>,
-    (id, row): (SourceId, &PlannedChange),
-    path: &AttributePath,
-    standing: &ManagerStanding,
-) -> Result<bool, StoreError> {
-    let found = match (row.action, &row.effect) {
-        (Action::Adopt, LinkEffect::Exported(values)) => values.get(path),
-        (_, _) => None,
-    };
-    let Some(found) = found else { return Ok(false) };
-    match standing {
-        // We have nothing to say against it, so it stays, and it is not ours.
-        ManagerStanding::None | ManagerStanding::NotProvisioned(_) => {
-            forget_manager(tx, id, path)?;
-            Ok(true)
-        }
-        ManagerStanding::Coming(manager) => is_adopted_as(tx, *manager, found),
-        ManagerStanding::Linked(_) => Ok(false),
-    }
-}
-
-/// Whether the manager is about to be linked to the very account that `found` names.
-fn is_adopted_as(tx: &Tx<'_>, manager: SourceId, found: &Value) -> Result<bool, StoreError> {
-    let rows = tx.planned_for(manager)?;
-    Ok(rows.iter().any(|(_, row)| {
-        row.action == Action::Adopt
-            && row.target.as_ref().is_some_and(|target| found == target.as_str())
-    }))
-}
-
-/// Lets the rows of a person not take a manager for our own export.
-fn forget_manager(tx: &Tx<'_>, id: SourceId, path: &AttributePath) -> Result<(), StoreError> {
-    for (seq, mut row) in tx.planned_for(id)? {
-        if let LinkEffect::Exported(values) = &mut row.effect
-            && values.remove(path).is_some()
-        {
-            tx.update_planned(seq, &row)?;
-        }
-    }
-    Ok(())
-}
-
-/// Whether a row belongs to an enabled person in scope, whose manager is to be right.
-fn wants_manager(row: &PlannedChange) -> bool {
-    match row.action {
-        Action::Create | Action::Update | Action::Enable => row.phase != Phase::References,
-        Action::Adopt => true,
-        Action::Skip => row.reason == Reason::RedundantExport && row.target.is_some(),
-        Action::Disable | Action::Delete => false,
-    }
-}
-
-fn with_reference(effect: LinkEffect, change: &crate::scim::AttributeChange) -> LinkEffect {
-    match effect {
-        LinkEffect::Exported(mut values) => {
-            match &change.new {
-                Some(value) => values.insert(change.path.clone(), value.clone()),
-                None => values.remove(&change.path),
-            };
-            LinkEffect::Exported(values)
-        }
-        other @ (LinkEffect::Unchanged | LinkEffect::Kept | LinkEffect::Removed) => other,
-    }
-}
-
-/// Whether a fault concerns this one person and not the target as a whole.
-fn concerns_one(fault: &TargetFault) -> bool {
-    match fault.class {
-        FaultClass::Rejected
-        | FaultClass::Malformed
-        | FaultClass::Conflict
-        | FaultClass::Missing
-        | FaultClass::Lost => true,
-        FaultClass::Throttled
-        | FaultClass::Unavailable
-        | FaultClass::Unauthorized
-        | FaultClass::NotCompliant => false,
     }
 }
 

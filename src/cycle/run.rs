@@ -212,6 +212,7 @@ fn review_plan<D>(
             linked: links.linked,
             enabled: links.enabled,
             removals_planned: tx.unapproved(&REMOVALS)?,
+            enabled_removals_planned: tx.unapproved_of_enabled(&REMOVALS)?,
             removals_recent: tx.removals_since(now - REMOVALS_WINDOW)?,
             creates_planned: tx.unapproved(&[Action::Create])?,
         };

@@ -67,13 +67,15 @@ pub(super) async fn survey<D, R: TargetRead>(
     let tracker = Tracker::new(context, cycle, "survey");
     let (matching, mapped) = (matching_paths(context.job), mapped_paths(context.job));
     let mut start_index = 1;
-    let mut seen = 0;
+    let (mut seen, mut claimed) = (0, 0);
     for page_number in 0..PAGES_MAX {
         context.check_stop()?;
         let page = match pacer.ask(|| target.list(ObjectKind::User, start_index, PAGE_SIZE)).await {
             Ok(page) => page,
             // A service that refuses to list is asked for each person instead.
             Err(fault) if page_number == 0 && refuses_lists(&fault) => return Ok(Lookup::Filtered),
+            // Nor does every service answer for a page past the end.
+            Err(fault) if page_number > 0 && seen >= claimed && is_past_the_end(&fault) => break,
             Err(fault) => return Err(fault.into()),
         };
         let mut new = 0;
@@ -88,7 +90,9 @@ pub(super) async fn survey<D, R: TargetRead>(
         seen += new;
         tracker.at(seen, Some(page.total.max(seen)))?;
         start_index += rows;
-        if new == 0 || (start_index > page.total && rows < u64::from(PAGE_SIZE)) {
+        claimed = page.total;
+        // A total that agrees with the first page alone may be that page's own length.
+        if new == 0 || (page_number > 0 && start_index == claimed + 1) {
             break;
         }
     }
@@ -97,6 +101,10 @@ pub(super) async fn survey<D, R: TargetRead>(
 
 fn refuses_lists(fault: &crate::port::TargetFault) -> bool {
     matches!(fault.status, Some(400 | 403 | 405 | 501))
+}
+
+fn is_past_the_end(fault: &crate::port::TargetFault) -> bool {
+    matches!(fault.status, Some(400 | 404))
 }
 
 /// What the target has for one filter.

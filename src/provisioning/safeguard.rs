@@ -50,6 +50,8 @@ pub struct ReviewFacts {
     pub enabled: u64,
     /// Disables and deletes in the plan.
     pub removals_planned: u64,
+    /// Those of them that concern an account that is enabled.
+    pub enabled_removals_planned: u64,
     /// Disables and deletes carried out without approval in the last 24 hours.
     pub removals_recent: u64,
     /// Creates in the plan.
@@ -99,17 +101,15 @@ pub fn review(
 ) -> (Plan<Cleared>, Option<Held>) {
     let threshold = removal_threshold(limits.max_removals, facts.linked);
     let in_a_day = facts.removals_planned + facts.removals_recent;
-    let removes_all =
-        facts.removals_planned > REMOVE_ALL_EXEMPT_MAX && facts.removals_planned >= facts.enabled;
+    let removes_all = facts.enabled_removals_planned > REMOVE_ALL_EXEMPT_MAX
+        && facts.enabled_removals_planned >= facts.enabled;
     let mut reasons = Vec::new();
     let mut held =
         Held { removals: 0, creates: 0, linked: facts.linked, threshold, reason: String::new() };
     if facts.removals_planned > 0 && removes_all {
         held.removals = facts.removals_planned;
-        reasons.push(format!(
-            "all {} enabled accounts would be disabled or deleted",
-            facts.enabled.min(facts.removals_planned)
-        ));
+        reasons
+            .push(format!("all {} enabled accounts would be disabled or deleted", facts.enabled));
     } else if facts.removals_planned > 0 && in_a_day > threshold {
         held.removals = facts.removals_planned;
         let earlier = match facts.removals_recent {
@@ -187,6 +187,7 @@ mod tests {
             linked: count,
             enabled: count,
             removals_planned: count,
+            enabled_removals_planned: count,
             ..ReviewFacts::default()
         };
         assert_eq!(held(&limits, all(5)), None);

@@ -48,13 +48,27 @@ impl View<'_> {
 
     /// How many planned rows of these actions nobody approved.
     pub fn unapproved(&self, actions: &[Action]) -> Result<u64, StoreError> {
+        self.unapproved_where(actions, "1")
+    }
+
+    /// Those of [`View::unapproved`] whose account is linked and enabled.
+    pub fn unapproved_of_enabled(&self, actions: &[Action]) -> Result<u64, StoreError> {
+        let enabled = "EXISTS (SELECT 1 FROM link WHERE link.source = row.source \
+             AND link.standing = 0 AND link.enabled = 1)";
+        self.unapproved_where(actions, enabled)
+    }
+
+    fn unapproved_where(&self, actions: &[Action], condition: &str) -> Result<u64, StoreError> {
         let names: Vec<&str> = actions.iter().map(|action| action.as_str()).collect();
         let list = serde_json::to_string(&names).map_err(|e| StoreError::stored("actions", e))?;
         Ok(self.connection.query_row(
-            "SELECT count(*) FROM planned_change AS row WHERE status = 'planned' \
-             AND action IN (SELECT value FROM json_each(?1)) AND NOT EXISTS \
-             (SELECT 1 FROM approval WHERE approval.source = row.source \
-              AND approval.target = coalesce(row.target, '') AND approval.action = row.action)",
+            &format!(
+                "SELECT count(*) FROM planned_change AS row WHERE status = 'planned' \
+                 AND action IN (SELECT value FROM json_each(?1)) AND {condition} AND NOT EXISTS \
+                 (SELECT 1 FROM approval WHERE approval.source = row.source \
+                  AND approval.target = coalesce(row.target, '') \
+                  AND approval.action = row.action)"
+            ),
             [list],
             |row| row.get(0),
         )?)

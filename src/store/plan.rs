@@ -95,6 +95,17 @@ impl View<'_> {
         rows.map(|row| row?).collect()
     }
 
+    /// Whether the plan lets this person's account give up the unique value.
+    pub fn frees(&self, source: SourceId, value: &str) -> Result<bool, StoreError> {
+        Ok(self
+            .connection
+            .prepare_cached(
+                "SELECT EXISTS (SELECT 1 FROM planned_change WHERE source = ?1 \
+                 AND status = 'planned' AND (action = 'delete' OR frees = ?2))",
+            )?
+            .query_row(params![source.to_string(), value.to_lowercase()], |row| row.get(0))?)
+    }
+
     /// Whether a person gets an account in this plan.
     pub fn is_coming(&self, source: SourceId) -> Result<bool, StoreError> {
         Ok(self

@@ -1,4 +1,12 @@
 //! Whole cycles on the sandbox: what an administrator would see happen.
 
 mod adopted_managers;
+mod directory_faults;
 mod life;
+mod mapping;
+mod matching;
+mod requests;
+mod safeguards;
+mod scope;
+mod state;
+mod target_faults;

@@ -7,7 +7,15 @@
 //! at the plan or at the application. Dropping a world checks that the application saw no violation
 //! of the RFCs, unless the story said that it expects some.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    fmt::Write as _,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 
 use chrono::TimeZone;
 use entra_scim::{
@@ -15,7 +23,7 @@ use entra_scim::{
     cycle::{Context, CycleEnd, CycleOptions, Stop, preview, sync},
     graph::{GraphDirectory, GraphSettings, scope, token_url},
     http::{
-        Authorizer, Bearer, Credential, Exchange, Network, NetworkOptions, SecretSent,
+        Answer, Authorizer, Bearer, Credential, Exchange, Network, NetworkOptions, SecretSent,
         TokenSettings, TokenSource,
     },
     model::{AppRole, AppRoleId, Clock, DEFAULT_ACCESS, Secret, ServicePrincipalId, SourceId},
@@ -52,7 +60,7 @@ pub(crate) struct World {
     pub(crate) job: Job,
     pub(crate) people: BTreeMap<String, SourceId>,
     pub(crate) editor: AppRoleId,
-    folder: tempfile::TempDir,
+    pub(crate) folder: tempfile::TempDir,
     expects_violations: bool,
     graph: Line,
     target: Line,
@@ -282,6 +290,49 @@ impl World {
         self.expects_violations = true;
     }
 
+    /// Writes another configuration, as in [`World::with_config`].
+    pub(crate) fn reconfigure(&mut self, lines: &str) {
+        self.job = job(lines, APP_ID);
+    }
+
+    /// A group that is assigned with a role.
+    pub(crate) fn assigned_group(&self, name: &str, role: AppRoleId) -> SourceId {
+        let group = self.tenant.add_group(name);
+        self.tenant.assign(self.enterprise_app, group, role);
+        group
+    }
+
+    /// Makes a person a member of a group.
+    pub(crate) fn join(&self, group: SourceId, name: &str) {
+        self.tenant.add_member(group, self.id(name));
+    }
+
+    /// Whether the account of this person is active; `None` if there is none.
+    pub(crate) fn active(&self, name: &str) -> Option<bool> {
+        let account = self.account(&format!("{name}@contoso.com"))?;
+        Some(account["active"].as_bool().unwrap_or(true))
+    }
+
+    /// The writes since the last call, one line each.
+    pub(crate) fn take_writes(&self) -> Vec<String> {
+        let mut requests = self.application.take_requests();
+        requests.retain(entra_scim::sandbox::application::RecordedRequest::is_write);
+        requests.iter().map(|write| format!("{} {}", write.method, write.path)).collect()
+    }
+
+    /// Why the last decision about a person was made: the code and the sentence in the log.
+    pub(crate) fn reason(&self, name: &str) -> String {
+        let rows = self.log(name);
+        let row = rows.last().unwrap_or_else(|| panic!("the log says nothing of {name}"));
+        let detail = row.error.as_ref().map_or(&row.detail, |error| &error.detail);
+        format!("{} {}: {detail}", row.status.as_str(), row.reason)
+    }
+
+    /// Lets the usual forty minutes pass.
+    pub(crate) fn later(&self) {
+        self.pass(Duration::from_secs(40 * 60));
+    }
+
     /// Lets time pass.
     pub(crate) fn pass(&self, duration: Duration) {
         self.clock.advance(duration);
@@ -313,19 +364,87 @@ impl World {
         end
     }
 
+    /// Runs one cycle for real that may be asked to stop.
+    pub(crate) async fn sync_until(&self, stop: &Stop) -> CycleEnd {
+        let (directory, target) = self.adapters();
+        let store = self.store.as_ref().expect("the state is open");
+        let context = self.context(&directory, store, stop, CycleOptions::default());
+        sync(&context, &target.writer()).await.expect("the state works")
+    }
+
+    /// Lets the program be asked to stop once the application has seen so many writes.
+    pub(crate) fn stop_after_writes(&mut self, stop: &Arc<Stop>, writes: usize) {
+        let (stop, seen) = (Arc::clone(stop), AtomicUsize::new(0));
+        self.meddle(Arc::new(move || {
+            if seen.fetch_add(1, Ordering::Relaxed) >= writes {
+                stop.request();
+            }
+            true
+        }));
+    }
+
+    /// Runs a cycle and kills it while the write after so many is under way.
+    pub(crate) async fn crash_after_writes(&mut self, writes: usize) {
+        let (seen, hangs) = (AtomicUsize::new(0), Arc::new(tokio::sync::Notify::new()));
+        let noticed = Arc::clone(&hangs);
+        self.meddle(Arc::new(move || {
+            let through = seen.fetch_add(1, Ordering::Relaxed) < writes;
+            if !through {
+                noticed.notify_one();
+            }
+            through
+        }));
+        let stop = Stop::default();
+        tokio::select! {
+            end = self.sync_until(&stop) => panic!("the cycle ended: {:?}", end.report),
+            () = hangs.notified() => {}
+        }
+        self.target.exchange = Arc::new(self.application.clone());
+    }
+
+    /// Sees each write on its way to the application; one that is not let through hangs.
+    fn meddle(&mut self, lets_through: Arc<dyn Fn() -> bool + Send + Sync>) {
+        let inner = Arc::new(self.application.clone());
+        self.target.exchange = Arc::new(Meddler { inner, lets_through });
+    }
+
+    /// Runs a cycle that must end well, and shows what it did.
+    pub(crate) async fn synced(&self) -> String {
+        self.sync_well().await;
+        self.last_plan()
+    }
+
+    /// Runs a cycle that must end early, and shows why.
+    pub(crate) async fn sync_badly(&self) -> String {
+        let end = self.sync().await;
+        end.report.error.expect("the cycle ends early")
+    }
+
+    /// Nothing is left to do, not even for a cycle that reads and decides everything again.
+    pub(crate) async fn is_settled(&self) {
+        let plan = self.plan_with(CycleOptions { initial: true }).await;
+        assert!(!plan.contains("  planned  "), "something is left to do:\n{plan}");
+        assert!(!plan.contains("error: "), "{plan}");
+    }
+
     /// What a dry run says.
     pub(crate) async fn plan(&self) -> String {
+        self.plan_with(CycleOptions::default()).await
+    }
+
+    /// What a dry run says, with options.
+    pub(crate) async fn plan_with(&self, options: CycleOptions) -> String {
         let copy = preview_copy(&self.folder.path().join("crm.db")).expect("a copy");
         let (directory, target) = self.adapters();
         let stop = Stop::default();
-        let context = self.context(&directory, &copy, &stop, CycleOptions::default());
+        let context = self.context(&directory, &copy, &stop, options);
         let end = preview(&context, &target.reader()).await.expect("the copy works");
         let mut text = plan_text(&copy);
         if let Some(held) = &end.report.held {
-            text += &format!("held: {}\n", held.reason);
+            writeln!(text, "held: {}", held.reason).expect("a text takes it");
         }
         if let Some(error) = &end.report.error {
-            text += &format!("error: {error}\n");
+            writeln!(text, "error: {error}").expect("a text takes it");
         }
         text
     }
@@ -428,6 +547,24 @@ impl World {
     }
 }
 
+/// Stands on the line to the application.
+struct Meddler {
+    inner: Arc<dyn Exchange>,
+    lets_through: Arc<dyn Fn() -> bool + Send + Sync>,
+}
+
+impl Exchange for Meddler {
+    fn exchange(&self, request: http::Request<bytes::Bytes>) -> Answer<'_> {
+        Box::pin(async move {
+            let is_write = request.method() != http::Method::GET;
+            if is_write && !(self.lets_through)() {
+                std::future::pending::<()>().await;
+            }
+            self.inner.exchange(request).await
+        })
+    }
+}
+
 impl Drop for World {
     fn drop(&mut self) {
         if std::thread::panicking() || self.expects_violations {
@@ -463,15 +600,17 @@ pub(crate) fn plan_text(store: &Engine) -> String {
     let mut text = String::new();
     for row in &rows {
         let name = row.source_display.split('@').next().unwrap_or_default();
-        text += &format!(
-            "{} {name}  {}  {}\n",
+        writeln!(
+            text,
+            "{} {name}  {}  {}",
             row.action.as_str(),
             row.status.as_str(),
             row.error.as_ref().map_or(&row.detail, |error| &error.detail)
-        );
+        )
+        .expect("a text takes it");
         for change in &row.changes {
-            text +=
-                &format!("    {}: {} → {}\n", change.path, show(&change.old), show(&change.new));
+            writeln!(text, "    {}: {} → {}", change.path, show(&change.old), show(&change.new))
+                .expect("a text takes it");
         }
     }
     if text.is_empty() { "nothing to do\n".to_owned() } else { text }

@@ -52,8 +52,13 @@ pub fn selection_of(job: &Job) -> Selection {
     Selection { properties, manager }
 }
 
-fn selection_text(selection: &Selection) -> String {
+/// What a complete read is good for: the properties, and whose.
+fn selection_text(selection: &Selection, scope: Scope) -> String {
     let mut names: Vec<&str> = selection.properties.iter().map(String::as_str).collect();
+    names.push(match scope {
+        Scope::Assigned => "of assigned users",
+        Scope::All => "of all users",
+    });
     if selection.manager {
         names.push("manager");
     }
@@ -62,7 +67,7 @@ fn selection_text(selection: &Selection) -> String {
 
 /// Whether this cycle reads everything.
 pub(in crate::cycle) fn kind<D>(context: &Context<'_, D>) -> Result<CycleKind, CycleError> {
-    let selection = selection_text(&selection_of(context.job));
+    let selection = selection_text(&selection_of(context.job), context.job.scope);
     let now = context.clock.now();
     let full = context.options.initial
         || context.store.read(|view| {
@@ -161,7 +166,7 @@ async fn round<D: Directory>(
         if let Some(chain) = &users_chain {
             tx.set_chain(chain)?;
         }
-        tx.set_fact("selection", Some(&selection_text(&selection)))?;
+        tx.set_fact("selection", Some(&selection_text(&selection, context.job.scope)))?;
         tx.set_fact("full_read", None)?;
         if full {
             tx.store_property_statistics()?;

@@ -6,8 +6,8 @@ use super::model::{
 use crate::{
     model::{ChangeId, ObjectKind},
     provisioning::{
-        EntitlementMemory, Failure, MappingFault, MappingInputs, Presence, Reason, Scoping, Step,
-        StepKind, StepStatus,
+        CONFIRMATION_DELAY, EntitlementMemory, Failure, MappingFault, MappingInputs, Presence,
+        Reason, Scoping, Step, StepKind, StepStatus, UnsettledCreate,
     },
     scim::AttributeChange,
 };
@@ -94,6 +94,12 @@ impl<'a> Case<'a> {
             now: self.inputs.now,
             default_domain: self.inputs.default_domain,
         }
+    }
+
+    /// Whether looking for the account of a lost create counts: a while after, once a cycle.
+    pub(super) fn look_counts(&self, unsettled: UnsettledCreate) -> bool {
+        let waited = (self.inputs.now - unsettled.sent_at).to_std().unwrap_or_default();
+        waited >= CONFIRMATION_DELAY && unsettled.last_look != Some(self.inputs.cycle.0)
     }
 
     /// Whether the account may never be disabled, deleted or renamed.

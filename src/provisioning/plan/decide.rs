@@ -146,7 +146,7 @@ fn update(case: Case<'_>, link: &Link) -> Verdict {
     case.decided(vec![row], false, true)
 }
 
-fn classify(changes: &[AttributeChange]) -> (Action, Reason, String) {
+pub(super) fn classify(changes: &[AttributeChange]) -> (Action, Reason, String) {
     match changes.iter().find(|change| change.path.is_active()) {
         Some(change) if turns_off(change) => (
             Action::Disable,

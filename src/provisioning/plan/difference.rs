@@ -68,7 +68,9 @@ pub(super) fn difference(mapped: &Mapped, baseline: Baseline<'_>) -> Difference 
                 if owned {
                     exported.insert(row.path.clone(), old.clone());
                 }
-                if !owned || row.null == NullFlow::Keep || row.required {
+                // What a create wrote as the default stays where the source never had a value.
+                let is_default = row.default.as_ref() == Some(old);
+                if !owned || row.null == NullFlow::Keep || row.required || is_default {
                     continue;
                 }
                 true

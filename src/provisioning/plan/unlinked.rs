@@ -6,14 +6,15 @@ use serde_json::Value;
 
 use super::{
     case::{Case, Row},
-    decide::is_rename,
+    decide::{classify, is_rename, turns_off},
     difference::{Baseline, applied, difference, is_reference},
     model::{Action, ChangeStatus, LinkEffect, Phase, Verdict, Write},
 };
 use crate::{
+    model::TargetId,
     provisioning::{
-        CONFIRMATION_DELAY, Candidate, Evidence, Mapped, Matched, OutReason, Presence, Reason,
-        Scoping, job::Apply, map, match_keys, settle,
+        Candidate, Evidence, Mapped, Matched, OutReason, Presence, Reason, Scoping,
+        UnsettledCreate, job::Apply, map, match_keys, settle,
     },
     scim::{AttributeChange, AttributePath, Values},
 };
@@ -23,6 +24,13 @@ const LOOKS_BEFORE_CREATE: u32 = 2;
 
 pub(super) fn unlinked(mut case: Case<'_>, scoping: &Scoping) -> Verdict {
     let subject = case.inputs.subject;
+    let wanted =
+        *scoping == Scoping::In && subject.presence == Presence::Live && subject.is_enabled();
+    if let (Some(unsettled), false) = (case.inputs.unsettled, wanted)
+        && unsettled.looks < LOOKS_BEFORE_CREATE
+    {
+        return abandoned(case, unsettled);
+    }
     if subject.presence != Presence::Live {
         let row = Row::skip(Reason::NotEffectivelyEntitled, "not among the directory's live users");
         return case.decided(vec![row], false, false);
@@ -77,6 +85,45 @@ pub(super) fn unlinked(mut case: Case<'_>, scoping: &Scoping) -> Verdict {
     }
 }
 
+/// Someone who is not wanted any more, and whose create may have made an account all the same: it
+/// is looked for and linked, so that the next cycle withdraws it like any other.
+fn abandoned(mut case: Case<'_>, unsettled: UnsettledCreate) -> Verdict {
+    let inputs = case.mapping_inputs(false);
+    let mapped = map(&case.inputs.job.users, case.inputs.subject, inputs).unwrap_or_default();
+    let keys = match_keys(&mapped);
+    let found = match &case.inputs.evidence {
+        Evidence::NotLooked if !keys.is_empty() => {
+            return Verdict::Lookup { keys, required: true };
+        }
+        Evidence::NotLooked => BTreeMap::new(),
+        Evidence::Found(found) => found.clone(),
+    };
+    let (matched, step) = settle(&keys, &found);
+    case.steps.push(step);
+    if let Matched::One(by, candidate) = matched {
+        let mut exported = candidate.values;
+        exported.retain(|path, _| mapped.value(path).is_some());
+        let row = Row {
+            action: Action::Adopt,
+            status: ChangeStatus::Planned,
+            detail: format!(
+                "an earlier create had no known outcome and made account `{}` (same `{by}`)",
+                candidate.target
+            ),
+            effect: LinkEffect::Exported(exported),
+            phase: Phase::Creates,
+            ..Row::skip(Reason::CreateUnsettled, "")
+        };
+        return about(&candidate.target, case.decided(vec![row], true, false));
+    }
+    case.looked = case.look_counts(unsettled);
+    let row = Row::skip(
+        Reason::CreateUnsettled,
+        "no longer wanted; an earlier create had no known outcome, so its account is looked for",
+    );
+    case.decided(vec![row], true, false)
+}
+
 fn out_sentence(reason: OutReason) -> &'static str {
     match reason {
         OutReason::NotAssigned => "not assigned to the application",
@@ -114,9 +161,7 @@ fn disabled_at_first_sight(case: Case<'_>, matched: &Matched) -> Verdict {
 
 fn create(mut case: Case<'_>, mapped: &Mapped) -> Verdict {
     if let Some(unsettled) = case.inputs.unsettled {
-        let waited = (case.inputs.now - unsettled.sent_at).to_std().unwrap_or_default();
-        let counts =
-            waited >= CONFIRMATION_DELAY && unsettled.last_look != Some(case.inputs.cycle.0);
+        let counts = case.look_counts(unsettled);
         case.looked = counts;
         let looks = unsettled.looks + u32::from(counts);
         if looks < LOOKS_BEFORE_CREATE {
@@ -193,8 +238,9 @@ fn adopt(case: Case<'_>, mapped: &Mapped, by: &AttributePath, candidate: &Candid
         diff.changes.clear();
     }
     if case.is_protected() {
-        diff.changes.retain(|change| !is_rename(mapped, &change.path));
+        diff.changes.retain(|change| !is_rename(mapped, &change.path) && !turns_off(change));
     }
+    let disables = diff.changes.iter().any(turns_off);
     let enables = diff.changes.iter().any(|change| {
         change.path.is_active()
             && change.old == Some(Value::Bool(false))
@@ -215,13 +261,19 @@ fn adopt(case: Case<'_>, mapped: &Mapped, by: &AttributePath, candidate: &Candid
         error: false,
     };
     let mut rows = Vec::new();
-    if enables {
+    if enables || disables {
+        let (action, reason, detail) = if enables {
+            let detail = "the adopted account was disabled at the target".to_owned();
+            (Action::Enable, Reason::AdoptedAccountDisabled, detail)
+        } else {
+            classify(&diff.changes)
+        };
         rows.push(adopt);
         rows.push(Row {
-            action: Action::Enable,
+            action,
             status: ChangeStatus::Planned,
-            reason: Reason::AdoptedAccountDisabled,
-            detail: "the adopted account was disabled at the target".to_owned(),
+            reason,
+            detail,
             changes: diff.changes,
             write: patch,
             effect: LinkEffect::Exported(after),
@@ -236,14 +288,15 @@ fn adopt(case: Case<'_>, mapped: &Mapped, by: &AttributePath, candidate: &Candid
         adopt.effect = LinkEffect::Exported(after);
         rows.push(adopt);
     }
-    let target = candidate.target.clone();
-    match case.decided(rows, false, true) {
-        Verdict::Decided(mut decision) => {
-            for change in &mut decision.changes {
-                change.target = Some(target.clone());
-            }
-            Verdict::Decided(decision)
+    about(&candidate.target, case.decided(rows, false, true))
+}
+
+/// The verdict with its rows naming the account.
+fn about(target: &TargetId, mut verdict: Verdict) -> Verdict {
+    if let Verdict::Decided(decision) = &mut verdict {
+        for change in &mut decision.changes {
+            change.target = Some(target.clone());
         }
-        lookup @ Verdict::Lookup { .. } => lookup,
     }
+    verdict
 }

@@ -109,6 +109,9 @@ fn parse_operation<'a>(
     Ok(Operation { verb, path, value })
 }
 
+const ENTERPRISE_MANAGER: &str =
+    "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:manager";
+
 fn parse_path(rules: &Conformity<'_>, text: &str) -> Result<Path, Refusal> {
     let invalid = |detail: String| Refusal::bad("invalidPath", ViolationKind::InvalidPath, detail);
     let (head, selection) = match text.split_once('[') {
@@ -122,6 +125,11 @@ fn parse_path(rules: &Conformity<'_>, text: &str) -> Result<Path, Refusal> {
     let unknown = || {
         let detail = format!("no schema has the attribute `{text}`");
         Refusal::bad("invalidPath", ViolationKind::UnknownAttribute, detail)
+    };
+    // Entra names the manager without its schema where it speaks its old dialect.
+    let head = match head {
+        "manager" if rules.legacy => ENTERPRISE_MANAGER,
+        named => named,
     };
     let mut place = rules.catalog.resolve(rules.kind, head).ok_or_else(unknown)?;
     let mut filter = None;

@@ -1,0 +1,194 @@
+//! Managers: whose account a drafted person's account refers to, once it is known who gets one.
+
+use serde_json::Value;
+
+use super::context::Context;
+use crate::{
+    model::{ChangeId, CycleId, SourceId},
+    provisioning::{
+        Action, ChangeStatus, LinkEffect, ManagerStanding, Phase, PlannedChange, Reason,
+        SourceAttribute, Write,
+        job::{Job, MappingSource, ValueType},
+        manager_change,
+    },
+    scim::AttributePath,
+    store::{StoreError, Tx},
+};
+
+/// People looked at in one transaction.
+const BATCH: u32 = 200;
+
+/// The attribute that holds the manager, where one is mapped.
+pub(super) fn manager_path(job: &Job) -> Option<AttributePath> {
+    job.users
+        .iter()
+        .find(|mapping| {
+            mapping.value_type == ValueType::Reference
+                && matches!(&mapping.source, MappingSource::Attribute(name)
+                    if SourceAttribute::parse(name) == Some(SourceAttribute::Manager))
+        })
+        .map(|mapping| mapping.target.clone())
+}
+
+/// Resolves the managers of the drafted people, once it is known who gets an account.
+pub(super) fn references<D>(
+    context: &Context<'_, D>,
+    cycle: CycleId,
+    unique: &[AttributePath],
+    path: &AttributePath,
+) -> Result<(), StoreError> {
+    let mut after = None;
+    loop {
+        let ids = context.store.read(|view| view.drafted_users(after, BATCH))?;
+        let Some(last) = ids.last().copied() else { return Ok(()) };
+        after = Some(last);
+        context.store.write(|tx| {
+            for id in &ids {
+                reference(tx, (cycle, *id), unique, path)?;
+            }
+            Ok(())
+        })?;
+    }
+}
+
+fn reference(
+    tx: &Tx<'_>,
+    (cycle, id): (CycleId, SourceId),
+    unique: &[AttributePath],
+    path: &AttributePath,
+) -> Result<(), StoreError> {
+    let rows = tx.planned_for(id)?;
+    let Some((seq, row)) = rows.into_iter().find(|(_, row)| wants_manager(row)) else {
+        return Ok(());
+    };
+    let Some(subject) = tx.subject(id)? else { return Ok(()) };
+    let standing = standing_of(tx, subject.manager)?;
+    let link = tx.link(id)?;
+    let exported = match &row.effect {
+        // What was read back counts, not what was exported before that.
+        LinkEffect::Exported(values) => values.get(path).cloned(),
+        LinkEffect::Unchanged | LinkEffect::Kept | LinkEffect::Removed => {
+            link.as_ref().and_then(|link| link.exported.get(path).cloned())
+        }
+    };
+    let found = found_manager(&row, path);
+    if let Some(found) = &found {
+        match standing {
+            // An adopted account keeps a manager that we have nothing to say against.
+            ManagerStanding::None | ManagerStanding::NotProvisioned(_) => {
+                return forget_manager(tx, id, path);
+            }
+            ManagerStanding::Coming(manager) if is_adopted_as(tx, manager, found)? => {
+                return Ok(());
+            }
+            ManagerStanding::Coming(_) | ManagerStanding::Linked(_) => {}
+        }
+    }
+    let (change, step) = manager_change(path, exported.as_ref(), &standing);
+    let Some(change) = change else { return Ok(()) };
+    let reference = coming(&standing);
+    // A linked person's own update carries the manager along: one write, not two.
+    let joins = reference.is_none()
+        && link.is_some()
+        && matches!(row.action, Action::Update | Action::Enable)
+        && matches!(row.write, Write::Patch { .. });
+    let mut steps = row.steps.clone();
+    steps.push(step);
+    if joins {
+        let mut joined = row;
+        joined.effect = with_reference(joined.effect, &change);
+        joined.changes.push(change);
+        joined.steps = steps;
+        return tx.update_planned(seq, &joined);
+    }
+    let manager = PlannedChange {
+        id: ChangeId::derive(&[&cycle.to_string(), &id.to_string(), "manager"]),
+        action: Action::Update,
+        status: ChangeStatus::Planned,
+        reason: Reason::AttributesChanged,
+        detail: format!("{path} changed"),
+        changes: vec![change],
+        write: Write::Patch { baseline: link.map(|link| link.exported).unwrap_or_default() },
+        effect: LinkEffect::Unchanged,
+        phase: Phase::References,
+        reference,
+        error: None,
+        steps,
+        ..row
+    };
+    tx.add_planned(cycle, &manager, unique, false)
+}
+
+/// The manager whose account the export has to name.
+fn coming(standing: &ManagerStanding) -> Option<SourceId> {
+    match standing {
+        ManagerStanding::Coming(manager) => Some(*manager),
+        ManagerStanding::None | ManagerStanding::Linked(_) | ManagerStanding::NotProvisioned(_) => {
+            None
+        }
+    }
+}
+
+/// Whether the manager has an account, or gets one in this cycle.
+fn standing_of(tx: &Tx<'_>, manager: Option<SourceId>) -> Result<ManagerStanding, StoreError> {
+    Ok(match manager {
+        None => ManagerStanding::None,
+        Some(manager) => match tx.linked_target(manager)? {
+            Some(target) => ManagerStanding::Linked(target),
+            None if tx.is_coming(manager)? => ManagerStanding::Coming(manager),
+            None => ManagerStanding::NotProvisioned(manager),
+        },
+    })
+}
+
+/// The manager that an account had when it was found, where it is being adopted.
+fn found_manager(row: &PlannedChange, path: &AttributePath) -> Option<Value> {
+    match (row.action, &row.effect) {
+        (Action::Adopt, LinkEffect::Exported(values)) => values.get(path).cloned(),
+        (_, _) => None,
+    }
+}
+
+/// Whether the manager is about to be linked to the very account that `found` names.
+fn is_adopted_as(tx: &Tx<'_>, manager: SourceId, found: &Value) -> Result<bool, StoreError> {
+    let rows = tx.planned_for(manager)?;
+    Ok(rows.iter().any(|(_, row)| {
+        row.action == Action::Adopt
+            && row.target.as_ref().is_some_and(|target| found == target.as_str())
+    }))
+}
+
+/// Lets the rows of a person not take a manager for our own export.
+fn forget_manager(tx: &Tx<'_>, id: SourceId, path: &AttributePath) -> Result<(), StoreError> {
+    for (seq, mut row) in tx.planned_for(id)? {
+        if let LinkEffect::Exported(values) = &mut row.effect
+            && values.remove(path).is_some()
+        {
+            tx.update_planned(seq, &row)?;
+        }
+    }
+    Ok(())
+}
+
+/// Whether a row belongs to an enabled person in scope, whose manager is to be right.
+fn wants_manager(row: &PlannedChange) -> bool {
+    match row.action {
+        Action::Create | Action::Update | Action::Enable => row.phase != Phase::References,
+        Action::Adopt => row.reason == Reason::Matched,
+        Action::Skip => row.reason == Reason::RedundantExport && row.target.is_some(),
+        Action::Disable | Action::Delete => false,
+    }
+}
+
+fn with_reference(effect: LinkEffect, change: &crate::scim::AttributeChange) -> LinkEffect {
+    match effect {
+        LinkEffect::Exported(mut values) => {
+            match &change.new {
+                Some(value) => values.insert(change.path.clone(), value.clone()),
+                None => values.remove(&change.path),
+            };
+            LinkEffect::Exported(values)
+        }
+        other @ (LinkEffect::Unchanged | LinkEffect::Kept | LinkEffect::Removed) => other,
+    }
+}
