@@ -8,4 +8,5 @@ mod architecture;
 mod config;
 mod cycle;
 mod real_servers;
+mod simulation;
 mod support;

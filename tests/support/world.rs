@@ -13,7 +13,7 @@ use entra_scim::{
     graph::{GraphDirectory, GraphSettings, scope, token_url},
     http::{Authorizer, Bearer, Credential, SecretSent, TokenSettings, TokenSource},
     model::{AppRole, AppRoleId, Clock, DEFAULT_ACCESS, Secret, ServicePrincipalId, SourceId},
-    provisioning::{PlannedChange, job::Job},
+    provisioning::{ChangeStatus, PlannedChange, job::Job},
     sandbox::{
         VirtualClock,
         application::{Application, ApplicationOptions, Quirks},
@@ -25,7 +25,7 @@ use entra_scim::{
 use serde_json::{Value, json};
 use url::Url;
 
-use super::graph_schema;
+use super::{graph_schema, wire::Wire};
 
 const TENANT_ID: &str = "11111111-2222-3333-4444-555555555555";
 const GRAPH: &str = "https://graph.sandbox.example";
@@ -41,6 +41,8 @@ pub(crate) struct World {
     pub(crate) job: Job,
     pub(crate) people: BTreeMap<String, SourceId>,
     pub(crate) editor: AppRoleId,
+    pub(crate) wire: Wire,
+    pub(crate) target_token: String,
     folder: tempfile::TempDir,
     expects_violations: bool,
 }
@@ -122,6 +124,8 @@ impl World {
             job: job(lines, app_id),
             people: BTreeMap::new(),
             editor: role("Editor").id,
+            wire: Wire::default(),
+            target_token: "secret".to_owned(),
             folder,
             expects_violations: false,
         }
@@ -247,6 +251,27 @@ impl World {
         text
     }
 
+    /// The rows that a dry run with these options would send or hold, and why it ended early.
+    pub(crate) async fn pending(&self, options: CycleOptions) -> (Vec<PlannedChange>, CycleEnd) {
+        let copy = preview_copy(&self.folder.path().join("crm.db")).expect("a copy");
+        let (directory, target) = self.adapters();
+        let stop = Stop::default();
+        let context = self.context(&directory, &copy, &stop, options);
+        let end = preview(&context, &target.reader()).await.expect("the copy works");
+        let rows = copy.read(|view| view.plan_rows(PlanFilter::All, 0, 100_000)).expect("a plan");
+        let mut rows: Vec<PlannedChange> = rows.into_iter().map(|(_, row)| row).collect();
+        rows.retain(|row| matches!(row.status, ChangeStatus::Planned | ChangeStatus::Held));
+        (rows, end)
+    }
+
+    /// Every byte of the state that is on the disk now.
+    pub(crate) fn state_bytes(&self) -> Vec<u8> {
+        ["crm.db", "crm.db-wal"]
+            .iter()
+            .flat_map(|name| std::fs::read(self.folder.path().join(name)).unwrap_or_default())
+            .collect()
+    }
+
     /// The rows of the last cycle for real.
     pub(crate) fn last_plan(&self) -> String {
         plan_text(self.store.as_ref().expect("the state is open"))
@@ -320,23 +345,24 @@ impl World {
                     sent: SecretSent::Body,
                 },
             },
-            Arc::new(self.tenant.clone()),
+            self.wire.to(Arc::new(self.tenant.clone())),
             Arc::clone(&clock),
         );
         let directory = GraphDirectory::new(
             &GraphSettings { graph_url: root },
-            Arc::new(self.tenant.clone()),
+            self.wire.to(Arc::new(self.tenant.clone())),
             Authorizer::Token(tokens),
             Arc::clone(&clock),
         );
-        let bearer = Bearer::new(Arc::new(|| Ok(Secret::new("secret".to_owned()))));
+        let token = self.target_token.clone();
+        let bearer = Bearer::new(Arc::new(move || Ok(Secret::new(token.clone()))));
         let target = ScimTarget::new(
             TargetSettings {
                 base_url: Url::parse(TARGET).expect("a URL"),
                 query: Vec::new(),
                 user_agent: http::HeaderValue::from_static("entra-scim/test"),
             },
-            Arc::new(self.application.clone()),
+            self.wire.to(Arc::new(self.application.clone())),
             Authorizer::Bearer(bearer),
             clock,
         );
@@ -374,9 +400,8 @@ pub(crate) fn plan_text(store: &Engine) -> String {
     let rows = store.read(|view| view.plan_rows(PlanFilter::Visible, 0, 10_000)).expect("a plan");
     let mut rows: Vec<PlannedChange> = rows.into_iter().map(|(_, row)| row).collect();
     rows.sort_by(|a, b| (a.phase, &a.source_display).cmp(&(b.phase, &b.source_display)));
-    let show = |value: &Option<Value>| {
-        value.as_ref().map_or_else(|| "∅".to_owned(), ToString::to_string)
-    };
+    let show =
+        |value: &Option<Value>| value.as_ref().map_or_else(|| "∅".to_owned(), ToString::to_string);
     let mut text = String::new();
     for row in &rows {
         let name = row.source_display.split('@').next().unwrap_or_default();
@@ -387,7 +412,8 @@ pub(crate) fn plan_text(store: &Engine) -> String {
             row.error.as_ref().map_or(&row.detail, |error| &error.detail)
         );
         for change in &row.changes {
-            text += &format!("    {}: {} → {}\n", change.path, show(&change.old), show(&change.new));
+            text +=
+                &format!("    {}: {} → {}\n", change.path, show(&change.old), show(&change.new));
         }
     }
     if text.is_empty() { "nothing to do\n".to_owned() } else { text }
