@@ -5,13 +5,15 @@
 
 use std::collections::BTreeMap;
 
+use serde_json::Value;
+
 use super::{
     context::{Context, CycleError, Tracker},
     pace::Pacer,
     survey::{Lookup, candidates, mapped_paths, matching_paths},
 };
 use crate::{
-    model::{AppRole, ChangeId, CycleId, ObjectKind, SourceId, Timestamp},
+    model::{AppRole, ChangeId, CycleId, ObjectKind, SourceId, TargetId, Timestamp},
     port::{FaultClass, TargetFault, TargetRead},
     provisioning::{
         Action, Candidate, ChangeStatus, Decision, Evidence, Failure, Link, LinkEffect,
@@ -262,16 +264,21 @@ impl<D, R: TargetRead> Drafting<'_, D, R> {
             return Ok(());
         };
         let Some(subject) = tx.subject(id)? else { return Ok(()) };
+        let link = tx.link(id)?;
+        let exported = link.as_ref().and_then(|link| link.exported.get(path));
+        let names = |target: &TargetId| exported.and_then(Value::as_str) == Some(target.as_str());
         let standing = match subject.manager {
             None => ManagerStanding::None,
             Some(manager) => match tx.linked_target(manager)? {
+                // Whether the account goes shows when its removal was sent: asked again then.
+                Some(target) if !names(&target) && tx.is_leaving(manager)? => {
+                    ManagerStanding::Coming(manager)
+                }
                 Some(target) => ManagerStanding::Linked(target),
                 None if tx.is_coming(manager)? => ManagerStanding::Coming(manager),
                 None => ManagerStanding::NotProvisioned(manager),
             },
         };
-        let link = tx.link(id)?;
-        let exported = link.as_ref().and_then(|link| link.exported.get(path));
         let (change, step) = manager_change(path, exported, &standing);
         let Some(change) = change else { return Ok(()) };
         let reference = match standing {

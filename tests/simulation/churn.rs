@@ -105,7 +105,6 @@ fn assign(story: &mut Story, who: usize) {
     let role = story.roles[story.rng.usize(..story.roles.len())];
     let (app, id) = (story.world.enterprise_app, story.people[who].id);
     story.world.tenant.assign(app, id, role);
-    story.assignments_changed = story.world.clock.now();
     let how = if role == DEFAULT_ACCESS { "Default Access" } else { "a role" };
     story.say(format!("{} is assigned with {how}", key(story, who)));
 }
@@ -114,7 +113,6 @@ fn unassign(story: &mut Story) {
     let Some(who) = anybody(story, free) else { return };
     let (app, id) = (story.world.enterprise_app, story.people[who].id);
     story.world.tenant.unassign(app, id, None);
-    story.assignments_changed = story.world.clock.now();
     story.say(format!("{} is unassigned", key(story, who)));
 }
 
@@ -143,7 +141,6 @@ fn change_group(story: &mut Story) {
     let frees =
         story.people.iter().any(|person| person.awaits_rename && members.contains(&person.id));
     let is_live = story.world.tenant.is_live(group);
-    story.assignments_changed = story.world.clock.now();
     story.rounds_stand = false;
     match story.rng.u8(..10) {
         0..=5 if is_live => {
@@ -270,7 +267,6 @@ fn enable(story: &mut Story) {
 fn soft_delete(story: &mut Story) {
     let Some(who) = anybody(story, free) else { return };
     story.world.tenant.soft_delete_user(story.people[who].id);
-    story.assignments_changed = story.world.clock.now();
     story.say(format!("{} is soft-deleted", key(story, who)));
 }
 
@@ -279,7 +275,6 @@ fn restore(story: &mut Story) {
         |story: &Story, person: &Person| !live(story, person) && !is_purged(story, person.id);
     let Some(who) = anybody(story, restorable) else { return };
     story.world.tenant.restore_user(story.people[who].id);
-    story.assignments_changed = story.world.clock.now();
     story.say(format!("{} is restored", key(story, who)));
 }
 
@@ -288,7 +283,6 @@ fn purge(story: &mut Story) {
         |story: &Story, person: &Person| !person.awaits_rename && !is_purged(story, person.id);
     let Some(who) = anybody(story, there) else { return };
     story.world.tenant.purge_user(story.people[who].id);
-    story.assignments_changed = story.world.clock.now();
     story.say(format!("{} is purged", key(story, who)));
 }
 

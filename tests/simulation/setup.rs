@@ -1,6 +1,6 @@
 //! What a seed decides before the story begins: the configuration and the kind of services.
 
-use entra_scim::sandbox::application::{FilterSupport, Quirks, TotalResults};
+use entra_scim::sandbox::application::{FilterSupport, Quirks};
 
 /// What becomes of accounts whose people left the scope.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -98,17 +98,15 @@ impl Setup {
             awkward_ids: one_in(5),
             ..Quirks::default()
         };
-        if one_in(5) {
-            quirks.filter = FilterSupport::Ignored;
+        // Together they would hide accounts from any client.
+        match rng.u8(..10) {
+            0 | 1 => quirks.filter = FilterSupport::Ignored,
+            2..=4 => quirks.page_size_max = Some(3),
+            _ => {}
         }
-        if one_in(4) {
-            quirks.page_size_max = Some(3);
-        }
+        let mut one_in = |count: u8| rng.u8(..count) == 0;
         if one_in(6) {
             quirks.list_refused = Some(403);
-        }
-        if one_in(6) && quirks.page_size_max.is_none() && quirks.filter == FilterSupport::Full {
-            quirks.total_results = TotalResults::OffBy(3);
         }
         if one_in(5) {
             quirks.requests_per_second_max = Some(6);

@@ -66,7 +66,8 @@ pub(super) struct Story {
     pub(super) trace: Trace,
     pub(super) judge: Judge,
     /// When assignments were last changed.
-    pub(super) assignments_changed: Timestamp,
+    assignments_changed: Timestamp,
+    assignments: Vec<(SourceId, AppRoleId)>,
     /// No round of changes will begin anew in the next cycle.
     pub(super) rounds_stand: bool,
     was_stale: bool,
@@ -107,6 +108,7 @@ impl Story {
             trace,
             judge: Judge::default(),
             assignments_changed,
+            assignments: Vec::new(),
             rounds_stand: false,
             was_stale: false,
             was_empty: false,
@@ -192,6 +194,12 @@ impl Story {
     pub(super) fn note_entitlements(&mut self) {
         let now = self.world.clock.now();
         let active = self.active();
+        let mut assignments = self.world.tenant.assignments(self.world.enterprise_app);
+        assignments.sort();
+        if self.assignments != assignments {
+            self.assignments = assignments;
+            self.assignments_changed = now;
+        }
         for person in &mut self.people {
             if active.contains(&person.id) {
                 person.ever_entitled = true;
@@ -203,6 +211,7 @@ impl Story {
 
     async fn stormy_cycle(&mut self) -> Result<(), String> {
         let now = self.world.clock.now();
+        self.note_entitlements();
         let allowed = Allowed {
             stale_assignments: !self.setup.everybody
                 && !self.was_stale

@@ -14,14 +14,14 @@ use crate::{
     provisioning::{
         Candidate, EntitlementMemory, Evidence, Failure, Link, LinkStanding, Mapped, MappingFault,
         MappingInputs, Matched, OutReason, Presence, Reason, Scoping, Step, StepKind, StepStatus,
-        Withdrawal, confirm, job::Apply, job::DirectoryDelete, job::NullFlow, map, match_keys,
-        scope, settle,
+        UnsettledCreate, Withdrawal, confirm, job::Apply, job::DirectoryDelete, job::NullFlow, map,
+        match_keys, scope, settle,
     },
     scim::{AttributeChange, AttributePath, Values, same},
 };
 
 /// Looks, in different cycles, that must find nothing before a create is repeated.
-const LOOKS_BEFORE_CREATE: u32 = 2;
+pub(super) const LOOKS_BEFORE_CREATE: u32 = 2;
 
 /// Decides what is done for one person.
 ///
@@ -223,6 +223,13 @@ fn processing_step(row: &Row) -> Step {
 
 fn unlinked(mut case: Case<'_>, scoping: &Scoping) -> Verdict {
     let subject = case.inputs.subject;
+    let wanted = case.in_scope && subject.is_enabled();
+    if let Some(unsettled) = case.inputs.unsettled.filter(|_| !wanted) {
+        case = match super::unsettled::unwanted(case, unsettled) {
+            Ok(verdict) => return verdict,
+            Err(settled) => settled,
+        };
+    }
     if subject.presence != Presence::Live {
         // A member that the directory does not show may only be late: ask again.
         let again = subject.presence == Presence::Unseen;
@@ -316,11 +323,7 @@ fn disabled_at_first_sight(case: Case<'_>, matched: &Matched) -> Verdict {
 
 fn create(mut case: Case<'_>, mapped: &Mapped) -> Verdict {
     if let Some(unsettled) = case.inputs.unsettled {
-        let waited = (case.inputs.now - unsettled.sent_at).to_std().unwrap_or_default();
-        let counts = waited >= crate::provisioning::CONFIRMATION_DELAY
-            && unsettled.last_look != Some(case.inputs.cycle.0);
-        case.looked = counts;
-        let looks = unsettled.looks + u32::from(counts);
+        let looks = looks_so_far(&mut case, unsettled);
         if looks < LOOKS_BEFORE_CREATE {
             let row = Row::concern(
                 ChangeStatus::Skipped,
@@ -368,6 +371,14 @@ fn create(mut case: Case<'_>, mapped: &Mapped) -> Verdict {
         error: false,
     };
     case.decided(vec![row], false, true)
+}
+
+/// How often the account of an unsettled create was looked for, this look included if it counts.
+pub(super) fn looks_so_far(case: &mut Case<'_>, unsettled: UnsettledCreate) -> u32 {
+    let waited = (case.inputs.now - unsettled.sent_at).to_std().unwrap_or_default();
+    case.looked = waited >= crate::provisioning::CONFIRMATION_DELAY
+        && unsettled.last_look != Some(case.inputs.cycle.0);
+    unsettled.looks + u32::from(case.looked)
 }
 
 /// Values of rows that apply on create only are not compared later, so they are not remembered.

@@ -15,6 +15,7 @@
 mod decide;
 mod model;
 mod order;
+mod unsettled;
 mod withdraw;
 
 pub use decide::decide;

@@ -8,7 +8,7 @@ use super::{
     conform::{Conformity, wrong_type},
     filter::{Filter, Scope},
     record::{Refusal, ViolationKind},
-    schema::{Attribute, Mutability, Place},
+    schema::{Attribute, ENTERPRISE, Mutability, Place},
 };
 
 const PATCH_OP: &str = "urn:ietf:params:scim:api:messages:2.0:PatchOp";
@@ -123,6 +123,10 @@ fn parse_path(rules: &Conformity<'_>, text: &str) -> Result<Path, Refusal> {
         let detail = format!("no schema has the attribute `{text}`");
         Refusal::bad("invalidPath", ViolationKind::UnknownAttribute, detail)
     };
+    // Entra's old requests name the manager without its schema.
+    let manager = format!("{ENTERPRISE}:manager");
+    let bare = rules.legacy && head.eq_ignore_ascii_case("manager");
+    let head = if bare { manager.as_str() } else { head };
     let mut place = rules.catalog.resolve(rules.kind, head).ok_or_else(unknown)?;
     let mut filter = None;
     if let Some((inside, tail)) = selection {
