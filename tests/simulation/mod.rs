@@ -12,6 +12,7 @@
 
 mod churn;
 mod judge;
+mod regressions;
 mod setup;
 mod story;
 mod weather;
