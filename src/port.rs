@@ -27,7 +27,8 @@ pub struct Selection {
     pub manager: bool,
 }
 
-/// An opaque link of the directory (nextLink or deltaLink), whole. It may hold a token: never logged.
+/// An opaque link of the directory (nextLink or deltaLink), whole. It may hold a token, so it is
+/// never logged.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Link(pub String);
 
@@ -125,7 +126,7 @@ pub trait Directory: Send + Sync {
         selection: &Selection,
     ) -> impl Future<Output = Result<Vec<SourceObject>, DirectoryFault>> + Send;
 
-    /// One page of the managers of `ids` (at most [`GROUPS_PER_CHAIN_MAX`]), read as changes of users.
+    /// One page of the managers of some users, read as changes of users.
     fn managers(
         &self,
         at: ManagersAt<'_>,
@@ -199,7 +200,7 @@ pub enum DirectoryFault {
     Malformed(String),
     /// A link that leads to another origin; the token was not sent there.
     #[error(
-        "Microsoft Graph gave a link to {0}, which is not the configured host; nothing was sent to it"
+        "Microsoft Graph gave a link to {0}, not to the configured host; nothing was sent there"
     )]
     ForeignLink(String),
     /// Any other refusal.

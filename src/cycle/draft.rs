@@ -75,6 +75,7 @@ pub(super) async fn draft<D: Sync, R: TargetRead>(
     if let Some(path) = manager_path(context.job) {
         drafting.references(&path)?;
     }
+    drafting.refuse_contested()?;
     order(context)?;
     Ok(())
 }
@@ -171,7 +172,8 @@ impl<D, R: TargetRead> Drafting<'_, D, R> {
         let answer = self.pacer.ask(|| self.target.get(ObjectKind::User, &link.target)).await;
         match answer {
             Ok(Some(resource)) => {
-                link.exported = project(&resource.document, &mapped_paths(self.context.job));
+                let mapped = mapped_paths(self.context.job);
+                link.read_back = Some(project(&resource.document, &mapped));
                 Ok(Ok(Some(link)))
             }
             Ok(None) => {
@@ -242,6 +244,27 @@ impl<D, R: TargetRead> Drafting<'_, D, R> {
         })
     }
 
+    /// An account that several people would adopt is adopted by none of them.
+    fn refuse_contested(&self) -> Result<(), StoreError> {
+        let now = self.context.clock.now();
+        self.context.store.write(|tx| {
+            for (seq, mut row) in tx.contested_adoptions()? {
+                let failure = Failure {
+                    reason: Reason::DuplicateSourceEntries,
+                    detail: "several people match the same account; nothing was written to it"
+                        .to_owned(),
+                };
+                row.status = ChangeStatus::Failure;
+                row.error = Some(failure);
+                row.changes.clear();
+                tx.update_planned(seq, &row)?;
+                row.effect = LinkEffect::Unchanged;
+                tx.record_decision(self.cycle.0, &row, now)?;
+            }
+            Ok(())
+        })
+    }
+
     /// Resolves the managers of the drafted people, once it is known who gets an account.
     fn references(&self, path: &AttributePath) -> Result<(), StoreError> {
         let mut after = None;
@@ -265,8 +288,15 @@ impl<D, R: TargetRead> Drafting<'_, D, R> {
         };
         let Some(subject) = tx.subject(id)? else { return Ok(()) };
         let link = tx.link(id)?;
-        let exported = link.as_ref().and_then(|link| link.exported.get(path));
-        let names = |target: &TargetId| exported.and_then(Value::as_str) == Some(target.as_str());
+        let exported = match &row.effect {
+            // What was read back counts, not what was exported before that.
+            LinkEffect::Exported(values) => values.get(path).cloned(),
+            LinkEffect::Unchanged | LinkEffect::Kept | LinkEffect::Removed => {
+                link.as_ref().and_then(|link| link.exported.get(path).cloned())
+            }
+        };
+        let known = exported.as_ref().and_then(Value::as_str);
+        let names = |target: &TargetId| known == Some(target.as_str());
         let standing = match subject.manager {
             None => ManagerStanding::None,
             Some(manager) => match tx.linked_target(manager)? {
@@ -279,7 +309,20 @@ impl<D, R: TargetRead> Drafting<'_, D, R> {
                 None => ManagerStanding::NotProvisioned(manager),
             },
         };
-        let (change, step) = manager_change(path, exported, &standing);
+        let found = found_manager(&row, path);
+        if let Some(found) = &found {
+            match standing {
+                // An adopted account keeps a manager that we have nothing to say against.
+                ManagerStanding::None | ManagerStanding::NotProvisioned(_) => {
+                    return forget_manager(tx, id, path);
+                }
+                ManagerStanding::Coming(manager) if is_adopted_as(tx, manager, found)? => {
+                    return Ok(());
+                }
+                ManagerStanding::Coming(_) | ManagerStanding::Linked(_) => {}
+            }
+        }
+        let (change, step) = manager_change(path, exported.as_ref(), &standing);
         let Some(change) = change else { return Ok(()) };
         let reference = match standing {
             ManagerStanding::Coming(manager) => Some(manager),
@@ -318,6 +361,35 @@ impl<D, R: TargetRead> Drafting<'_, D, R> {
         };
         tx.add_planned(self.cycle.0, &manager, &self.unique, false)
     }
+}
+
+/// The manager that an account had when it was found, where it is being adopted.
+fn found_manager(row: &PlannedChange, path: &AttributePath) -> Option<Value> {
+    match (row.action, &row.effect) {
+        (Action::Adopt, LinkEffect::Exported(values)) => values.get(path).cloned(),
+        (_, _) => None,
+    }
+}
+
+/// Whether the manager is about to be linked to the very account that `found` names.
+fn is_adopted_as(tx: &Tx<'_>, manager: SourceId, found: &Value) -> Result<bool, StoreError> {
+    let rows = tx.planned_for(manager)?;
+    Ok(rows.iter().any(|(_, row)| {
+        row.action == Action::Adopt
+            && row.target.as_ref().is_some_and(|target| found == target.as_str())
+    }))
+}
+
+/// Lets the rows of a person not take a manager for our own export.
+fn forget_manager(tx: &Tx<'_>, id: SourceId, path: &AttributePath) -> Result<(), StoreError> {
+    for (seq, mut row) in tx.planned_for(id)? {
+        if let LinkEffect::Exported(values) = &mut row.effect
+            && values.remove(path).is_some()
+        {
+            tx.update_planned(seq, &row)?;
+        }
+    }
+    Ok(())
 }
 
 /// Whether a row belongs to an enabled person in scope, whose manager is to be right.

@@ -5,6 +5,8 @@
 //! free before they are taken. An account is read before it is deleted: a stranger behind a known
 //! id is left alone.
 
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
 use futures_util::{StreamExt, stream};
 
 use super::{
@@ -25,12 +27,23 @@ use crate::{
 /// Rows taken from the plan at once.
 const BATCH: u32 = 200;
 
+/// Rows in a row that an unavailable target fails before the cycle ends: the rest would fail too.
+const UNAVAILABLE_ROWS_MAX: u32 = 5;
+
 /// Everything that sending one row needs beside the row.
 struct Exporting<'a, D, W> {
     context: &'a Context<'a, D>,
     target: &'a W,
     pacer: &'a Pacer<'a>,
     cycle: CycleId,
+    trouble: Mutex<Trouble>,
+}
+
+/// Why no further row is sent, and what may become the reason.
+#[derive(Default)]
+struct Trouble {
+    end: Option<CycleError>,
+    unavailable_rows: u32,
 }
 
 /// Sends what a review cleared.
@@ -40,7 +53,8 @@ pub(super) async fn export<D: Sync, W: TargetWrite>(
     pacer: &Pacer<'_>,
     plan: &Plan<Cleared>,
 ) -> Result<(), CycleError> {
-    let exporting = Exporting { context, target, pacer, cycle: plan.cycle() };
+    let trouble = Mutex::new(Trouble::default());
+    let exporting = Exporting { context, target, pacer, cycle: plan.cycle(), trouble };
     let tracker = Tracker::new(context, plan.cycle(), "export");
     let total = context.store.read(|view| view.plan_count(ChangeStatus::Planned))?;
     let mut done = 0;
@@ -62,10 +76,15 @@ pub(super) async fn export<D: Sync, W: TargetWrite>(
             let mut under_way = stream::iter(&rows)
                 .map(|(seq, row)| exporting.row(*seq, row))
                 .buffer_unordered(concurrency);
+            // Requests under way are always heard to their end: a dropped one would be a write
+            // without a known outcome.
             while let Some(result) = under_way.next().await {
                 result?;
                 done += 1;
                 tracker.at(done, Some(total.max(done)))?;
+            }
+            if let Some(end) = exporting.trouble().end.take() {
+                return Err(end);
             }
         }
     }
@@ -73,42 +92,72 @@ pub(super) async fn export<D: Sync, W: TargetWrite>(
 }
 
 impl<D: Sync, W: TargetWrite> Exporting<'_, D, W> {
+    fn trouble(&self) -> MutexGuard<'_, Trouble> {
+        self.trouble.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     async fn row(&self, seq: i64, row: &PlannedChange) -> Result<(), CycleError> {
-        self.context.check_stop()?;
+        {
+            let mut trouble = self.trouble();
+            if trouble.end.is_none() && self.context.stop.is_requested() {
+                trouble.end = Some(CycleError::Stopped);
+            }
+            if trouble.end.is_some() {
+                return Ok(());
+            }
+        }
         let began = self.context.clock.now();
         let mut row = row.clone();
-        let outcome = match self.prepare(&mut row)? {
-            Some(outcome) => outcome,
-            None => {
-                if row.write != Write::Nothing {
-                    self.context.store.write(|tx| {
-                        tx.update_planned(seq, &row)?;
-                        tx.mark_sent(seq, began)
-                    })?;
-                }
-                self.send(&row).await?
+        let outcome = if let Some(outcome) = self.prepare(&mut row)? {
+            outcome
+        } else {
+            if row.write != Write::Nothing {
+                self.context.store.write(|tx| {
+                    tx.update_planned(seq, &row)?;
+                    tx.mark_sent(seq, began)
+                })?;
             }
+            self.send(&row).await?
         };
         let ended = self.context.clock.now();
-        self.context
-            .store
-            .write(|tx| tx.record_outcome(self.cycle, (seq, &row), &outcome, (began, ended)))?;
-        match outcome {
-            Outcome::Failed(failure) if failure.reason == Reason::Unauthorized => {
-                Err(CycleError::Target(TargetFault {
-                    class: FaultClass::Unauthorized,
-                    status: None,
-                    scim_type: None,
-                    detail: failure.detail,
-                    retry_after: None,
-                }))
+        self.context.store.write(|tx| {
+            tx.record_outcome(self.cycle, (seq, &row), &outcome, (began, ended))?;
+            if adopted_in_passing(&row, &outcome) {
+                tx.set_stale(row.source)?;
+                tx.mark_dirty(row.source)?;
             }
-            Outcome::Success { .. }
-            | Outcome::Gone { .. }
-            | Outcome::Unknown(_)
-            | Outcome::Failed(_)
-            | Outcome::Skipped(_) => Ok(()),
-        }
+            Ok(())
+        })?;
+        self.notice(&outcome);
+        Ok(())
+    }
+
+    /// Ends the export where every further row would fail like this one.
+    fn notice(&self, outcome: &Outcome) {
+        let mut trouble = self.trouble();
+        let Outcome::Failed(failure) = outcome else {
+            trouble.unavailable_rows = 0;
+            return;
+        };
+        let class = if failure.reason == Reason::Unauthorized {
+            FaultClass::Unauthorized
+        } else if failure.reason == Reason::InternalServerError {
+            trouble.unavailable_rows += 1;
+            if trouble.unavailable_rows < UNAVAILABLE_ROWS_MAX {
+                return;
+            }
+            FaultClass::Unavailable
+        } else {
+            trouble.unavailable_rows = 0;
+            return;
+        };
+        trouble.end.get_or_insert(CycleError::Target(TargetFault {
+            class,
+            status: None,
+            scim_type: None,
+            detail: failure.detail.clone(),
+            retry_after: None,
+        }));
     }
 
     /// Fills in what only now is known: the account, and the manager's account.
@@ -270,7 +319,7 @@ impl<D: Sync, W: TargetWrite> Exporting<'_, D, W> {
         match self.pacer.ask(|| self.target.patch(row.kind, target, &request)).await {
             Ok(Some(resource)) => Ok(self.patched(row, target, &resource)),
             Ok(None) => Ok(success(row, target.clone(), None)),
-            Err(fault) if fault.class == FaultClass::Missing => Ok(self.missing(row)),
+            Err(fault) if fault.class == FaultClass::Missing => Ok(missing(row)),
             Err(fault) => Ok(match remedy(fault.class) {
                 Remedy::Settle => Outcome::Unknown(failure_of(&fault)),
                 Remedy::Rematch | Remedy::Pace | Remedy::Escrow | Remedy::Quarantine => {
@@ -302,21 +351,6 @@ impl<D: Sync, W: TargetWrite> Exporting<'_, D, W> {
             });
         }
         success(row, target.clone(), None)
-    }
-
-    /// The account is gone. That is what a removal wanted; anything else starts again without link.
-    fn missing(&self, row: &PlannedChange) -> Outcome {
-        if row.action.is_removal() {
-            return Outcome::Gone { failure: None };
-        }
-        Outcome::Gone {
-            failure: Some(Failure {
-                reason: Reason::InvalidAnchor,
-                detail: "the account is gone from the application; the next cycle matches or \
-                         creates it again"
-                    .to_owned(),
-            }),
-        }
     }
 
     async fn delete(&self, row: &PlannedChange, target: &TargetId) -> Result<Outcome, CycleError> {
@@ -351,6 +385,28 @@ impl<D: Sync, W: TargetWrite> Exporting<'_, D, W> {
             Err(fault) => failed(&fault),
         })
     }
+}
+
+/// The account is gone. That is what a removal wanted; anything else starts again without link.
+fn missing(row: &PlannedChange) -> Outcome {
+    if row.action.is_removal() {
+        return Outcome::Gone { failure: None };
+    }
+    Outcome::Gone {
+        failure: Some(Failure {
+            reason: Reason::InvalidAnchor,
+            detail: "the account is gone from the application; the next cycle matches or \
+                     creates it again"
+                .to_owned(),
+        }),
+    }
+}
+
+/// A create that found the account there already: what differs is for the next cycle, which reads
+/// the account first.
+fn adopted_in_passing(row: &PlannedChange, outcome: &Outcome) -> bool {
+    matches!(row.write, Write::Create(_))
+        && matches!(outcome, Outcome::Success { warning: Some(_), .. })
 }
 
 fn success(row: &PlannedChange, target: TargetId, warning: Option<String>) -> Outcome {

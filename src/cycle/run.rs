@@ -13,7 +13,9 @@ use crate::{
     model::{CycleId, Timestamp},
     port::{Directory, TargetRead, TargetWrite},
     provisioning::{
-        Action, Cleared, Draft, Failure, Outcome, Plan, Reason, ReviewFacts, job::Job, review,
+        Action, Cleared, Draft, Failure, Outcome, Plan, Reason, ReviewFacts,
+        job::{Job, Scope},
+        review,
     },
     store::{CycleKind, CycleReport, HeldReport, Requests, StoreError, Totals, Tx},
 };
@@ -135,7 +137,9 @@ impl Start {
         context.store.write(|tx| {
             if error.is_none() {
                 tx.settle_drafted()?;
-                tx.prune_users()?;
+                if context.job.scope == Scope::Assigned {
+                    tx.prune_users()?;
+                }
                 tx.set_fact("finished_once", Some("1"))?;
             }
             tx.end_cycle(&report, ended)

@@ -88,7 +88,7 @@ pub(super) async fn survey<D, R: TargetRead>(
         seen += new;
         tracker.at(seen, Some(page.total.max(seen)))?;
         start_index += rows;
-        if new == 0 || start_index > page.total {
+        if new == 0 || (start_index > page.total && rows < u64::from(PAGE_SIZE)) {
             break;
         }
     }

@@ -1,4 +1,5 @@
-//! Identifiers, each a type of its own: a `TargetId` passed as a `SourceId` would delete the wrong person.
+//! Identifiers, each a type of its own: a `TargetId` passed as a `SourceId` would delete the wrong
+//! person.
 
 use std::{fmt, hash::Hash, marker::PhantomData, str::FromStr};
 

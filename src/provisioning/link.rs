@@ -18,8 +18,11 @@ pub struct Link {
     pub exported: Values,
     /// Whether it is live or only remembered.
     pub standing: LinkStanding,
-    /// A write has no known outcome: `exported` is read back before the next one.
+    /// A write has no known outcome, or the account was left alone for a while: it is read before
+    /// the next write.
     pub stale: bool,
+    /// What the account has at the mapped paths, where it was just read.
+    pub read_back: Option<Values>,
 }
 
 /// Whether a link is live.
@@ -43,6 +46,11 @@ pub struct UnsettledCreate {
 }
 
 impl Link {
+    /// What the account is known to have.
+    pub fn baseline(&self) -> &Values {
+        self.read_back.as_ref().unwrap_or(&self.exported)
+    }
+
     /// Whether the account was last left enabled; an unknown state counts as enabled.
     pub fn is_enabled(&self) -> bool {
         self.exported

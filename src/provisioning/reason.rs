@@ -148,7 +148,7 @@ impl Reason {
                 "Read the list with `plan --held`; restore the scope or `approve` it."
             }
             Self::EntryConflict => {
-                "Change the conflicting value, or the matching attribute, so that the account is found."
+                "Change the conflicting value, or match by the attribute that the account has."
             }
             Self::TooManyRequests => "Nothing: it is tried again. Set `max_requests_per_second`.",
             Self::InternalServerError | Self::Timeout | Self::Interrupted => {

@@ -91,6 +91,7 @@ pub fn removal_threshold(limit: Threshold, linked: u64) -> u64 {
 /// Updates always clear. Removals clear together or are held together, and so do creates over
 /// `max_creates`: half a mistake is not safer than a whole one. `entra-scim approve` is the way out
 /// of [`Held`].
+#[expect(clippy::needless_pass_by_value, reason = "a reviewed draft must not be reviewed again")]
 pub fn review(
     plan: Plan<Draft>,
     limits: &Safeguards,

@@ -121,10 +121,9 @@ pub fn scope(job: &Job, subject: &Subject, declared: &[AppRole]) -> (Scoping, St
     let has_role = subject.grants.iter().any(|grant| grant.role != DEFAULT_ACCESS);
     let required = !job.exclude_default_access || has_role;
     let scoping = match job.scope {
-        Scope::All => Scoping::In,
         Scope::Assigned if !assigned => Scoping::Out(OutReason::NotAssigned),
         Scope::Assigned if !required => Scoping::Out(OutReason::OnlyDefaultAccess),
-        Scope::Assigned => Scoping::In,
+        Scope::Assigned | Scope::All => Scoping::In,
     };
     let dead: Vec<String> = subject
         .grants

@@ -138,19 +138,19 @@ impl SourceAttribute {
         let property = |name: &str| attributes.get(name).cloned().unwrap_or(Value::Null);
         match self {
             Self::Property(name) => property(name),
-            Self::First(name) => match property(name) {
-                Value::Array(items) => items.into_iter().next().unwrap_or(Value::Null),
-                single => single,
-            },
+            Self::First(name) => {
+                let value = property(name);
+                value.as_array().and_then(|items| items.first()).unwrap_or(&value).clone()
+            }
             Self::Field(name, field) => attributes
                 .get(*name)
                 .and_then(|value| value.get(field))
                 .cloned()
                 .unwrap_or_default(),
-            Self::UserPrincipalName => match property("userPrincipalName") {
-                Value::String(name) => Value::String(home_address(&name)),
-                other => other,
-            },
+            Self::UserPrincipalName => attributes
+                .get("userPrincipalName")
+                .and_then(Value::as_str)
+                .map_or(Value::Null, |name| Value::String(home_address(name))),
             Self::OriginalUserPrincipalName => property("userPrincipalName"),
             Self::ObjectId | Self::IsSoftDeleted | Self::Manager | Self::AppRoleAssignments => {
                 Value::Null

@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::AttributePath;
 
-/// An equality filter (RFC 7644 §3.4.2.2). Displays as the filter's text, the value escaped as JSON.
+/// An equality filter (RFC 7644 §3.4.2.2). Displays as the filter's text, its value as JSON.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EqFilter {
     /// The attribute compared.

@@ -30,7 +30,8 @@ impl View<'_> {
     pub fn chain(&self, name: &str) -> Result<Option<Chain>, StoreError> {
         self.connection
             .prepare_cached(
-                "SELECT name, link, complete, taken_at, generation, members FROM chain WHERE name = ?1",
+                "SELECT name, link, complete, taken_at, generation, members FROM chain \
+                 WHERE name = ?1",
             )?
             .query_row([name], read_chain)
             .optional()?
@@ -45,6 +46,17 @@ impl View<'_> {
         )?;
         let rows = statement.query_map([], read_chain)?;
         rows.map(|row| row?).collect()
+    }
+
+    /// A generation newer than that of any membership: what a reading from the beginning does not
+    /// confirm is older.
+    pub fn next_membership_generation(&self) -> Result<u64, StoreError> {
+        Ok(self.connection.query_row(
+            "SELECT 1 + max(coalesce((SELECT max(generation) FROM membership), 0), \
+             coalesce((SELECT max(generation) FROM chain WHERE name <> 'users'), 0))",
+            [],
+            |row| row.get(0),
+        )?)
     }
 
     /// When the oldest chain's link was given: what the cycle has seen everything up to.

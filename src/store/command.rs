@@ -34,7 +34,8 @@ impl View<'_> {
         let row: Option<(i64, String, String, String)> = self
             .connection
             .prepare_cached(
-                "SELECT id, verb, args, given_by FROM command WHERE taken_at IS NULL ORDER BY id LIMIT 1",
+                "SELECT id, verb, args, given_by FROM command \
+                 WHERE taken_at IS NULL ORDER BY id LIMIT 1",
             )?
             .query_row([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))
             .optional()?;

@@ -128,10 +128,13 @@ impl Tx<'_> {
         self.set_fact("held", None)
     }
 
-    /// Approvals older than 24 hours count no more.
+    /// Approvals older than 24 hours count no more, nor do those of changes that are no longer
+    /// wanted: should they be wanted again, a person looks again.
     pub fn expire_approvals(&self, now: Timestamp) -> Result<(), StoreError> {
         self.connection.execute(
-            "DELETE FROM approval WHERE given_at <= ?1",
+            "DELETE FROM approval WHERE given_at <= ?1 OR NOT EXISTS \
+             (SELECT 1 FROM planned_change AS row WHERE row.source = approval.source \
+              AND coalesce(row.target, '') = approval.target AND row.action = approval.action)",
             [(now - APPROVAL_LASTS).timestamp_millis()],
         )?;
         Ok(())

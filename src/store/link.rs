@@ -41,6 +41,7 @@ impl View<'_> {
             exported: parse_values(&exported)?,
             standing,
             stale,
+            read_back: None,
         }))
     }
 
@@ -124,6 +125,7 @@ impl Tx<'_> {
             exported: exported.clone(),
             standing: LinkStanding::Linked,
             stale: false,
+            read_back: None,
         };
         self.connection
             .prepare_cached(
@@ -143,7 +145,12 @@ impl Tx<'_> {
             ])?;
         self.connection.execute("DELETE FROM unsettled_create WHERE source = ?1", [&key])?;
         if !known {
-            self.dirty_reports(&key)?;
+            // Whoever was drafted in this cycle already counts on the link.
+            self.connection
+                .prepare_cached(
+                    "UPDATE source_user SET dirty = 1 WHERE manager = ?1 AND dirty <> 2",
+                )?
+                .execute([key])?;
         }
         Ok(())
     }
@@ -156,10 +163,11 @@ impl Tx<'_> {
         Ok(())
     }
 
-    /// Keeps a link as a memory only.
+    /// Keeps a link as a memory only. Should it come alive again, the account is read first.
     pub fn keep_link(&self, source: SourceId) -> Result<(), StoreError> {
         let key = source.to_string();
-        self.connection.execute("UPDATE link SET standing = 1 WHERE source = ?1", [&key])?;
+        let sql = "UPDATE link SET standing = 1, stale = 1 WHERE source = ?1";
+        self.connection.execute(sql, [&key])?;
         self.dirty_reports(&key)
     }
 

@@ -194,10 +194,9 @@ impl Tx<'_> {
         (began, ended): (Timestamp, Timestamp),
     ) -> Result<(), StoreError> {
         let text = |value: &Option<Value>| {
-            value.as_ref().map(|value| match value {
-                Value::String(text) => text.clone(),
-                other => other.to_string(),
-            })
+            value
+                .as_ref()
+                .map(|value| value.as_str().map_or_else(|| value.to_string(), str::to_owned))
         };
         let held = change.status == ChangeStatus::Held;
         let body = Body {
@@ -266,7 +265,10 @@ fn graph_action(row: &LogRow) -> &'static str {
 impl LogRow {
     /// The row as Graph's `provisioningObjectSummary`.
     pub fn summary(&self, tenant: &str, job: JobId, app: &str) -> Value {
-        let identity = |id: &str, name: Option<&str>| json!({"id": id, "displayName": name, "identityType": "User", "details": {}});
+        let identity = |id: &str, name: Option<&str>| {
+            let (kind, none) = ("User", json!({}));
+            json!({"id": id, "displayName": name, "identityType": kind, "details": none})
+        };
         let error = self.error.as_ref().map(|failure| {
             json!({
                 "errorCode": failure.reason.to_string(),

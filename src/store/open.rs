@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
+use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior, config::DbConfig};
 
 /// The schema, as numbered steps that are never edited once released.
 const MIGRATIONS: [&str; 1] = [include_str!("migrations/0001_state.sql")];
@@ -215,7 +215,7 @@ impl Reader {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection =
             Connection::open_with_flags(path, flags).map_err(|error| classify(path, error))?;
-        connection.busy_timeout(BUSY_TIMEOUT)?;
+        leave_as_found(&connection)?;
         let version = version_of(&connection, path)?;
         if version < MIGRATIONS.len() {
             return Err(StoreError::File {
@@ -273,7 +273,7 @@ pub fn preview_copy(path: &Path) -> Result<Engine, StoreError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let original =
         Connection::open_with_flags(path, flags).map_err(|error| classify(path, error))?;
-    original.busy_timeout(BUSY_TIMEOUT)?;
+    leave_as_found(&original)?;
     version_of(&original, path)?;
     {
         let mut connection = copy.connection();
@@ -288,6 +288,13 @@ pub fn preview_copy(path: &Path) -> Result<Engine, StoreError> {
     }
     copy.prepare()?;
     Ok(copy)
+}
+
+/// A reader that closes last would otherwise fold the writer's log into the file.
+fn leave_as_found(connection: &Connection) -> Result<(), StoreError> {
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
+    Ok(())
 }
 
 fn version_of(connection: &Connection, path: &Path) -> Result<usize, StoreError> {

@@ -135,6 +135,20 @@ impl View<'_> {
         .collect()
     }
 
+    /// The planned adoptions of accounts that several people would adopt, with their numbers.
+    pub fn contested_adoptions(&self) -> Result<Vec<(i64, PlannedChange)>, StoreError> {
+        let mut statement = self.connection.prepare_cached(
+            "SELECT seq, status, body FROM planned_change AS row \
+             WHERE status = 'planned' AND EXISTS (SELECT 1 FROM planned_change AS mine \
+                 WHERE mine.source = row.source AND mine.action = 'adopt' AND EXISTS ( \
+                     SELECT 1 FROM planned_change AS other WHERE other.action = 'adopt' \
+                     AND other.target = mine.target AND other.source <> mine.source)) \
+             ORDER BY seq",
+        )?;
+        let rows = statement.query_map([], read_row)?;
+        rows.map(|row| row?).collect()
+    }
+
     /// The rows that a crash left without an outcome.
     pub fn sent_rows(&self) -> Result<Vec<(i64, PlannedChange)>, StoreError> {
         let mut statement = self.connection.prepare_cached(

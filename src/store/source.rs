@@ -375,6 +375,13 @@ impl Tx<'_> {
         Ok(())
     }
 
+    /// Decides this user again in the next cycle, whatever this one came to.
+    pub fn mark_dirty(&self, id: SourceId) -> Result<(), StoreError> {
+        let sql = "UPDATE source_user SET dirty = 1 WHERE id = ?1";
+        self.connection.execute(sql, [id.to_string()])?;
+        Ok(())
+    }
+
     /// Forgets users who are neither assigned nor linked, so that the state stays small.
     pub fn prune_users(&self) -> Result<(), StoreError> {
         self.connection.execute(

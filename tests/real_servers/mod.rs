@@ -3,6 +3,10 @@
 //! Each starts a service of its own and needs it installed; `README.md` beside this file says how,
 //! and what was measured about the two. All are `#[ignore]`d for that reason.
 
+mod changes;
+mod company;
+mod initial;
+
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 

@@ -82,8 +82,7 @@ impl Story {
         let mut world = World::with_config(&setup.lines());
         world.expects_violations();
         world.tenant.observe(Arc::new(|_| {}));
-        world.application.set_token(TARGET_TOKEN);
-        world.target_token = TARGET_TOKEN.to_owned();
+        world.change_target_token(TARGET_TOKEN);
         world.quirks(setup.quirks(&mut rng));
         let flip = |rng: &mut fastrand::Rng| rng.u8(..3) == 0;
         let switches = [flip(&mut rng), flip(&mut rng), flip(&mut rng), flip(&mut rng)];

@@ -4,4 +4,5 @@ pub(crate) mod graph_schema;
 pub(crate) mod real_server;
 pub(crate) mod source;
 pub(crate) mod wire;
+pub(crate) mod wiretap;
 pub(crate) mod world;

@@ -24,8 +24,17 @@ const STARTS_MAX: u32 = 3;
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(20);
 /// Below the page limit of both services (100 and 1,000), so that reading everything takes pages.
 const USERS_PER_PAGE: usize = 40;
+
+/// Which of them: where they differ, a story says what each does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Service {
+    Scim2Server,
+    BetterAuth,
+}
+
 /// A running service. Dropping it ends the process.
 pub(crate) struct RealServer {
+    pub(crate) service: Service,
     process: Child,
     base_url: String,
     client: reqwest::Client,
@@ -40,7 +49,7 @@ impl RealServer {
     /// scim2-server, the strict one: RFC 7644 to the letter, ETags, users in memory.
     pub(crate) async fn scim2_server() -> Self {
         let program = installed("scim2-server").join("bin/scim2-server");
-        Self::start("/v2", |port| {
+        Self::start(Service::Scim2Server, "/v2", |port| {
             let mut command = Command::new(&program);
             command.args(["--hostname", "127.0.0.1", "--port", &port.to_string()]);
             command.args(["--bearer-token", Self::TOKEN]).stdin(Stdio::null());
@@ -55,7 +64,7 @@ impl RealServer {
         let folder = installed("better-auth");
         let host =
             Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/real_servers/better_auth_host.mjs");
-        Self::start("/api/auth/scim/v2", |port| {
+        Self::start(Service::BetterAuth, "/api/auth/scim/v2", |port| {
             let mut command = Command::new(folder.join("node_modules/.bin/node"));
             // Node resolves the imports of a script on its standard input from the current folder.
             command.current_dir(&folder).args(["--input-type=module", "-"]);
@@ -116,7 +125,7 @@ impl RealServer {
         }
     }
 
-    async fn start(path: &str, command: impl Fn(u16) -> Command) -> Self {
+    async fn start(service: Service, path: &str, command: impl Fn(u16) -> Command) -> Self {
         // No proxy: the machine's own settings have no say in what is on loopback.
         let client = reqwest::Client::builder()
             .no_proxy()
@@ -132,6 +141,7 @@ impl RealServer {
             let errors = output.try_clone().expect("a log can be written from two sides");
             let process = command.stdout(output).stderr(errors).spawn();
             let mut server = Self {
+                service,
                 process: process.unwrap_or_else(|error| panic!("start {command:?}: {error}")),
                 base_url: format!("http://127.0.0.1:{port}{path}"),
                 client: client.clone(),

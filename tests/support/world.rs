@@ -1,5 +1,8 @@
 //! A whole world in process: a tenant, an application, a state file and a virtual clock.
 //!
+//! [`World::against`] puts somebody else's service in the place of the application, and the network
+//! of this machine between all three.
+//!
 //! Stories change the tenant, run a cycle through the real adapters and the real engine, and look
 //! at the plan or at the application. Dropping a world checks that the application saw no violation
 //! of the RFCs, unless the story said that it expects some.
@@ -11,7 +14,10 @@ use entra_scim::{
     config,
     cycle::{Context, CycleEnd, CycleOptions, Stop, preview, sync},
     graph::{GraphDirectory, GraphSettings, scope, token_url},
-    http::{Authorizer, Bearer, Credential, SecretSent, TokenSettings, TokenSource},
+    http::{
+        Authorizer, Bearer, Credential, Exchange, Network, NetworkOptions, SecretSent,
+        TokenSettings, TokenSource,
+    },
     model::{AppRole, AppRoleId, Clock, DEFAULT_ACCESS, Secret, ServicePrincipalId, SourceId},
     provisioning::{ChangeStatus, PlannedChange, job::Job},
     sandbox::{
@@ -25,9 +31,15 @@ use entra_scim::{
 use serde_json::{Value, json};
 use url::Url;
 
-use super::{graph_schema, wire::Wire};
+use super::{
+    graph_schema,
+    real_server::RealServer,
+    wire::Wire,
+    wiretap::{Sent, Wiretap},
+};
 
 const TENANT_ID: &str = "11111111-2222-3333-4444-555555555555";
+const APP_ID: &str = "77777777-2222-3333-4444-555555555555";
 const GRAPH: &str = "https://graph.sandbox.example";
 const TARGET: &str = "https://app.sandbox.example/scim/v2";
 
@@ -42,9 +54,39 @@ pub(crate) struct World {
     pub(crate) people: BTreeMap<String, SourceId>,
     pub(crate) editor: AppRoleId,
     pub(crate) wire: Wire,
-    pub(crate) target_token: String,
     folder: tempfile::TempDir,
     expects_violations: bool,
+    graph: Line,
+    target: Line,
+    /// Listens on the way to the target, where that leads to somebody else's service.
+    wiretap: Option<Wiretap>,
+}
+
+/// Where a service is and what carries requests to it.
+#[derive(Clone)]
+struct Line {
+    base_url: Url,
+    exchange: Arc<dyn Exchange>,
+    token: String,
+}
+
+impl Line {
+    fn new(base_url: &str, exchange: Arc<dyn Exchange>, token: &str) -> Self {
+        let base_url = Url::parse(base_url).expect("a URL");
+        Self { base_url, exchange, token: token.to_owned() }
+    }
+}
+
+/// The program's own way to the network, with the limits it has by default.
+fn network() -> Arc<dyn Exchange> {
+    let options = NetworkOptions {
+        request_timeout: Duration::from_secs(30),
+        connect_timeout: Duration::from_secs(10),
+        ca_pem: None,
+        proxy: None,
+        body_limit_bytes: 16 * 1024 * 1024,
+    };
+    Arc::new(Network::new(&options).expect("options without a certificate or proxy"))
 }
 
 fn shared(clock: &VirtualClock) -> Arc<dyn Clock> {
@@ -62,6 +104,10 @@ fn role(name: &str) -> AppRole {
 
 /// A job compiled from a configuration with these lines in its application's section.
 pub(crate) fn job(lines: &str, app_id: &str) -> Job {
+    job_at(lines, app_id, TARGET)
+}
+
+fn job_at(lines: &str, app_id: &str, tenant_url: &str) -> Job {
     let (app, rest) = lines.split_once("---").unwrap_or(("", lines));
     let text = format!(
         r#"
@@ -75,7 +121,7 @@ enterprise_app = "{app_id}"
 {app}
 
 [apps.crm.target]
-tenant_url = "{TARGET}"
+tenant_url = "{tenant_url}"
 secret_token = {{ value = "secret" }}
 
 {rest}
@@ -106,29 +152,65 @@ impl World {
             base_url: GRAPH.to_owned(),
         });
         tenant.observe(Arc::new(hold_against_description));
-        let app_id = "77777777-2222-3333-4444-555555555555";
         let enterprise_app = tenant.add_application(ApplicationSpec {
             display_name: "CRM".to_owned(),
-            app_id: app_id.to_owned(),
+            app_id: APP_ID.to_owned(),
             roles: vec![role("Editor"), role("Viewer")],
         });
         let application = Application::new(ApplicationOptions::strict(7, shared(&clock)));
         let folder = tempfile::tempdir().expect("a folder");
         let store = Engine::open(&folder.path().join("crm.db")).expect("a state file");
+        let graph = Line::new(GRAPH, Arc::new(tenant.clone()), "");
+        let target = Line::new(TARGET, Arc::new(application.clone()), "secret");
         Self {
+            graph,
+            target,
+            wiretap: None,
             clock,
             tenant,
             enterprise_app,
             application,
             store: Some(store),
-            job: job(lines, app_id),
+            job: job(lines, APP_ID),
             people: BTreeMap::new(),
             editor: role("Editor").id,
             wire: Wire::default(),
-            target_token: "secret".to_owned(),
             folder,
             expects_violations: false,
         }
+    }
+
+    /// A world whose application is this service: every request, to it and to the tenant, goes
+    /// over this machine's network, as the program's own do.
+    pub(crate) async fn against(server: &RealServer, lines: &str) -> Self {
+        let mut world = Self::with_config(lines);
+        let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await;
+        let graph = world.tenant.serve(listener.expect("loopback has a free port"));
+        world.graph = Line::new(&graph.expect("a listener has an address"), network(), "");
+        let wiretap = Wiretap::on(network());
+        let line = Arc::new(wiretap.clone());
+        world.target = Line::new(server.base_url(), line, RealServer::TOKEN);
+        world.wiretap = Some(wiretap);
+        world.configure(lines);
+        world
+    }
+
+    /// Compiles the job again, from other lines of configuration.
+    pub(crate) fn configure(&mut self, lines: &str) {
+        self.job = job_at(lines, APP_ID, self.target.base_url.as_str());
+    }
+
+    /// Forgets everything: an engine whose state file is new.
+    pub(crate) fn forget(&mut self) {
+        self.store = None;
+        self.folder = tempfile::tempdir().expect("a folder");
+        let store = Engine::open(&self.folder.path().join("crm.db"));
+        self.store = Some(store.expect("a state file"));
+    }
+
+    /// What was sent to somebody else's service since the last call.
+    pub(crate) fn sent(&self) -> Vec<Sent> {
+        self.wiretap.as_ref().expect("a world against a real server").take()
     }
 
     /// A world with these people, all of them Editors.
@@ -264,6 +346,12 @@ impl World {
         (rows, end)
     }
 
+    /// The application wants this token from now on, and the engine has it.
+    pub(crate) fn change_target_token(&mut self, token: &str) {
+        self.application.set_token(token);
+        self.target.token = token.to_owned();
+    }
+
     /// Every byte of the state that is on the disk now.
     pub(crate) fn state_bytes(&self) -> Vec<u8> {
         ["crm.db", "crm.db-wal"]
@@ -333,7 +421,7 @@ impl World {
     pub(crate) fn adapters(&self) -> (GraphDirectory, ScimTarget) {
         let clock = shared(&self.clock);
         let (client_id, secret) = self.tenant.default_client();
-        let root = Url::parse(GRAPH).expect("a URL");
+        let root = self.graph.base_url.clone();
         let secret = secret.expose().to_owned();
         let tokens = TokenSource::new(
             TokenSettings {
@@ -345,24 +433,24 @@ impl World {
                     sent: SecretSent::Body,
                 },
             },
-            self.wire.to(Arc::new(self.tenant.clone())),
+            self.wire.to(Arc::clone(&self.graph.exchange)),
             Arc::clone(&clock),
         );
         let directory = GraphDirectory::new(
             &GraphSettings { graph_url: root },
-            self.wire.to(Arc::new(self.tenant.clone())),
+            self.wire.to(Arc::clone(&self.graph.exchange)),
             Authorizer::Token(tokens),
             Arc::clone(&clock),
         );
-        let token = self.target_token.clone();
+        let token = self.target.token.clone();
         let bearer = Bearer::new(Arc::new(move || Ok(Secret::new(token.clone()))));
         let target = ScimTarget::new(
             TargetSettings {
-                base_url: Url::parse(TARGET).expect("a URL"),
+                base_url: self.target.base_url.clone(),
                 query: Vec::new(),
                 user_agent: http::HeaderValue::from_static("entra-scim/test"),
             },
-            self.wire.to(Arc::new(self.application.clone())),
+            self.wire.to(Arc::clone(&self.target.exchange)),
             Authorizer::Bearer(bearer),
             clock,
         );

@@ -35,10 +35,11 @@ fn arrange<D>(context: &Context<'_, D>, full: bool) -> Result<(), StoreError> {
     context.store.write(|tx| {
         let assigned: BTreeSet<SourceId> = tx.assigned_groups()?.into_iter().collect();
         let mut chains = tx.group_chains()?;
+        let generation = tx.next_membership_generation()?;
         for chain in &mut chains {
             chain.members.retain(|group| assigned.contains(group));
             if full && chain.complete {
-                restart(chain);
+                restart(chain, generation);
             }
         }
         let followed: BTreeSet<SourceId> =
@@ -48,14 +49,14 @@ fn arrange<D>(context: &Context<'_, D>, full: bool) -> Result<(), StoreError> {
             match room {
                 Some(chain) => {
                     chain.members.push(*group);
-                    restart(chain);
+                    restart(chain, generation);
                 }
                 None => chains.push(Chain {
                     name: format!("groups:{:06}", chains.len()),
                     link: None,
                     complete: false,
                     taken_at: now,
-                    generation: 1,
+                    generation,
                     members: vec![*group],
                 }),
             }
@@ -72,10 +73,8 @@ fn arrange<D>(context: &Context<'_, D>, full: bool) -> Result<(), StoreError> {
 }
 
 /// The chain is read from the beginning, under a new generation.
-fn restart(chain: &mut Chain) {
-    if chain.link.is_some() || chain.complete {
-        chain.generation += 1;
-    }
+fn restart(chain: &mut Chain, generation: u64) {
+    chain.generation = generation;
     chain.link = None;
     chain.complete = false;
 }

@@ -152,20 +152,18 @@ async fn resolve_missing<D: Directory>(
             }
             Ok(())
         })?;
-        match page.next {
-            Some(link) => next = Some(link),
-            None => {
-                context.store.write(|tx| {
-                    for id in &missing {
-                        if tx.count_miss(*id)? >= MISSES_PROVE_DELETION {
-                            tx.set_presence(*id, Presence::Deleted)?;
-                        }
+        if page.next.is_none() {
+            context.store.write(|tx| {
+                for id in &missing {
+                    if tx.count_miss(*id)? >= MISSES_PROVE_DELETION {
+                        tx.set_presence(*id, Presence::Deleted)?;
                     }
-                    Ok(())
-                })?;
-                return Ok(());
-            }
+                }
+                Ok(())
+            })?;
+            return Ok(());
         }
+        next = page.next;
     }
     Err(endless())
 }

@@ -12,9 +12,12 @@
 //!
 //! **Invariant:** what to do is desired minus last exported, never a reaction to an event.
 
+mod case;
 mod decide;
+mod difference;
 mod model;
 mod order;
+mod unlinked;
 mod unsettled;
 mod withdraw;
 

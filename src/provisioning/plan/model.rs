@@ -255,6 +255,7 @@ pub enum Verdict {
 
 /// The decision about one person.
 #[derive(Clone, Debug, PartialEq)]
+#[expect(clippy::struct_excessive_bools, reason = "four independent findings of one decision")]
 pub struct Decision {
     /// Whether it is in scope.
     pub in_scope: bool,

@@ -4,18 +4,19 @@
 //! next cycle treats it as any other account of somebody who is disabled, out of scope or gone.
 
 use super::{
-    decide::{Case, LOOKS_BEFORE_CREATE, Row, looks_so_far},
+    case::{Case, Row},
     model::{Action, ChangeStatus, LinkEffect, Phase, Verdict, Write},
+    unlinked::{LOOKS_BEFORE_CREATE, looks_so_far},
 };
 use crate::provisioning::{
     Evidence, Matched, Reason, StepStatus, UnsettledCreate, map, match_keys, settle,
 };
 
 /// What is decided as long as the create is not settled; the case comes back once it is.
-pub(super) fn unwanted<'a>(
-    mut case: Case<'a>,
+pub(super) fn unwanted(
+    mut case: Case<'_>,
     unsettled: UnsettledCreate,
-) -> Result<Verdict, Case<'a>> {
+) -> Result<Verdict, Case<'_>> {
     let inputs = case.inputs;
     let mapped = map(&inputs.job.users, inputs.subject, case.mapping_inputs(true));
     let keys = mapped.map(|mapped| match_keys(&mapped)).unwrap_or_default();

@@ -1,7 +1,9 @@
 //! What happens to an account whose person is disabled, out of scope, or gone.
 
 use super::{
-    decide::{Case, Comparison, Row, applied, difference, keep, turns_off},
+    case::{Case, Row},
+    decide::{keep, turns_off},
+    difference::{Baseline, applied, difference},
     model::{Action, ChangeStatus, LinkEffect, Phase, Verdict, Write},
 };
 use crate::provisioning::{Link, Reason, job::OutOfScope, map_withdrawal};
@@ -65,8 +67,7 @@ pub(super) fn withdraw(case: Case<'_>, link: &Link, reason: Reason) -> Verdict {
     {
         return leave(case, reason);
     }
-    let comparison = if link.stale { Comparison::ByCaseRule } else { Comparison::Exact };
-    let diff = difference(&mapped, &link.exported, comparison);
+    let diff = difference(&mapped, Baseline::of(link));
     let mut exported = link.exported.clone();
     exported.extend(diff.exported);
     if diff.changes.is_empty() {
@@ -99,18 +100,22 @@ pub(super) fn withdraw(case: Case<'_>, link: &Link, reason: Reason) -> Verdict {
         detail: sentence(reason).to_owned(),
         effect: LinkEffect::Exported(applied(&exported, &diff.changes)),
         changes: diff.changes,
-        write: Write::Patch { baseline: link.exported.clone() },
+        write: Write::Patch { baseline: link.baseline().clone() },
         phase: if disables { Phase::Removals } else { Phase::Updates },
         error: false,
     };
     case.decided(vec![row], false, false)
 }
 
-fn sentence(reason: Reason) -> &'static str {
-    match reason {
-        Reason::HardDeleted => "deleted in the directory for good",
-        Reason::SoftDeleted => "soft-deleted in the directory",
-        Reason::AccountDisabled => "disabled in the directory",
-        _ => "no longer assigned to the application",
+/// Why the account is withdrawn, as a sentence.
+pub(super) fn sentence(reason: Reason) -> &'static str {
+    if reason == Reason::HardDeleted {
+        "deleted in the directory for good"
+    } else if reason == Reason::SoftDeleted {
+        "soft-deleted in the directory"
+    } else if reason == Reason::AccountDisabled {
+        "disabled in the directory"
+    } else {
+        "no longer assigned to the application"
     }
 }

@@ -1,0 +1,180 @@
+//! One decision in the making: what it rests on, the steps so far, and the rows it comes to.
+
+use super::model::{
+    Action, ChangeStatus, Decision, LinkEffect, Phase, PlanInputs, PlannedChange, Verdict, Write,
+};
+use crate::{
+    model::{ChangeId, ObjectKind},
+    provisioning::{
+        EntitlementMemory, Failure, MappingFault, MappingInputs, Presence, Reason, Scoping, Step,
+        StepKind, StepStatus,
+    },
+    scim::AttributeChange,
+};
+
+/// One decision in the making: the steps so far, and what they rest on.
+pub(super) struct Case<'a> {
+    pub(super) inputs: &'a PlanInputs<'a>,
+    pub(super) steps: Vec<Step>,
+    pub(super) in_scope: bool,
+    pub(super) memory: EntitlementMemory,
+    pub(super) looked: bool,
+}
+
+/// One row without what every row of the person has in common.
+pub(super) struct Row {
+    pub(super) action: Action,
+    pub(super) status: ChangeStatus,
+    pub(super) reason: Reason,
+    pub(super) detail: String,
+    pub(super) changes: Vec<AttributeChange>,
+    pub(super) write: Write,
+    pub(super) effect: LinkEffect,
+    pub(super) phase: Phase,
+    pub(super) error: bool,
+}
+
+impl Row {
+    /// A row that does nothing.
+    pub(super) fn skip(reason: Reason, detail: impl Into<String>) -> Self {
+        Self {
+            action: Action::Skip,
+            status: ChangeStatus::Skipped,
+            reason,
+            detail: detail.into(),
+            changes: Vec::new(),
+            write: Write::Nothing,
+            effect: LinkEffect::Unchanged,
+            phase: Phase::Updates,
+            error: false,
+        }
+    }
+
+    /// A row that does nothing and that a person should see.
+    pub(super) fn concern(status: ChangeStatus, reason: Reason, detail: impl Into<String>) -> Self {
+        Self { status, error: true, ..Self::skip(reason, detail) }
+    }
+}
+
+impl<'a> Case<'a> {
+    pub(super) fn new(inputs: &'a PlanInputs<'a>, scoping: &Scoping, step: Step) -> Self {
+        let subject = inputs.subject;
+        let found = match subject.presence {
+            Presence::Live => (StepStatus::Success, "found in the directory"),
+            Presence::SoftDeleted => (StepStatus::Success, "soft-deleted in the directory"),
+            Presence::Deleted => (StepStatus::Success, "gone from the directory for good"),
+            Presence::Unseen => (StepStatus::Warning, "the directory does not show it"),
+        };
+        let import = Step::new(StepKind::Import, found.0, "EntryImport", found.1.to_owned());
+        Self {
+            inputs,
+            steps: vec![import, step],
+            in_scope: *scoping == Scoping::In && subject.presence == Presence::Live,
+            memory: inputs.memory,
+            looked: false,
+        }
+    }
+
+    pub(super) fn out_of_scope(&mut self) {
+        self.memory.missing_since = self.memory.missing_since.or(Some(self.inputs.now));
+    }
+
+    pub(super) fn pending(self) -> Verdict {
+        let row = Row::skip(
+            Reason::AwaitingConfirmation,
+            "its recent assignment ended; the next read must say so too",
+        );
+        self.decided(vec![row], true, false)
+    }
+
+    pub(super) fn mapping_inputs(&self, is_soft_deleted: bool) -> MappingInputs<'a> {
+        MappingInputs {
+            declared_roles: self.inputs.declared_roles,
+            is_soft_deleted,
+            now: self.inputs.now,
+            default_domain: self.inputs.default_domain,
+        }
+    }
+
+    /// Whether the account may never be disabled, deleted or renamed.
+    pub(super) fn is_protected(&self) -> bool {
+        let subject = self.inputs.subject;
+        let names = ["userPrincipalName", "mail"];
+        let mut known: Vec<String> = names
+            .iter()
+            .filter_map(|name| subject.attributes.get(*name)?.as_str().map(str::to_lowercase))
+            .collect();
+        known.push(subject.id.to_string());
+        self.inputs
+            .job
+            .safeguards
+            .protect
+            .iter()
+            .any(|protected| known.contains(&protected.to_lowercase()))
+    }
+
+    pub(super) fn decided(self, rows: Vec<Row>, again: bool, references: bool) -> Verdict {
+        let subject = self.inputs.subject;
+        let target = self.inputs.link.map(|link| link.target.clone());
+        let changes = rows.into_iter().map(|row| {
+            let mut steps = self.steps.clone();
+            steps.push(processing_step(&row));
+            PlannedChange {
+                id: ChangeId::derive(&[
+                    &self.inputs.cycle.0.to_string(),
+                    &subject.id.to_string(),
+                    row.action.as_str(),
+                ]),
+                kind: ObjectKind::User,
+                source: subject.id,
+                source_display: subject.display(),
+                target: target.clone(),
+                action: row.action,
+                status: row.status,
+                reason: row.reason,
+                error: row
+                    .error
+                    .then(|| Failure { reason: row.reason, detail: row.detail.clone() }),
+                detail: row.detail,
+                changes: row.changes,
+                write: row.write,
+                effect: row.effect,
+                phase: row.phase,
+                reference: None,
+                steps,
+            }
+        });
+        let changes: Vec<PlannedChange> = changes.collect();
+        Verdict::Decided(Decision {
+            in_scope: self.in_scope,
+            memory: self.memory,
+            changes,
+            again,
+            wants_references: references,
+            looked: self.looked,
+        })
+    }
+
+    pub(super) fn fault(self, fault: &MappingFault) -> Verdict {
+        let row = Row::concern(ChangeStatus::Failure, MappingFault::REASON, fault.to_string());
+        self.decided(vec![row], true, false)
+    }
+}
+
+fn processing_step(row: &Row) -> Step {
+    let (name, status) = match (row.action, row.status) {
+        (_, ChangeStatus::Failure) => ("EntrySynchronizationSkip", StepStatus::Failure),
+        (Action::Skip, ChangeStatus::Warning) => ("EntrySynchronizationSkip", StepStatus::Warning),
+        (Action::Skip, _) => ("EntrySynchronizationSkip", StepStatus::Skipped),
+        (Action::Create, _) => ("EntrySynchronizationAdd", StepStatus::Success),
+        (Action::Adopt | Action::Update | Action::Disable | Action::Enable | Action::Delete, _) => {
+            ("EntrySynchronizationUpdate", StepStatus::Success)
+        }
+    };
+    let step = Step::new(StepKind::Processing, status, name, row.detail.clone());
+    if status == StepStatus::Success {
+        step
+    } else {
+        step.with("SkipReason", row.reason.to_string())
+    }
+}
