@@ -9,4 +9,5 @@ mod cli;
 mod config;
 mod cycle;
 mod real_servers;
+mod simulation;
 mod support;

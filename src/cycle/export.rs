@@ -179,7 +179,7 @@ impl<D: Sync, W: TargetWrite> Exporting<'_, D, W> {
         row.target = Some(link.target);
         if let Some(manager) = row.reference {
             let Some(target) = store.read(|view| view.linked_target(manager))? else {
-                return Ok(Some(unresolved("the manager's account did not come to be")));
+                return Ok(Some(unresolved("the manager has no account")));
             };
             for change in &mut row.changes {
                 change.new = Some(target.to_string().into());

@@ -62,7 +62,6 @@ fn reference(
         return Ok(());
     };
     let Some(subject) = tx.subject(id)? else { return Ok(()) };
-    let standing = standing_of(tx, subject.manager)?;
     let link = tx.link(id)?;
     let exported = match &row.effect {
         // What was read back counts, not what was exported before that.
@@ -71,6 +70,7 @@ fn reference(
             link.as_ref().and_then(|link| link.exported.get(path).cloned())
         }
     };
+    let standing = standing_of(tx, subject.manager, exported.as_ref())?;
     let found = found_manager(&row, path);
     if let Some(found) = &found {
         match standing {
@@ -130,10 +130,19 @@ fn coming(standing: &ManagerStanding) -> Option<SourceId> {
 }
 
 /// Whether the manager has an account, or gets one in this cycle.
-fn standing_of(tx: &Tx<'_>, manager: Option<SourceId>) -> Result<ManagerStanding, StoreError> {
+fn standing_of(
+    tx: &Tx<'_>,
+    manager: Option<SourceId>,
+    exported: Option<&Value>,
+) -> Result<ManagerStanding, StoreError> {
+    let known = exported.and_then(Value::as_str);
     Ok(match manager {
         None => ManagerStanding::None,
         Some(manager) => match tx.linked_target(manager)? {
+            // Whether the account goes shows when its removal was sent: asked again then.
+            Some(target) if known != Some(target.as_str()) && tx.is_leaving(manager)? => {
+                ManagerStanding::Coming(manager)
+            }
             Some(target) => ManagerStanding::Linked(target),
             None if tx.is_coming(manager)? => ManagerStanding::Coming(manager),
             None => ManagerStanding::NotProvisioned(manager),

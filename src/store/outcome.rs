@@ -56,6 +56,10 @@ impl Tx<'_> {
             Outcome::Unknown(failure) => {
                 match change.write {
                     Write::Create(_) => self.set_unsettled(change.source, began)?,
+                    // There is no link yet that could be stale: the account is looked for again.
+                    Write::Patch { .. } if change.action == Action::Adopt => {
+                        self.set_unsettled(change.source, began)?;
+                    }
                     Write::Patch { .. } | Write::Delete | Write::Nothing => {
                         self.set_stale(change.source)?;
                     }

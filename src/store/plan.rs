@@ -117,6 +117,17 @@ impl View<'_> {
             .query_row([source.to_string()], |row| row.get(0))?)
     }
 
+    /// Whether a person's account goes in this plan, unless a safeguard holds that.
+    pub fn is_leaving(&self, source: SourceId) -> Result<bool, StoreError> {
+        Ok(self
+            .connection
+            .prepare_cached(
+                "SELECT EXISTS (SELECT 1 FROM planned_change WHERE source = ?1 \
+                 AND action = 'delete' AND status = 'planned')",
+            )?
+            .query_row([source.to_string()], |row| row.get(0))?)
+    }
+
     /// Updates whose old unique value another row takes: (change, old value, new value).
     pub fn contested_claims(&self) -> Result<Vec<(ChangeId, String, String)>, StoreError> {
         let mut statement = self.connection.prepare_cached(

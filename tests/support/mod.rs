@@ -5,5 +5,6 @@ pub(crate) mod graph_schema;
 pub(crate) mod real_server;
 pub(crate) mod schema;
 pub(crate) mod source;
+pub(crate) mod wire;
 pub(crate) mod wiretap;
 pub(crate) mod world;

@@ -1,0 +1,308 @@
+//! What happens in a tenant between two cycles.
+
+use std::collections::BTreeSet;
+
+use entra_scim::model::{Clock as _, DEFAULT_ACCESS, SourceId};
+use serde_json::Value;
+
+use super::story::{Person, Story, spec};
+
+/// Somebody new: assigned, in a group, or neither.
+pub(super) fn hire(story: &mut Story) {
+    let key = format!("p{:02}", story.people.len());
+    let name = format!("{key}.0@contoso.com");
+    hire_as(story, &key, &name);
+}
+
+fn hire_as(story: &mut Story, key: &str, name: &str) {
+    let id = story.world.tenant.add_user(spec(key, name));
+    let mut names = BTreeSet::new();
+    names.insert(name.to_owned());
+    story.people.push(Person {
+        key: key.to_owned(),
+        id,
+        names,
+        unentitled_at: story.world.clock.now(),
+        ever_entitled: false,
+        awaits_rename: false,
+    });
+    let who = story.people.len() - 1;
+    match story.rng.u8(..6) {
+        0..=3 => assign(story, who),
+        4 => join(story, who),
+        _ => {}
+    }
+    if story.rng.u8(..8) == 0 {
+        story.world.tenant.disable_user(id);
+        story.say(format!("{key} is hired as {name}, and disabled"));
+    } else {
+        story.say(format!("{key} is hired as {name}"));
+    }
+    if who > 0 && story.rng.u8(..3) > 0 {
+        let manager = story.people[story.rng.usize(..who)].id;
+        if story.world.tenant.is_live(manager) {
+            story.world.tenant.set_manager(id, Some(manager));
+        }
+    }
+}
+
+fn key(story: &Story, who: usize) -> String {
+    story.people[who].key.clone()
+}
+
+/// Anybody but the first, who never changes, if there is one of this kind.
+fn anybody(story: &mut Story, suits: impl Fn(&Story, &Person) -> bool) -> Option<usize> {
+    let suitable: Vec<usize> =
+        (1..story.people.len()).filter(|who| suits(story, &story.people[*who])).collect();
+    if suitable.is_empty() {
+        return None;
+    }
+    Some(suitable[story.rng.usize(..suitable.len())])
+}
+
+fn live(story: &Story, person: &Person) -> bool {
+    story.world.tenant.is_live(person.id)
+}
+
+/// Live, and not in the middle of giving its name to another.
+fn free(story: &Story, person: &Person) -> bool {
+    live(story, person) && !person.awaits_rename
+}
+
+/// One thing happens.
+pub(super) fn happen(story: &mut Story) {
+    settle_renames(story);
+    match story.rng.u8(..100) {
+        0..=7 => hire(story),
+        8..=15 => rename(story),
+        16..=29 => change_attribute(story),
+        30..=35 => change_manager(story),
+        36..=43 => disable(story),
+        44..=51 => enable(story),
+        52..=59 => unassign(story),
+        60..=65 => {
+            if let Some(who) = anybody(story, live) {
+                assign(story, who);
+            }
+        }
+        66..=70 => {
+            if let Some(who) = anybody(story, live) {
+                join(story, who);
+            }
+        }
+        71..=75 => leave(story),
+        76..=82 => change_group(story),
+        83..=88 => soft_delete(story),
+        89..=92 => restore(story),
+        93..=96 => purge(story),
+        97 => pass_name_on(story),
+        _ => rehire(story),
+    }
+    story.note_entitlements();
+}
+
+fn assign(story: &mut Story, who: usize) {
+    let role = story.roles[story.rng.usize(..story.roles.len())];
+    let (app, id) = (story.world.enterprise_app, story.people[who].id);
+    story.world.tenant.assign(app, id, role);
+    let how = if role == DEFAULT_ACCESS { "Default Access" } else { "a role" };
+    story.say(format!("{} is assigned with {how}", key(story, who)));
+}
+
+fn unassign(story: &mut Story) {
+    let Some(who) = anybody(story, free) else { return };
+    let (app, id) = (story.world.enterprise_app, story.people[who].id);
+    story.world.tenant.unassign(app, id, None);
+    story.say(format!("{} is unassigned", key(story, who)));
+}
+
+fn join(story: &mut Story, who: usize) {
+    let number = story.rng.usize(..story.groups.len());
+    story.world.tenant.add_member(story.groups[number], story.people[who].id);
+    story.say(format!("{} joins group {number}", key(story, who)));
+}
+
+fn leave(story: &mut Story) {
+    let number = story.rng.usize(..story.groups.len());
+    let group = story.groups[number];
+    let member = |story: &Story, person: &Person| {
+        free(story, person) && story.world.tenant.is_member(group, person.id)
+    };
+    let Some(who) = anybody(story, member) else { return };
+    story.world.tenant.remove_member(group, story.people[who].id);
+    story.say(format!("{} leaves group {number}", key(story, who)));
+}
+
+/// A group is assigned, unassigned, deleted or restored.
+fn change_group(story: &mut Story) {
+    let number = story.rng.usize(..story.groups.len());
+    let (app, group) = (story.world.enterprise_app, story.groups[number]);
+    let members = story.world.tenant.members(group);
+    let frees =
+        story.people.iter().any(|person| person.awaits_rename && members.contains(&person.id));
+    let is_live = story.world.tenant.is_live(group);
+    story.rounds_stand = false;
+    match story.rng.u8(..10) {
+        0..=5 if is_live => {
+            let role = story.roles[story.rng.usize(..story.roles.len())];
+            story.world.tenant.assign(app, group, role);
+            story.say(format!("group {number} is assigned"));
+        }
+        6 | 7 if !frees => {
+            story.world.tenant.unassign(app, group, None);
+            story.say(format!("group {number} is unassigned"));
+        }
+        8 if is_live && !frees => {
+            story.world.tenant.delete_group(group);
+            story.say(format!("group {number} is deleted"));
+        }
+        9 if !is_live => {
+            story.world.tenant.restore_group(group);
+            story.say(format!("group {number} is restored"));
+        }
+        _ => {}
+    }
+}
+
+fn rename(story: &mut Story) {
+    let Some(who) = anybody(story, live) else { return };
+    let name = fresh_name(story, who);
+    give_name(story, who, &name);
+    story.say(format!("{} is renamed {name}", key(story, who)));
+}
+
+fn fresh_name(story: &mut Story, who: usize) -> String {
+    let person = &story.people[who];
+    format!("{}.{}@contoso.com", person.key, person.names.len())
+}
+
+fn give_name(story: &mut Story, who: usize, name: &str) {
+    story.people[who].names.insert(name.to_owned());
+    let id = story.people[who].id;
+    story.world.tenant.set_attribute(id, "userPrincipalName", name);
+    if story.rng.bool() {
+        story.world.tenant.set_attribute(id, "mail", name);
+    }
+}
+
+/// One person is renamed, and another takes the name at once.
+fn pass_name_on(story: &mut Story) {
+    let active = story.active();
+    let suits = |_: &Story, person: &Person| active.contains(&person.id) && !person.awaits_rename;
+    let Some(giver) = anybody(story, suits) else { return };
+    let Some(taker) = anybody(story, suits) else { return };
+    let attributes = story.world.tenant.attributes(story.people[giver].id);
+    let old = attributes.get("userPrincipalName").and_then(Value::as_str).unwrap_or_default();
+    let known = story.world.account(old);
+    let owned = known.is_some_and(|account| account["externalId"] == *story.people[giver].key);
+    if giver == taker || !owned {
+        return;
+    }
+    let name = fresh_name(story, giver);
+    give_name(story, giver, &name);
+    give_name(story, taker, old);
+    for who in [giver, taker] {
+        story.people[who].awaits_rename = true;
+    }
+    story.say(format!("{} gives the name {old} to {}", key(story, giver), key(story, taker)));
+}
+
+/// Renames that have reached the application tie nobody any more.
+fn settle_renames(story: &mut Story) {
+    for who in 0..story.people.len() {
+        if !story.people[who].awaits_rename {
+            continue;
+        }
+        let attributes = story.world.tenant.attributes(story.people[who].id);
+        let name = attributes.get("userPrincipalName").and_then(Value::as_str).unwrap_or_default();
+        let account = story.world.account(name);
+        if account.is_some_and(|account| account["externalId"] == *story.people[who].key) {
+            story.people[who].awaits_rename = false;
+        }
+    }
+}
+
+fn change_attribute(story: &mut Story) {
+    let Some(who) = anybody(story, live) else { return };
+    let number = story.rng.u32(..1_000);
+    let (name, value) = match story.rng.u8(..7) {
+        0 => ("displayName", Value::from(format!("Display {number}"))),
+        1 => ("jobTitle", Value::from(format!("Title {number}"))),
+        2 => ("jobTitle", Value::Null),
+        3 => ("department", Value::from(format!("Department {}", number % 4))),
+        4 => ("givenName", Value::from(format!("Given {number}"))),
+        5 => ("mail", Value::Null),
+        _ => ("mail", Value::from(format!("mail{number}@contoso.com"))),
+    };
+    story.say(format!("{}: {name} becomes {value}", key(story, who)));
+    story.world.tenant.set_attribute(story.people[who].id, name, value);
+}
+
+fn change_manager(story: &mut Story) {
+    let Some(who) = anybody(story, live) else { return };
+    let manager = anybody(story, live).filter(|manager| *manager != who);
+    let id = manager.map(|manager| story.people[manager].id);
+    story.world.tenant.set_manager(story.people[who].id, id);
+    let name = manager.map_or_else(|| "nobody".to_owned(), |manager| key(story, manager));
+    story.say(format!("{} reports to {name}", key(story, who)));
+}
+
+fn disable(story: &mut Story) {
+    let Some(who) = anybody(story, free) else { return };
+    story.world.tenant.disable_user(story.people[who].id);
+    story.say(format!("{} is disabled", key(story, who)));
+}
+
+fn enable(story: &mut Story) {
+    let disabled = |story: &Story, person: &Person| {
+        live(story, person)
+            && story.world.tenant.attributes(person.id).get("accountEnabled")
+                == Some(&Value::Bool(false))
+    };
+    let Some(who) = anybody(story, disabled) else { return };
+    story.world.tenant.enable_user(story.people[who].id);
+    story.say(format!("{} is enabled", key(story, who)));
+}
+
+fn soft_delete(story: &mut Story) {
+    let Some(who) = anybody(story, free) else { return };
+    story.world.tenant.soft_delete_user(story.people[who].id);
+    story.say(format!("{} is soft-deleted", key(story, who)));
+}
+
+fn restore(story: &mut Story) {
+    let restorable =
+        |story: &Story, person: &Person| !live(story, person) && !is_purged(story, person.id);
+    let Some(who) = anybody(story, restorable) else { return };
+    story.world.tenant.restore_user(story.people[who].id);
+    story.say(format!("{} is restored", key(story, who)));
+}
+
+fn purge(story: &mut Story) {
+    let there =
+        |story: &Story, person: &Person| !person.awaits_rename && !is_purged(story, person.id);
+    let Some(who) = anybody(story, there) else { return };
+    story.world.tenant.purge_user(story.people[who].id);
+    story.say(format!("{} is purged", key(story, who)));
+}
+
+/// Whether a person is gone for good: nothing is left of it.
+pub(super) fn is_purged(story: &Story, id: SourceId) -> bool {
+    story.world.tenant.attributes(id).is_empty()
+}
+
+/// Somebody new takes the name of somebody purged, whose account is gone too.
+fn rehire(story: &mut Story) {
+    let forgotten = |story: &Story, person: &Person| {
+        is_purged(story, person.id)
+            && person.names.first().is_some_and(|name| story.world.account(name).is_none())
+            && !story.people.iter().any(|other| {
+                other.id != person.id
+                    && person.names.first().is_some_and(|n| other.names.contains(n))
+            })
+    };
+    let Some(who) = anybody(story, forgotten) else { return };
+    let Some(name) = story.people[who].names.first().cloned() else { return };
+    let key = format!("p{:02}", story.people.len());
+    hire_as(story, &key, &name);
+}

@@ -1,0 +1,387 @@
+//! What must hold after every cycle, and what the application must look like at rest.
+//!
+//! Who should have an account, and with which values, is worked out from the tenant alone.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::TimeDelta;
+use entra_scim::{
+    cycle::CycleEnd,
+    model::{DEFAULT_ACCESS, SourceId, Timestamp},
+    provisioning::Action,
+    sandbox::application::{AccountEvent, AccountEventKind, RecordedRequest, ViolationKind},
+    store::{HeldChange, LogFilter, LogRow},
+};
+use serde_json::{Map, Value, json};
+
+use super::{
+    churn,
+    setup::Leaving,
+    story::{Person, Story},
+};
+use crate::support::world::World;
+
+const HOSTS: [&str; 2] = ["app.sandbox.example", "graph.sandbox.example"];
+const ENTERPRISE: &str = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
+
+/// Violations that lost answers and deaths bring about in a client that does everything right: an
+/// account that is gone is asked for, and one that came to be unnoticed is created again.
+const UNAVOIDABLE: [ViolationKind; 2] = [ViolationKind::GoneId, ViolationKind::Duplicate];
+
+/// What the judge remembers from cycle to cycle.
+#[derive(Default)]
+pub(super) struct Judge {
+    /// Accounts that were there before, as they were.
+    seeded: BTreeMap<String, Map<String, Value>>,
+    /// Whose account each is, by its `externalId`; deleted ones stay.
+    owners: BTreeMap<String, String>,
+    events_seen: usize,
+    log_seen: i64,
+    logged: BTreeSet<String>,
+    approved: BTreeMap<(String, String, String), Timestamp>,
+    /// Removals that nobody approved.
+    removals: Vec<Timestamp>,
+    began: Vec<Timestamp>,
+    was_stormy: bool,
+}
+
+impl Judge {
+    /// Remembers the accounts that are there before the first cycle.
+    pub(super) fn strangers(&mut self, world: &World) {
+        for account in world.application.users() {
+            self.seeded.insert(text(&account, "id").to_owned(), account);
+        }
+    }
+
+    /// Remembers what the administrator released.
+    pub(super) fn approve(&mut self, change: &HeldChange, now: Timestamp) {
+        let row = (change.source.clone(), change.target.clone(), change.action.clone());
+        self.approved.insert(row, now);
+    }
+}
+
+fn text<'a>(account: &'a Map<String, Value>, name: &str) -> &'a str {
+    account.get(name).and_then(Value::as_str).unwrap_or_default()
+}
+
+fn is_active(account: &Map<String, Value>) -> bool {
+    account.get("active") != Some(&Value::Bool(false))
+}
+
+impl Story {
+    /// Who is in scope.
+    fn in_scope(&self) -> BTreeSet<SourceId> {
+        let (tenant, app) = (&self.world.tenant, self.world.enterprise_app);
+        let mut roles: BTreeMap<SourceId, bool> = BTreeMap::new();
+        let mut grant = |who: SourceId, real: bool| *roles.entry(who).or_default() |= real;
+        for (principal, role) in tenant.assignments(app) {
+            let real = role != DEFAULT_ACCESS;
+            if !self.groups.contains(&principal) {
+                grant(principal, real);
+            } else if tenant.is_live(principal) {
+                tenant.members(principal).into_iter().for_each(|member| grant(member, real));
+            }
+        }
+        let belongs = |person: &&Person| {
+            let held = roles.get(&person.id);
+            tenant.is_live(person.id)
+                && (self.setup.everybody
+                    || held.is_some_and(|real| *real || !self.setup.excludes_default))
+        };
+        self.people.iter().filter(belongs).map(|person| person.id).collect()
+    }
+
+    /// Who should have an active account.
+    pub(super) fn active(&self) -> BTreeSet<SourceId> {
+        let mut active = self.in_scope();
+        active.retain(|id| {
+            self.world.tenant.attributes(*id).get("accountEnabled") != Some(&Value::Bool(false))
+        });
+        active
+    }
+
+    fn person(&self, key: &str) -> Result<&Person, String> {
+        let found = self.people.iter().find(|person| person.key == key);
+        found.ok_or_else(|| format!("an account has the externalId `{key}` of nobody"))
+    }
+
+    /// Everything that must hold after any cycle.
+    pub(super) fn judge_cycle(
+        &mut self,
+        began: Timestamp,
+        calm: bool,
+        end: Option<&CycleEnd>,
+    ) -> Result<(), String> {
+        self.judge.began.push(began);
+        let requests = self.world.application.take_requests();
+        let rows = self.new_log_rows()?;
+        self.judge_accounts()?;
+        self.judge_removals()?;
+        self.judge_writes(&requests, &rows)?;
+        self.judge_wire(&rows)?;
+        let stormy = self.judge.was_stormy || !calm;
+        // What a service hides is written whole, once more if an answer was lost; and one that
+        // drops references to a deleted account itself leaves nothing to clear.
+        let hides = self.world.application.quirks().hides_external_id
+            || (self.setup.managers && !self.world.application.deleted_ids().is_empty());
+        for violation in self.world.application.take_violations() {
+            if hides && violation.kind == ViolationKind::NeedlessWrite {
+                continue;
+            }
+            if !stormy || !UNAVOIDABLE.contains(&violation.kind) {
+                return Err(format!("the application complains: {violation:?}"));
+            }
+        }
+        self.judge.was_stormy = !calm;
+        if calm && end.is_some_and(|end| end.error.is_none()) {
+            for id in self.in_scope() {
+                if !self.judge.logged.contains(&id.to_string()) {
+                    return Err(format!("{id} is in scope, and no decision about it is logged"));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn new_log_rows(&mut self) -> Result<Vec<LogRow>, String> {
+        let filter = LogFilter { after: Some(self.judge.log_seen), ..LogFilter::default() };
+        let rows = self.world.state().read(|view| view.log_rows(&filter, 100_000));
+        let rows = rows.map_err(|error| error.to_string())?;
+        for row in &rows {
+            self.judge.log_seen = row.seq;
+            self.judge.logged.insert(row.source.clone());
+            if row.steps.is_empty() {
+                return Err(format!("a decision without a step is logged: {row:?}"));
+            }
+        }
+        Ok(rows)
+    }
+
+    /// Strangers are untouched; nobody has two accounts; an account has an owner who was entitled.
+    fn judge_accounts(&mut self) -> Result<(), String> {
+        let accounts = self.world.application.users();
+        let mut people = BTreeSet::new();
+        let mut names = BTreeSet::new();
+        let mut seen = BTreeSet::new();
+        for account in &accounts {
+            let (id, key) = (text(account, "id"), text(account, "externalId"));
+            seen.insert(id.to_owned());
+            if !names.insert(text(account, "userName").to_lowercase()) {
+                return Err(format!("two accounts have the same name: {account:?}"));
+            }
+            let seeded = self.judge.seeded.get(id);
+            if key.is_empty() {
+                if seeded != Some(account) {
+                    return Err(format!("a stranger's account was changed: {account:?}"));
+                }
+                continue;
+            }
+            if !people.insert(key.to_owned()) {
+                return Err(format!("{key} has two accounts"));
+            }
+            let person = self.person(key)?;
+            if !person.ever_entitled {
+                return Err(format!("{key} has an account and was never entitled"));
+            }
+            let adoptable = |seeded: &Map<String, Value>| {
+                let name = text(seeded, "userName").to_lowercase();
+                person.names.iter().any(|known| known.to_lowercase() == name)
+            };
+            if seeded.is_some_and(|seeded| !adoptable(seeded)) {
+                return Err(format!("{key} took a stranger's account: {account:?}"));
+            }
+            self.judge.owners.insert(id.to_owned(), key.to_owned());
+        }
+        for id in self.judge.seeded.keys() {
+            if !seen.contains(id) && !self.judge.owners.contains_key(id) {
+                return Err(format!("the stranger's account {id} was deleted"));
+            }
+        }
+        Ok(())
+    }
+
+    /// Nobody who is entitled loses an account, and no more lose theirs than was allowed.
+    fn judge_removals(&mut self) -> Result<(), String> {
+        let events: Vec<AccountEvent> = self.world.application.removals();
+        let new = events[self.judge.events_seen..].to_vec();
+        self.judge.events_seen = events.len();
+        // Somebody whose entitlement ended and began again a while ago may be served late, by a
+        // lagging replica; nobody else may.
+        let recent = self.judge.began.iter().rev().nth(2).copied().unwrap_or_default();
+        for event in new {
+            let Some(key) = self.judge.owners.get(&event.id).cloned() else {
+                return Err(format!("an account of nobody we know was removed: {event:?}"));
+            };
+            let person = self.person(&key)?;
+            if person.unentitled_at < recent {
+                return Err(format!("{key} was entitled all the time: {event:?}"));
+            }
+            let action = match event.kind {
+                AccountEventKind::Disabled => Action::Disable,
+                AccountEventKind::Deleted => Action::Delete,
+                AccountEventKind::Created | AccountEventKind::Enabled => continue,
+            };
+            let row = (person.id.to_string(), event.id.clone(), action.as_str().to_owned());
+            if self.judge.approved.remove(&row).is_some() {
+                continue;
+            }
+            self.judge.removals.push(event.at);
+            let day = event.at - TimeDelta::hours(24);
+            let count = self.judge.removals.iter().filter(|at| **at > day).count() as u64;
+            if count > self.setup.removals_max {
+                return Err(format!(
+                    "{count} removals in 24 hours without approval, {} are allowed: {event:?}",
+                    self.setup.removals_max
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    /// Every write was planned: it has a log row, or a row that waits for its outcome.
+    fn judge_writes(&self, requests: &[RecordedRequest], rows: &[LogRow]) -> Result<(), String> {
+        let sent = self.world.state().read(|view| view.sent_rows());
+        let sent = sent.map_err(|error| error.to_string())?;
+        let mut known: BTreeSet<String> = BTreeSet::new();
+        for row in rows {
+            known.extend(row.target.clone());
+            if row.action == Action::Create {
+                known.insert(row.source.clone());
+            }
+        }
+        for (_, row) in &sent {
+            known.extend(row.target.as_ref().map(ToString::to_string));
+            if row.action == Action::Create {
+                known.insert(row.source.to_string());
+            }
+        }
+        for request in requests.iter().filter(|request| request.is_write()) {
+            let subject = match request.path.strip_prefix("/Users/") {
+                Some(id) => id.to_owned(),
+                None => {
+                    let body = request.body.clone().unwrap_or_default();
+                    let key = body["externalId"].as_str().unwrap_or_default().to_owned();
+                    self.person(&key)?.id.to_string()
+                }
+            };
+            if !known.contains(&subject) {
+                return Err(format!("a write that no plan knows: {request:?}"));
+            }
+        }
+        Ok(())
+    }
+
+    /// Requests go where they are meant to go, and no credential reaches the state.
+    fn judge_wire(&self, rows: &[LogRow]) -> Result<(), String> {
+        let hosts = self.world.wire.hosts();
+        if hosts.iter().any(|host| !HOSTS.contains(&host.as_str())) {
+            return Err(format!("a request left for another host: {hosts:?}"));
+        }
+        let stored = String::from_utf8_lossy(&self.world.state_bytes()).into_owned();
+        let told = format!("{rows:?}");
+        let (_, secret) = self.world.tenant.default_client();
+        let mut secrets = self.world.wire.credentials();
+        secrets.insert(secret.expose().to_owned());
+        for secret in secrets {
+            if stored.contains(&secret) || told.contains(&secret) {
+                return Err("a credential stands in the state or in the log".to_owned());
+            }
+        }
+        Ok(())
+    }
+
+    /// The application is what the tenant says.
+    pub(super) fn judge_projection(&self) -> Result<(), String> {
+        let accounts: Vec<Map<String, Value>> = self
+            .world
+            .application
+            .users()
+            .into_iter()
+            .filter(|account| account.contains_key("externalId"))
+            .collect();
+        let active = self.active();
+        let in_scope = self.in_scope();
+        let mut wrong = Vec::new();
+        for person in &self.people {
+            let key = &person.key;
+            let account = accounts.iter().find(|account| text(account, "externalId") == key);
+            let kept = self.setup.leaving == Leaving::Keep;
+            match (active.contains(&person.id), account) {
+                (true, None) => wrong.push(format!("{key} has no account")),
+                (true, Some(account)) => wrong.extend(self.differences(person, account, &accounts)),
+                (false, None) => {}
+                (false, Some(account)) => {
+                    if churn::is_purged(self, person.id) && !kept {
+                        wrong.push(format!("{key} was purged and still has an account"));
+                    }
+                    let left = !in_scope.contains(&person.id);
+                    if is_active(account) && !kept {
+                        wrong.push(format!("{key} still has an active account"));
+                    }
+                    let live = self.world.tenant.is_live(person.id);
+                    if live && left && self.setup.leaving == Leaving::Delete {
+                        wrong.push(format!("{key} left the scope and still has an account"));
+                    }
+                }
+            }
+        }
+        if wrong.is_empty() { Ok(()) } else { Err(wrong.join("; ")) }
+    }
+
+    fn differences(
+        &self,
+        person: &Person,
+        account: &Map<String, Value>,
+        accounts: &[Map<String, Value>],
+    ) -> Vec<String> {
+        let attributes = self.world.tenant.attributes(person.id);
+        let source = |name: &str| attributes.get(name).cloned().unwrap_or(Value::Null);
+        let seeded = self.judge.seeded.get(text(account, "id"));
+        let local = |name: &str| seeded.and_then(|seeded| seeded.get(name)).cloned();
+        let account = json!(account);
+        let work = account["emails"].as_array().and_then(|emails| {
+            emails.iter().find(|email| email["type"] == "work").map(|email| email["value"].clone())
+        });
+        // A value that was there before and that the tenant never had is not ours to clear.
+        let title = match source("jobTitle") {
+            Value::Null if account["title"] != Value::Null => local("title").unwrap_or_default(),
+            title => title,
+        };
+        let mut pairs = vec![
+            ("userName", source("userPrincipalName"), account["userName"].clone()),
+            ("active", json!(true), account["active"].clone()),
+            ("displayName", source("displayName"), account["displayName"].clone()),
+            ("title", title, account["title"].clone()),
+            ("work email", source("mail"), work.unwrap_or_default()),
+            ("givenName", source("givenName"), account["name"]["givenName"].clone()),
+            ("familyName", source("surname"), account["name"]["familyName"].clone()),
+            ("department", source("department"), account[ENTERPRISE]["department"].clone()),
+        ];
+        if self.setup.managers {
+            let manager = self.expected_manager(person, accounts);
+            pairs.push(("manager", manager, account[ENTERPRISE]["manager"]["value"].clone()));
+        }
+        let fold = |value: &Value| value.to_string().to_lowercase();
+        pairs
+            .iter()
+            .filter(|(_, wanted, got)| fold(wanted) != fold(got))
+            .map(|(name, wanted, got)| format!("{}: {name} is {got}, not {wanted}", person.key))
+            .collect()
+    }
+
+    /// The manager's account, wherever there is one that we keep.
+    fn expected_manager(&self, person: &Person, accounts: &[Map<String, Value>]) -> Value {
+        let Some(manager) = self.world.tenant.manager(person.id) else { return Value::Null };
+        let Some(manager) = self.people.iter().find(|other| other.id == manager) else {
+            return Value::Null;
+        };
+        // A kept account is a memory, not a link.
+        if self.setup.leaving == Leaving::Keep && !self.in_scope().contains(&manager.id) {
+            return Value::Null;
+        }
+        accounts
+            .iter()
+            .find(|account| text(account, "externalId") == manager.key)
+            .map_or(Value::Null, |account| account["id"].clone())
+    }
+}

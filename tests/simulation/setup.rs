@@ -1,0 +1,119 @@
+//! What a seed decides before the story begins: the configuration and the kind of services.
+
+use entra_scim::sandbox::application::{FilterSupport, Quirks};
+
+/// What becomes of accounts whose people left the scope.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Leaving {
+    Disable,
+    Delete,
+    Keep,
+}
+
+/// The drawn configuration, as far as the expectations depend on it.
+#[derive(Debug)]
+pub(super) struct Setup {
+    pub(super) everybody: bool,
+    pub(super) excludes_default: bool,
+    pub(super) managers: bool,
+    pub(super) leaving: Leaving,
+    pub(super) removals_max: u64,
+    pub(super) legacy: bool,
+    pub(super) concurrency: u16,
+}
+
+impl Setup {
+    pub(super) fn draw(rng: &mut fastrand::Rng) -> Self {
+        let everybody = rng.u8(..4) == 0;
+        Self {
+            everybody,
+            excludes_default: !everybody && rng.bool(),
+            managers: rng.bool(),
+            leaving: match rng.u8(..6) {
+                0 | 1 => Leaving::Delete,
+                2 => Leaving::Keep,
+                _ => Leaving::Disable,
+            },
+            // Five is also what the default says for so few accounts.
+            removals_max: if rng.bool() { 5 } else { rng.u64(1..=6) },
+            legacy: rng.u8(..4) == 0,
+            concurrency: rng.u16(1..=6),
+        }
+    }
+
+    /// The configuration as a world wants it.
+    pub(super) fn lines(&self) -> String {
+        let scope = if self.everybody { "all" } else { "assigned" };
+        let default_access = if self.everybody {
+            String::new()
+        } else {
+            format!("exclude_default_access = {}\n", self.excludes_default)
+        };
+        let leaving = match self.leaving {
+            Leaving::Disable => "disable",
+            Leaving::Delete => "delete",
+            Leaving::Keep => "keep",
+        };
+        let removals = match self.removals_max {
+            5 => String::new(),
+            count => format!("max_removals = {count}\n"),
+        };
+        let dialect = if self.legacy { "entra-legacy" } else { "rfc7644" };
+        let mut text = format!(
+            "scope = \"{scope}\"\n{default_access}---\n\
+             concurrency = {}\ndialect = \"{dialect}\"\n\
+             [apps.crm.safeguards]\non_out_of_scope = \"{leaving}\"\n{removals}",
+            self.concurrency
+        );
+        let enterprise = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
+        let mut row = |target: &str, source: &str| {
+            text += &format!("[[apps.crm.users.attributes]]\ntarget = '{target}'\n{source}\n");
+        };
+        row("userName", "source = \"userPrincipalName\"\nmatch = 1");
+        row("active", "expression = 'Not([IsSoftDeleted])'");
+        row("externalId", "source = \"mailNickname\"");
+        row("displayName", "source = \"displayName\"");
+        row("title", "source = \"jobTitle\"");
+        row("emails[type eq \"work\"].value", "source = \"mail\"");
+        row("name.givenName", "source = \"givenName\"");
+        row("name.familyName", "source = \"surname\"");
+        row(&format!("{enterprise}:department"), "source = \"department\"");
+        if self.managers {
+            row(&format!("{enterprise}:manager"), "source = \"manager\"");
+        }
+        text
+    }
+
+    /// Departures that a service may have and an engine must bear.
+    pub(super) fn quirks(&self, rng: &mut fastrand::Rng) -> Quirks {
+        let mut one_in = |count: u8| rng.u8(..count) == 0;
+        let mut quirks = Quirks {
+            entra_legacy: self.legacy,
+            patch_no_content: one_in(3),
+            hides_external_id: one_in(4),
+            lowercases_user_name: one_in(4),
+            duplicates_allowed: one_in(5),
+            repeats_last_page: one_in(5),
+            plain_errors: one_in(5),
+            awkward_ids: one_in(5),
+            ..Quirks::default()
+        };
+        // Together they would hide accounts from any client.
+        match rng.u8(..10) {
+            0 | 1 => quirks.filter = FilterSupport::Ignored,
+            2..=4 => quirks.page_size_max = Some(3),
+            _ => {}
+        }
+        let mut one_in = |count: u8| rng.u8(..count) == 0;
+        if one_in(6) {
+            quirks.list_refused = Some(403);
+        }
+        if one_in(5) {
+            quirks.requests_per_second_max = Some(6);
+        }
+        if one_in(5) {
+            quirks.latency = std::time::Duration::from_millis(200);
+        }
+        quirks
+    }
+}
