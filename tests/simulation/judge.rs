@@ -256,13 +256,12 @@ impl Story {
             }
         }
         for request in requests.iter().filter(|request| request.is_write()) {
-            let subject = match request.path.strip_prefix("/Users/") {
-                Some(id) => id.to_owned(),
-                None => {
-                    let body = request.body.clone().unwrap_or_default();
-                    let key = body["externalId"].as_str().unwrap_or_default().to_owned();
-                    self.person(&key)?.id.to_string()
-                }
+            let subject = if let Some(id) = request.path.strip_prefix("/Users/") {
+                id.to_owned()
+            } else {
+                let body = request.body.clone().unwrap_or_default();
+                let key = body["externalId"].as_str().unwrap_or_default().to_owned();
+                self.person(&key)?.id.to_string()
             };
             if !known.contains(&subject) {
                 return Err(format!("a write that no plan knows: {request:?}"));
@@ -343,10 +342,10 @@ impl Story {
             emails.iter().find(|email| email["type"] == "work").map(|email| email["value"].clone())
         });
         // A value that was there before and that the tenant never had is not ours to clear.
-        let title = match source("jobTitle") {
-            Value::Null if account["title"] != Value::Null => local("title").unwrap_or_default(),
-            title => title,
-        };
+        let mut title = source("jobTitle");
+        if title.is_null() && !account["title"].is_null() {
+            title = local("title").unwrap_or_default();
+        }
         let mut pairs = vec![
             ("userName", source("userPrincipalName"), account["userName"].clone()),
             ("active", json!(true), account["active"].clone()),

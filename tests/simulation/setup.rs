@@ -12,6 +12,7 @@ pub(super) enum Leaving {
 
 /// The drawn configuration, as far as the expectations depend on it.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is drawn by itself")]
 pub(super) struct Setup {
     pub(super) everybody: bool,
     pub(super) excludes_default: bool,
@@ -67,7 +68,7 @@ impl Setup {
         );
         let enterprise = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
         let mut row = |target: &str, source: &str| {
-            text += &format!("[[apps.crm.users.attributes]]\ntarget = '{target}'\n{source}\n");
+            text.extend(["[[apps.crm.users.attributes]]\ntarget = '", target, "'\n", source, "\n"]);
         };
         row("userName", "source = \"userPrincipalName\"\nmatch = 1");
         row("active", "expression = 'Not([IsSoftDeleted])'");

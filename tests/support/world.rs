@@ -468,7 +468,7 @@ impl World {
     /// The application wants this token from now on, and the engine has it.
     pub(crate) fn change_target_token(&mut self, token: &str) {
         self.application.set_token(token);
-        self.target.token = token.to_owned();
+        token.clone_into(&mut self.target.token);
     }
 
     /// Every byte of the state that is on the disk now.
