@@ -147,6 +147,11 @@ impl<'a, D> Tracker<'a, D> {
         Self { context, cycle, phase, written: Mutex::new(None) }
     }
 
+    /// Whose progress this is.
+    pub(super) fn cycle(&self) -> CycleId {
+        self.cycle
+    }
+
     /// Says how far the phase is.
     pub(super) fn at(&self, done: u64, total: Option<u64>) -> Result<(), StoreError> {
         let progress = Progress { phase: self.phase.to_owned(), done, total };

@@ -46,6 +46,17 @@ impl View<'_> {
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
+    /// Whether a person released this change.
+    pub(super) fn is_approved(&self, change: &PlannedChange) -> Result<bool, StoreError> {
+        let (source, target, action) = key(change);
+        Ok(self.connection.query_row(
+            "SELECT EXISTS (SELECT 1 FROM approval \
+             WHERE source = ?1 AND target = ?2 AND action = ?3)",
+            params![source, target, action],
+            |row| row.get(0),
+        )?)
+    }
+
     /// How many planned rows of these actions nobody approved.
     pub fn unapproved(&self, actions: &[Action]) -> Result<u64, StoreError> {
         self.unapproved_where(actions, "1")

@@ -64,6 +64,10 @@ impl Tx<'_> {
                         self.set_stale(change.source)?;
                     }
                 }
+                // It may have been carried out, so it counts; an approval stays for the next try.
+                if change.action.is_removal() && !self.is_approved(change)? {
+                    self.add_removal(change, ended)?;
+                }
                 self.settle_failure(&mut done, Some(failure), ended)?;
             }
             Outcome::Failed(failure) => self.settle_failure(&mut done, Some(failure), ended)?,
@@ -167,6 +171,10 @@ impl Tx<'_> {
         if self.take_approval(change)? {
             return Ok(());
         }
+        self.add_removal(change, now)
+    }
+
+    fn add_removal(&self, change: &PlannedChange, now: Timestamp) -> Result<(), StoreError> {
         self.connection.execute(
             "INSERT INTO removal (at, source, action) VALUES (?1, ?2, ?3)",
             params![now.timestamp_millis(), change.source.to_string(), change.action.as_str()],

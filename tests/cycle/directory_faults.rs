@@ -365,3 +365,32 @@ async fn person_enabled_again_in_the_same_minute_is_never_disabled() {
     world.sync_well().await;
     assert!(world.take_writes().is_empty());
 }
+
+#[tokio::test]
+async fn a_chain_of_groups_that_ended_leaves_no_name_to_be_taken_twice() {
+    let mut world = World::new();
+    let groups: Vec<_> = (0..51).map(|n| world.tenant.add_group(&format!("Group {n}"))).collect();
+    for group in &groups {
+        world.tenant.assign(world.enterprise_app, *group, world.editor);
+    }
+    world.synced().await;
+    let (first, last) = {
+        let chains = world.state().read(|view| view.group_chains()).expect("chains");
+        assert_eq!(chains.len(), 2);
+        (chains[0].members.clone(), chains[1].members[0])
+    };
+    for group in &first {
+        world.tenant.unassign(world.enterprise_app, *group, None);
+    }
+    world.synced().await;
+    let late: Vec<_> = (0..51).map(|n| world.tenant.add_group(&format!("Late {n}"))).collect();
+    for group in &late {
+        world.tenant.assign(world.enterprise_app, *group, world.editor);
+    }
+    let ada = world.person("ada");
+    world.tenant.add_member(last, ada);
+    world.synced().await;
+    let chains = world.state().read(|view| view.group_chains()).expect("chains");
+    assert_eq!(chains.iter().map(|chain| chain.members.len()).sum::<usize>(), 52);
+    assert!(world.account("ada@contoso.com").is_some());
+}

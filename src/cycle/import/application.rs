@@ -197,8 +197,7 @@ fn begin<D>(context: &Context<'_, D>, full: bool) -> Result<u64, StoreError> {
 
 /// Reads the whole list of assignments and puts it in the place of the old one.
 ///
-/// An empty list after one that was not is first put aside: a second complete read, a minute later
-/// or in the next cycle, must say so too.
+/// An empty list after one that was not is first put aside: the next cycle's read must say so too.
 async fn read_assignments<D: Directory>(
     context: &Context<'_, D>,
     application: &Application,
@@ -227,14 +226,16 @@ async fn read_assignments<D: Directory>(
             None => break,
         }
     }
-    let now = context.clock.now().timestamp_millis().to_string();
+    let cycle = tracker.cycle().to_string();
     let obeyed = context.store.write(|tx| {
         let emptied = tx.incoming_assignment_count()? == 0 && tx.assignment_count()? > 0;
-        if emptied && tx.fact("assignments_empty_since")?.is_none() {
-            tx.set_fact("assignments_empty_since", Some(&now))?;
+        // A list that this cycle reads again, because a token expired, is no second read.
+        let seen_by = tx.fact("assignments_emptied_by")?.filter(|seen_by| *seen_by != cycle);
+        if emptied && seen_by.is_none() {
+            tx.set_fact("assignments_emptied_by", Some(&cycle))?;
             return Ok(false);
         }
-        tx.set_fact("assignments_empty_since", None)?;
+        tx.set_fact("assignments_emptied_by", None)?;
         tx.finish_assignments()?;
         Ok(true)
     })?;

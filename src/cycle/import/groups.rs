@@ -52,7 +52,7 @@ fn arrange<D>(context: &Context<'_, D>, full: bool) -> Result<(), StoreError> {
                     restart(chain, generation);
                 }
                 None => chains.push(Chain {
-                    name: format!("groups:{:06}", chains.len()),
+                    name: unused_name(&chains),
                     link: None,
                     complete: false,
                     taken_at: now,
@@ -70,6 +70,15 @@ fn arrange<D>(context: &Context<'_, D>, full: bool) -> Result<(), StoreError> {
         }
         Ok(())
     })
+}
+
+/// A name that no chain has: one that ended leaves a gap behind.
+fn unused_name(chains: &[Chain]) -> String {
+    let name = |number: usize| format!("groups:{number:06}");
+    (0..=chains.len())
+        .map(name)
+        .find(|name| chains.iter().all(|chain| &chain.name != name))
+        .unwrap_or_else(|| name(chains.len()))
 }
 
 /// The chain is read from the beginning, under a new generation.

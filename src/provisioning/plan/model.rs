@@ -239,7 +239,7 @@ pub struct PlanInputs<'a> {
     pub default_domain: Option<&'a str>,
 }
 
-/// What [`decide`] comes to.
+/// What a decision comes to.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Verdict {
     /// The target must be asked first.
