@@ -83,7 +83,7 @@ impl Cloud {
         let url = match self {
             Self::Global => "https://login.microsoftonline.com",
             Self::UsGov | Self::UsGovDod => "https://login.microsoftonline.us",
-            Self::China => "https://login.chinacloudapi.cn",
+            Self::China => "https://login.partner.microsoftonline.cn",
         };
         Url::parse(url).expect("the four literals above are URLs")
     }
