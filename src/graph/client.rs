@@ -30,7 +30,7 @@ const VERSION: &str = "/v1.0";
 /// Where Graph is.
 #[derive(Clone, Debug)]
 pub struct GraphSettings {
-    /// The root of Graph, without the version ([`super::Cloud::graph_url`]).
+    /// The root of Graph, without the version.
     pub graph_url: Url,
 }
 

@@ -10,8 +10,8 @@
 //! one new sign-in after a 401.
 
 mod client;
-mod clouds;
 mod directory;
+mod endpoint;
 mod fault;
 mod group;
 mod page;
@@ -21,6 +21,6 @@ mod tests;
 mod user;
 
 pub use client::GraphSettings;
-pub use clouds::{Cloud, scope, token_url};
 pub use directory::GraphDirectory;
+pub use endpoint::{scope, token_url};
 pub use service_principal::ProvisioningJob;

@@ -233,3 +233,23 @@ fn the_revision_follows_what_shapes_decisions_and_nothing_else() {
         assert_ne!(revision(&other), before, "{other}");
     }
 }
+
+#[test]
+fn each_cloud_signs_in_at_its_own_host_for_its_own_graph() {
+    use entra_scim::{
+        config::Cloud,
+        graph::{scope, token_url},
+    };
+    let row = |cloud: Cloud| {
+        let endpoint = token_url(&cloud.login_url(), "contoso.com");
+        format!("{} {}", endpoint.host_str().unwrap_or_default(), scope(&cloud.graph_url()))
+    };
+    insta::assert_snapshot!(row(Cloud::Global),
+        @"login.microsoftonline.com https://graph.microsoft.com/.default");
+    insta::assert_snapshot!(row(Cloud::UsGov),
+        @"login.microsoftonline.us https://graph.microsoft.us/.default");
+    insta::assert_snapshot!(row(Cloud::UsGovDod),
+        @"login.microsoftonline.us https://dod-graph.microsoft.us/.default");
+    insta::assert_snapshot!(row(Cloud::China),
+        @"login.partner.microsoftonline.cn https://microsoftgraph.chinacloudapi.cn/.default");
+}

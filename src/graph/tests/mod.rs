@@ -1,6 +1,6 @@
 //! The room at its door: each question of the port, over a script.
 
-mod clouds;
+mod endpoint;
 mod faults;
 mod requests;
 mod rows;
