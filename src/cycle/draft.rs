@@ -314,7 +314,6 @@ impl<D, R: TargetRead> Drafting<'_, D, R> {
             memory,
             changes: vec![change],
             again: true,
-            wants_references: false,
             looked: false,
         };
         self.store(subject.id, &decision)?;

@@ -12,7 +12,7 @@ use futures_util::{StreamExt, stream};
 use super::{
     context::{Context, CycleError, Tracker},
     pace::Pacer,
-    survey::{Lookup, candidates, mapped_paths, matching_paths},
+    survey::{Lookup, candidates, matching_paths},
 };
 use crate::{
     model::{CycleId, ObjectKind, TargetId},
@@ -362,12 +362,13 @@ impl<D: Sync, W: TargetWrite> Exporting<'_, D, W> {
         };
         let link = self.context.store.read(|view| view.link(row.source))?;
         let exported = link.map(|link| link.exported).unwrap_or_default();
-        let differs = mapped_paths(self.context.job)
-            .intersection(&matching_paths(self.context.job).into_iter().collect())
-            .any(|path| match (exported.get(path), read(&current.document, path)) {
+        let differs = matching_paths(self.context.job).iter().any(|path| {
+            let theirs = read(&current.document, path);
+            match (exported.get(path), theirs) {
                 (Some(ours), Some(theirs)) => !same(path, ours, &theirs),
                 (_, _) => false,
-            });
+            }
+        });
         if differs {
             return Ok(Outcome::Failed(Failure {
                 reason: Reason::InvalidAnchor,

@@ -36,7 +36,7 @@ pub(super) enum Lookup {
     Filtered,
 }
 
-/// The attributes that matching compares, and all that are mapped.
+/// The attributes that matching compares.
 pub(super) fn matching_paths(job: &Job) -> Vec<AttributePath> {
     job.users
         .iter()
@@ -45,6 +45,7 @@ pub(super) fn matching_paths(job: &Job) -> Vec<AttributePath> {
         .collect()
 }
 
+/// Every attribute that is mapped.
 pub(super) fn mapped_paths(job: &Job) -> BTreeSet<AttributePath> {
     job.users.iter().map(|mapping| mapping.target.clone()).collect()
 }

@@ -19,11 +19,6 @@ impl Fingerprint {
         Self(format!("{:x}", hash.finalize()))
     }
 
-    /// The stored form of a fingerprint made earlier by [`Fingerprint::of`].
-    pub fn from_stored(raw: &str) -> Self {
-        Self(raw.to_owned())
-    }
-
     /// The hexadecimal text.
     pub fn as_str(&self) -> &str {
         &self.0

@@ -139,17 +139,6 @@ impl Engine {
         Ok(engine)
     }
 
-    /// A state that lives in memory only.
-    pub fn in_memory() -> Result<Self, StoreError> {
-        let engine = Self {
-            connection: Mutex::new(Connection::open_in_memory()?),
-            path: PathBuf::from(":memory:"),
-            _lock: None,
-        };
-        engine.prepare()?;
-        Ok(engine)
-    }
-
     fn prepare(&self) -> Result<(), StoreError> {
         let mut connection = self.connection();
         let path = &self.path;

@@ -38,13 +38,6 @@ impl View<'_> {
         })
         .collect()
     }
-
-    /// How many accounts were surveyed.
-    pub fn survey_count(&self) -> Result<u64, StoreError> {
-        Ok(self
-            .connection
-            .query_row("SELECT count(*) FROM survey_account", [], |row| row.get(0))?)
-    }
 }
 
 impl Tx<'_> {

@@ -84,7 +84,7 @@ impl<'a> Case<'a> {
             Reason::AwaitingConfirmation,
             "its recent assignment ended; the next read must say so too",
         );
-        self.decided(vec![row], true, false)
+        self.decided(vec![row], true)
     }
 
     pub(super) fn mapping_inputs(&self, is_soft_deleted: bool) -> MappingInputs<'a> {
@@ -119,7 +119,7 @@ impl<'a> Case<'a> {
             .any(|protected| known.contains(&protected.to_lowercase()))
     }
 
-    pub(super) fn decided(self, rows: Vec<Row>, again: bool, references: bool) -> Verdict {
+    pub(super) fn decided(self, rows: Vec<Row>, again: bool) -> Verdict {
         let subject = self.inputs.subject;
         let target = self.inputs.link.map(|link| link.target.clone());
         let changes = rows.into_iter().map(|row| {
@@ -156,14 +156,13 @@ impl<'a> Case<'a> {
             memory: self.memory,
             changes,
             again,
-            wants_references: references,
             looked: self.looked,
         })
     }
 
     pub(super) fn fault(self, fault: &MappingFault) -> Verdict {
         let row = Row::concern(ChangeStatus::Failure, MappingFault::REASON, fault.to_string());
-        self.decided(vec![row], true, false)
+        self.decided(vec![row], true)
     }
 }
 

@@ -58,7 +58,7 @@ fn kept(case: Case<'_>, link: &Link, scoping: &Scoping) -> Verdict {
         Reason::Kept,
         format!("account `{}` is kept as it is, as configured", link.target),
     );
-    case.decided(vec![row], false, false)
+    case.decided(vec![row], false)
 }
 
 fn linked(case: Case<'_>, link: &Link, scoping: &Scoping) -> Verdict {
@@ -82,7 +82,7 @@ fn linked(case: Case<'_>, link: &Link, scoping: &Scoping) -> Verdict {
                 Reason::AwaitingConfirmation,
                 "the directory does not show it; one missing row proves nothing",
             );
-            case.decided(vec![row], true, false)
+            case.decided(vec![row], true)
         }
         Presence::Live => match scoping {
             Scoping::Out(_) => out_of_scope(case, link),
@@ -101,7 +101,7 @@ pub(super) fn keep(case: Case<'_>, link: &Link, reason: Reason) -> Verdict {
             format!("{}; account `{}` is kept as it is", sentence(reason), link.target),
         )
     };
-    case.decided(vec![row], false, false)
+    case.decided(vec![row], false)
 }
 
 fn update(case: Case<'_>, link: &Link) -> Verdict {
@@ -129,7 +129,7 @@ fn update(case: Case<'_>, link: &Link) -> Verdict {
             && link.standing == LinkStanding::Linked
             && exported == LinkEffect::Exported(link.exported.clone());
         let effect = if unchanged { LinkEffect::Unchanged } else { exported };
-        return case.decided(vec![Row { effect, ..row }], false, true);
+        return case.decided(vec![Row { effect, ..row }], false);
     }
     let (action, reason, detail) = classify(&diff.changes);
     let row = Row {
@@ -143,7 +143,7 @@ fn update(case: Case<'_>, link: &Link) -> Verdict {
         phase: if action == Action::Disable { Phase::Removals } else { Phase::Updates },
         error: false,
     };
-    case.decided(vec![row], false, true)
+    case.decided(vec![row], false)
 }
 
 pub(super) fn classify(changes: &[AttributeChange]) -> (Action, Reason, String) {

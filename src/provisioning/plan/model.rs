@@ -255,7 +255,6 @@ pub enum Verdict {
 
 /// The decision about one person.
 #[derive(Clone, Debug, PartialEq)]
-#[expect(clippy::struct_excessive_bools, reason = "four independent findings of one decision")]
 pub struct Decision {
     /// Whether it is in scope.
     pub in_scope: bool,
@@ -265,8 +264,6 @@ pub struct Decision {
     pub changes: Vec<PlannedChange>,
     /// Whether it must be decided again in the next cycle, whatever changes.
     pub again: bool,
-    /// Whether the manager is to be resolved.
-    pub wants_references: bool,
     /// Whether the lookup counts towards settling a create.
     pub looked: bool,
 }

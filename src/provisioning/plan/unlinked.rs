@@ -33,11 +33,11 @@ pub(super) fn unlinked(mut case: Case<'_>, scoping: &Scoping) -> Verdict {
     }
     if subject.presence != Presence::Live {
         let row = Row::skip(Reason::NotEffectivelyEntitled, "not among the directory's live users");
-        return case.decided(vec![row], false, false);
+        return case.decided(vec![row], false);
     }
     if let Scoping::Out(reason) = scoping {
         let row = Row::skip(Reason::NotEffectivelyEntitled, out_sentence(*reason));
-        return case.decided(vec![row], false, false);
+        return case.decided(vec![row], false);
     }
     let enabled = subject.is_enabled();
     let mapped = match map(&case.inputs.job.users, subject, case.mapping_inputs(!enabled)) {
@@ -52,7 +52,7 @@ pub(super) fn unlinked(mut case: Case<'_>, scoping: &Scoping) -> Verdict {
             Reason::ImportSkipped,
             "no matching attribute has a value",
         );
-        return case.decided(vec![row], false, false);
+        return case.decided(vec![row], false);
     }
     let found = match &case.inputs.evidence {
         Evidence::NotLooked if !keys.is_empty() => {
@@ -70,7 +70,7 @@ pub(super) fn unlinked(mut case: Case<'_>, scoping: &Scoping) -> Verdict {
         Matched::Many(path, count) => {
             let detail = format!("{count} accounts have the same `{path}`");
             let row = Row::concern(ChangeStatus::Failure, Reason::DuplicateTargetEntries, detail);
-            case.decided(vec![row], true, false)
+            case.decided(vec![row], true)
         }
         Matched::Claimed(path, target, _) => {
             let detail = format!(
@@ -78,7 +78,7 @@ pub(super) fn unlinked(mut case: Case<'_>, scoping: &Scoping) -> Verdict {
                  person; nothing was written to it"
             );
             let row = Row::concern(ChangeStatus::Failure, Reason::DuplicateSourceEntries, detail);
-            case.decided(vec![row], true, false)
+            case.decided(vec![row], true)
         }
         Matched::One(path, candidate) => adopt(case, &mapped, &path, &candidate),
         Matched::None => create(case, &mapped),
@@ -114,14 +114,14 @@ fn abandoned(mut case: Case<'_>, unsettled: UnsettledCreate) -> Verdict {
             phase: Phase::Creates,
             ..Row::skip(Reason::CreateUnsettled, "")
         };
-        return about(&candidate.target, case.decided(vec![row], true, false));
+        return about(&candidate.target, case.decided(vec![row], true));
     }
     case.looked = case.look_counts(unsettled);
     let row = Row::skip(
         Reason::CreateUnsettled,
         "no longer wanted; an earlier create had no known outcome, so its account is looked for",
     );
-    case.decided(vec![row], true, false)
+    case.decided(vec![row], true)
 }
 
 fn out_sentence(reason: OutReason) -> &'static str {
@@ -156,7 +156,7 @@ fn disabled_at_first_sight(case: Case<'_>, matched: &Matched) -> Verdict {
             "disabled in the directory before it ever had an account",
         ),
     };
-    case.decided(vec![row], false, false)
+    case.decided(vec![row], false)
 }
 
 fn create(mut case: Case<'_>, mapped: &Mapped) -> Verdict {
@@ -173,12 +173,12 @@ fn create(mut case: Case<'_>, mapped: &Mapped) -> Verdict {
                      {LOOKS_BEFORE_CREATE} times"
                 ),
             );
-            return case.decided(vec![row], true, false);
+            return case.decided(vec![row], true);
         }
     }
     if !case.inputs.job.safeguards.create {
         let row = Row::skip(Reason::ActionDisabled, "no account, and `create` is off");
-        return case.decided(vec![row], false, false);
+        return case.decided(vec![row], false);
     }
     let values = match mapped.for_create() {
         Ok(values) => values,
@@ -188,7 +188,7 @@ fn create(mut case: Case<'_>, mapped: &Mapped) -> Verdict {
                 Reason::AttributeValidationFailed,
                 fault.to_string(),
             );
-            return case.decided(vec![row], false, false);
+            return case.decided(vec![row], false);
         }
     };
     let changes = values
@@ -210,7 +210,7 @@ fn create(mut case: Case<'_>, mapped: &Mapped) -> Verdict {
         phase: Phase::Creates,
         error: false,
     };
-    case.decided(vec![row], false, true)
+    case.decided(vec![row], false)
 }
 
 /// Values of rows that apply on create only are not compared later, so they are not remembered.
@@ -288,7 +288,7 @@ fn adopt(case: Case<'_>, mapped: &Mapped, by: &AttributePath, candidate: &Candid
         adopt.effect = LinkEffect::Exported(after);
         rows.push(adopt);
     }
-    about(&candidate.target, case.decided(rows, false, true))
+    about(&candidate.target, case.decided(rows, false))
 }
 
 /// The verdict with its rows naming the account.

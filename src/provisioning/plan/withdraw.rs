@@ -25,12 +25,12 @@ pub(super) fn leave(case: Case<'_>, reason: Reason) -> Verdict {
             Reason::Protected,
             format!("{}; protected, so its account is not deleted", sentence(reason)),
         );
-        return case.decided(vec![row], false, false);
+        return case.decided(vec![row], false);
     }
     if !case.inputs.job.safeguards.delete {
         let row =
             Row::skip(Reason::ActionDisabled, format!("{}, and `delete` is off", sentence(reason)));
-        return case.decided(vec![row], false, false);
+        return case.decided(vec![row], false);
     }
     let row = Row {
         action: Action::Delete,
@@ -43,7 +43,7 @@ pub(super) fn leave(case: Case<'_>, reason: Reason) -> Verdict {
         phase: Phase::Removals,
         error: false,
     };
-    case.decided(vec![row], false, false)
+    case.decided(vec![row], false)
 }
 
 /// Lets `IsSoftDeleted` flow: the attributes that depend on it, and no other.
@@ -58,7 +58,7 @@ pub(super) fn withdraw(case: Case<'_>, link: &Link, reason: Reason) -> Verdict {
                 Reason::AttributeValidationFailed,
                 fault.to_string(),
             );
-            return case.decided(vec![row], true, false);
+            return case.decided(vec![row], true);
         }
     };
     if mapped.rows.is_empty()
@@ -77,7 +77,7 @@ pub(super) fn withdraw(case: Case<'_>, link: &Link, reason: Reason) -> Verdict {
         );
         let effect =
             if link.stale { LinkEffect::Exported(exported) } else { LinkEffect::Unchanged };
-        return case.decided(vec![Row { effect, ..row }], false, false);
+        return case.decided(vec![Row { effect, ..row }], false);
     }
     if case.is_protected() {
         let row = Row::concern(
@@ -85,12 +85,12 @@ pub(super) fn withdraw(case: Case<'_>, link: &Link, reason: Reason) -> Verdict {
             Reason::Protected,
             format!("{}; protected, so its account is not disabled", sentence(reason)),
         );
-        return case.decided(vec![row], false, false);
+        return case.decided(vec![row], false);
     }
     if !job.safeguards.update {
         let row =
             Row::skip(Reason::ActionDisabled, format!("{}, and `update` is off", sentence(reason)));
-        return case.decided(vec![row], false, false);
+        return case.decided(vec![row], false);
     }
     let disables = diff.changes.iter().any(turns_off);
     let row = Row {
@@ -104,7 +104,7 @@ pub(super) fn withdraw(case: Case<'_>, link: &Link, reason: Reason) -> Verdict {
         phase: if disables { Phase::Removals } else { Phase::Updates },
         error: false,
     };
-    case.decided(vec![row], false, false)
+    case.decided(vec![row], false)
 }
 
 /// Why the account is withdrawn, as a sentence.
