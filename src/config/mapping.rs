@@ -124,7 +124,7 @@ pub(super) fn decode(
     UserMapping { rows, at: attributes.at, is_whole }
 }
 
-fn decode_row(
+pub(super) fn decode_row(
     node: &Node<'_, '_>,
     profile: &Profile,
     findings: &mut Findings<'_>,

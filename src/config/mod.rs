@@ -11,6 +11,7 @@ mod application;
 mod diagnosis;
 mod duration;
 mod endpoint;
+mod entra_schema;
 mod environment;
 mod load;
 mod mapping;
@@ -27,6 +28,9 @@ mod template;
 mod tenant;
 
 pub use diagnosis::{Diagnosis, Severity, nearest};
+pub use entra_schema::{
+    ImportedSchema, SCHEMA_BYTES_MAX, SchemaError, SchemaOptions, import_schema,
+};
 pub use environment::{IdentityEndpoint, managed_identity_endpoint, operator};
 pub use load::{CONFIG_PATH_DEFAULT, CONFIG_PATH_VARIABLE, LoadError, load, parse};
 pub use secret_source::SecretSource;

@@ -43,6 +43,7 @@ pub(super) enum Reading {
     Groups,
     DeletedUsers,
     ProvisioningJobs,
+    ProvisioningSchema,
 }
 
 impl Reading {
@@ -52,7 +53,7 @@ impl Reading {
             Self::Application | Self::Assignments => "Application.Read.All",
             Self::Users | Self::Managers | Self::DeletedUsers => "User.Read.All",
             Self::Groups => "GroupMember.Read.All",
-            Self::ProvisioningJobs => "Synchronization.Read.All",
+            Self::ProvisioningJobs | Self::ProvisioningSchema => "Synchronization.Read.All",
         }
     }
 
@@ -65,6 +66,7 @@ impl Reading {
             Self::Groups => "groups and their members",
             Self::DeletedUsers => "deleted users",
             Self::ProvisioningJobs => "Entra's own provisioning jobs",
+            Self::ProvisioningSchema => "the schema of Entra's own provisioning",
         }
     }
 

@@ -3,6 +3,7 @@
 mod beginnings;
 mod cycle;
 mod documents;
+mod import_schema;
 mod refusals;
 mod safeguard;
 mod service;

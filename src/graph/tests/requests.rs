@@ -50,6 +50,8 @@ async fn ask_everything(World { script, graph, .. }: &World) {
     graph.deleted_users(None).await.unwrap();
     script.answer(200, page());
     graph.provisioning_jobs(service_principal()).await.unwrap();
+    script.answer(200, "{}");
+    graph.provisioning_schema(service_principal(), "customappsso.1.2").await.unwrap();
 }
 
 #[tokio::test]
@@ -73,6 +75,7 @@ async fn every_question_is_one_documented_request() {
     GET https://graph.example/v1.0/users/delta()?$select=manager&$filter=id eq '00000000-0000-0000-0000-000000000001' or id eq '00000000-0000-0000-0000-000000000002'
     GET https://graph.example/v1.0/directory/deletedItems/microsoft.graph.user?$select=id,deletedDateTime&$top=999
     GET https://graph.example/v1.0/servicePrincipals/00000000-0000-0000-0000-000000000007/synchronization/jobs
+    GET https://graph.example/v1.0/servicePrincipals/00000000-0000-0000-0000-000000000007/synchronization/jobs/customappsso.1.2/schema
     "#);
 }
 
