@@ -84,6 +84,21 @@ impl Expression {
         self.has(Nature::Random)
     }
 
+    /// Whether its value is what `SingleAppRoleAssignment` gives, and not made from it.
+    pub fn is_single_role(&self) -> bool {
+        matches!(&self.root.kind, NodeKind::Call(call) if call.name == "SingleAppRoleAssignment")
+    }
+
+    /// Whether `AppRoleAssignmentsComplex` is in it, whose roles are added and never removed.
+    pub fn only_adds_roles(&self) -> bool {
+        let mut found = false;
+        self.root.walk(&mut |node| {
+            found |= matches!(&node.kind, NodeKind::Call(call)
+                if call.name == "AppRoleAssignmentsComplex");
+        });
+        found
+    }
+
     fn has(&self, nature: Nature) -> bool {
         let mut found = false;
         self.root.walk(&mut |node| {

@@ -3,7 +3,7 @@
 //! Always from the whole person, never from what changed: an expression whose attribute did not
 //! change in this cycle has its value all the same.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{
     Reason, SourceAttribute, Subject,
@@ -12,7 +12,7 @@ use super::{
 use crate::{
     expression::{Flow, Inputs},
     model::{AppRole, Timestamp},
-    scim::{AttributePath, Values},
+    scim::{AttributePath, Values, is_primary_role_value},
 };
 
 /// What mapping needs beyond the person.
@@ -47,6 +47,8 @@ pub struct MappedRow {
     pub expresses_withdrawal: bool,
     /// Whether the target refuses an account without it.
     pub required: bool,
+    /// Whether its values are added to those that are there, and none is ever taken away.
+    pub only_adds: bool,
 }
 
 /// A whole person, mapped. References are not here: they are resolved against links.
@@ -111,12 +113,41 @@ fn map_where(
             matching_priority: mapping.matching_priority,
             expresses_withdrawal: mentions_soft_deleted(&mapping.source),
             required: mapping.required,
+            only_adds: only_adds(&mapping.source),
         });
     }
     Ok(Mapped { rows })
 }
 
 impl Mapped {
+    /// Puts the whole role in the place of its name where `SingleAppRoleAssignment` alone flows to
+    /// `roles[primary eq "True"].value`: without the flag, Entra's PATCH says its id and value too.
+    #[must_use]
+    pub(super) fn with_whole_role(
+        mut self,
+        mappings: &[AttributeMapping],
+        subject: &Subject,
+        declared: &[AppRole],
+    ) -> Self {
+        let is_single = |path: &AttributePath| {
+            is_primary_role_value(path)
+                && mappings.iter().any(|mapping| {
+                    mapping.target == *path
+                        && matches!(&mapping.source, MappingSource::Expression(expression)
+                            if expression.is_single_role())
+                })
+        };
+        let Some(role) = subject.roles(declared).into_iter().next() else { return self };
+        for row in self.rows.iter_mut().filter(|row| is_single(&row.path)) {
+            row.value = Some(json!({
+                "id": role.id.to_string(),
+                "value": role.value,
+                "displayName": role.display_name,
+            }));
+        }
+        self
+    }
+
     /// What a new account gets: every value, or its default.
     pub fn for_create(&self) -> Result<Values, MappingFault> {
         let mut values = Values::new();
@@ -191,6 +222,13 @@ fn read_source(name: &str, subject: &Subject, is_soft_deleted: bool) -> Value {
         Some(SourceAttribute::ObjectId) => Value::String(subject.id.to_string()),
         Some(attribute) => attribute.read(&subject.attributes),
         None => Value::Null,
+    }
+}
+
+fn only_adds(source: &MappingSource) -> bool {
+    match source {
+        MappingSource::Attribute(_) | MappingSource::Constant(_) => false,
+        MappingSource::Expression(expression) => expression.only_adds_roles(),
     }
 }
 

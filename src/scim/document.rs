@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
-use super::{AttributePath, ENTERPRISE_USER, ValueFilter, schema};
+use super::{AttributePath, ENTERPRISE_USER, ValueFilter, is_primary_role_value, schema};
 
 /// Mapped values by path. An absent path has no value.
 pub type Values = BTreeMap<AttributePath, Value>;
@@ -71,7 +71,11 @@ pub fn same(path: &AttributePath, ours: &Value, theirs: &Value) -> bool {
             (ours, theirs) => ours.is_none() && theirs.is_none(),
         };
     }
-    same_value(path.case_exact(), ours, theirs)
+    let ours = match ours {
+        Value::Object(role) if is_primary_role_value(path) => role.get("displayName"),
+        other => Some(other),
+    };
+    ours.is_some_and(|ours| same_value(path.case_exact(), ours, theirs))
 }
 
 fn same_value(case_exact: bool, ours: &Value, theirs: &Value) -> bool {

@@ -53,7 +53,7 @@ async fn a_schema_is_fetched_from_the_tenant_with_its_own_permission() {
     let job = |id: &str, template: &str| json!({ "id": id, "templateId": template, "schedule": { "state": "Paused" } });
     desk.set_synchronization(vec![job("slack.1", "slack")], "slack.1", &sample());
     let denied = desk.say("import-schema --from-entra").await.ends(7);
-    assert!(denied.stderr.contains("add Synchronization.Read.All"), "{}", denied.stderr);
+    assert!(denied.stderr.contains("permission `Synchronization.Read.All`"), "{}", denied.stderr);
     desk.may_read_synchronization();
     let fetched = desk.say("import-schema --from-entra crm").await.ends(0);
     assert!(fetched.stdout.contains("\n[apps.crm.users]\n"), "{}", fetched.stdout);

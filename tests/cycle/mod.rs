@@ -6,6 +6,7 @@ mod life;
 mod mapping;
 mod matching;
 mod requests;
+mod roles;
 mod safeguards;
 mod scope;
 mod state;

@@ -202,8 +202,12 @@ impl Row {
     }
 
     fn accept(&mut self, mapping: AttributeMapping) {
-        // A manager who is gone is cleared at the target by Entra too.
-        self.draft.keeps = mapping.value_type != ValueType::Reference;
+        // A manager who is gone is cleared at the target by Entra too, and the last of the roles
+        // must not outlive its assignment where the list is asserted.
+        let asserts = self.draft.source.as_ref().is_some_and(|(key, text)| {
+            *key == "expression" && text.contains("AssertiveAppRoleAssignmentsComplex")
+        });
+        self.draft.keeps = mapping.value_type != ValueType::Reference && !asserts;
         self.live = Some(mapping);
     }
 

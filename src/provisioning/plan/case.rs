@@ -6,10 +6,10 @@ use super::model::{
 use crate::{
     model::{ChangeId, ObjectKind},
     provisioning::{
-        CONFIRMATION_DELAY, EntitlementMemory, Failure, MappingFault, MappingInputs, Presence,
-        Reason, Scoping, Step, StepKind, StepStatus, UnsettledCreate,
+        CONFIRMATION_DELAY, EntitlementMemory, Failure, Mapped, MappingFault, MappingInputs,
+        Presence, Reason, Scoping, Step, StepKind, StepStatus, UnsettledCreate,
     },
-    scim::AttributeChange,
+    scim::{AttributeChange, Dialect},
 };
 
 /// One decision in the making: the steps so far, and what they rest on.
@@ -93,6 +93,15 @@ impl<'a> Case<'a> {
             is_soft_deleted,
             now: self.inputs.now,
             default_domain: self.inputs.default_domain,
+        }
+    }
+
+    /// The mapped person as the dialect sends it: `entra-legacy` names a role with its id.
+    pub(super) fn as_sent(&self, mapped: Mapped) -> Mapped {
+        let PlanInputs { job, subject, declared_roles, .. } = self.inputs;
+        match job.dialect {
+            Dialect::Rfc7644 => mapped,
+            Dialect::EntraLegacy => mapped.with_whole_role(&job.users, subject, declared_roles),
         }
     }
 

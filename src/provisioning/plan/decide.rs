@@ -107,7 +107,7 @@ pub(super) fn keep(case: Case<'_>, link: &Link, reason: Reason) -> Verdict {
 fn update(case: Case<'_>, link: &Link) -> Verdict {
     let job = case.inputs.job;
     let mapped = match map(&job.users, case.inputs.subject, case.mapping_inputs(false)) {
-        Ok(mapped) => mapped,
+        Ok(mapped) => case.as_sent(mapped),
         Err(fault) => return case.fault(&fault),
     };
     let mut diff = difference(&mapped, Baseline::of(link));

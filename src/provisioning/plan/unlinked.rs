@@ -41,7 +41,7 @@ pub(super) fn unlinked(mut case: Case<'_>, scoping: &Scoping) -> Verdict {
     }
     let enabled = subject.is_enabled();
     let mapped = match map(&case.inputs.job.users, subject, case.mapping_inputs(!enabled)) {
-        Ok(mapped) => mapped,
+        Ok(mapped) => case.as_sent(mapped),
         Err(fault) if enabled => return case.fault(&fault),
         Err(_) => Mapped::default(),
     };
