@@ -13,8 +13,9 @@ use crate::{
     expression::{Expression, Role},
     gallery::Profile,
     provisioning::{
-        is_known_source_attribute,
+        is_always_in_clear, is_known_source_attribute,
         job::{Apply, AttributeMapping, MappingSource, NullFlow, ValueType},
+        selected_property,
     },
     scim::AttributePath,
 };
@@ -308,7 +309,11 @@ fn check_fit(
 ) {
     let name = match source {
         MappingSource::Attribute(name) => Some(name.as_str()),
-        MappingSource::Constant(_) | MappingSource::Expression(_) => None,
+        MappingSource::Constant(_) => None,
+        MappingSource::Expression(expression) => {
+            check_redaction(target, expression, at, findings);
+            None
+        }
     };
     if value_type == ValueType::Reference {
         if name != Some("manager") {
@@ -337,6 +342,32 @@ fn check_fit(
                 "write expression = 'Not([IsSoftDeleted])'",
             ),
         Some(_) | None => {}
+    }
+}
+
+/// Whether a redacted value can stay unseen.
+fn check_redaction(
+    target: &AttributePath,
+    expression: &Expression,
+    at: &At,
+    findings: &mut Findings<'_>,
+) {
+    if target.is_active() && expression.is_redacted() {
+        findings.error_hint(
+            at,
+            "whether an account is enabled cannot be redacted: the safeguards count it",
+            "write the expression without `Redact`",
+        );
+    }
+    let seen = expression.redacted_attributes().into_iter().filter(|name| {
+        selected_property(name).is_some_and(|property| is_always_in_clear(&property))
+    });
+    for name in seen {
+        let message = format!(
+            "`{name}` is shown of every person in plans and logs, and is stored in clear; \
+             `Redact` hides it at `{target}` only"
+        );
+        findings.warning(at, message);
     }
 }
 

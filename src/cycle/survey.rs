@@ -4,8 +4,6 @@
 //! What a list says of itself is not believed: it ends when a page brings nothing new, whatever
 //! its totals claim.
 
-use std::collections::BTreeSet;
-
 use super::{
     context::{Context, CycleError, Tracker},
     pace::Pacer,
@@ -13,8 +11,8 @@ use super::{
 use crate::{
     model::{CycleId, ObjectKind},
     port::TargetRead,
-    provisioning::{Candidate, job::Job},
-    scim::{AttributePath, EqFilter, project},
+    provisioning::{Candidate, job::Job, project_redacted},
+    scim::{AttributePath, EqFilter},
     store::StoreError,
 };
 
@@ -45,11 +43,6 @@ pub(super) fn matching_paths(job: &Job) -> Vec<AttributePath> {
         .collect()
 }
 
-/// Every attribute that is mapped.
-pub(super) fn mapped_paths(job: &Job) -> BTreeSet<AttributePath> {
-    job.users.iter().map(|mapping| mapping.target.clone()).collect()
-}
-
 /// Surveys the target where that is possible and worth it.
 pub(super) async fn survey<D, R: TargetRead>(
     context: &Context<'_, D>,
@@ -66,7 +59,8 @@ pub(super) async fn survey<D, R: TargetRead>(
         return Ok(Lookup::Filtered);
     }
     let tracker = Tracker::new(context, cycle, "survey");
-    let (matching, mapped) = (matching_paths(context.job), mapped_paths(context.job));
+    let (job, key) = (context.job, context.store.key());
+    let matching = matching_paths(job);
     let mut start_index = 1;
     let (mut seen, mut claimed) = (0, 0);
     for page_number in 0..PAGES_MAX {
@@ -82,7 +76,7 @@ pub(super) async fn survey<D, R: TargetRead>(
         let mut new = 0;
         context.store.write(|tx| {
             for resource in &page.resources {
-                let values = project(&resource.document, &mapped);
+                let values = project_redacted(job, &resource.document, key);
                 new += u64::from(tx.add_surveyed(&resource.id, &values, &matching)?);
             }
             Ok(())
@@ -120,14 +114,14 @@ pub(super) async fn candidates<D, R: TargetRead>(
         Lookup::Surveyed => Ok(context.store.read(|view| view.surveyed(key, source))?),
         Lookup::Filtered => {
             let found = pacer.ask(|| target.find(ObjectKind::User, key)).await?;
-            let mapped = mapped_paths(context.job);
+            let (job, key) = (context.job, context.store.key());
             let candidates: Result<Vec<Candidate>, StoreError> = context.store.read(|view| {
                 found
                     .iter()
                     .map(|resource| {
                         Ok(Candidate {
                             target: resource.id.clone(),
-                            values: project(&resource.document, &mapped),
+                            values: project_redacted(job, &resource.document, key),
                             claim: view.claim(&resource.id, source)?,
                         })
                     })

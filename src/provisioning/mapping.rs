@@ -8,11 +8,12 @@ use serde_json::Value;
 use super::{
     Reason, SourceAttribute, Subject,
     job::{Apply, AttributeMapping, MappingSource, NullFlow, ValueType},
+    selected_property,
 };
 use crate::{
     expression::{Flow, Inputs},
-    model::{AppRole, Timestamp},
-    scim::{AttributePath, Values},
+    model::{AppRole, RedactionKey, Timestamp, is_sealed},
+    scim::{AttributePath, Values, redact},
 };
 
 /// What mapping needs beyond the person.
@@ -26,6 +27,8 @@ pub struct MappingInputs<'a> {
     pub now: Timestamp,
     /// The tenant's default domain, where it could be read.
     pub default_domain: Option<&'a str>,
+    /// What redacted values are hashed with.
+    pub key: &'a RedactionKey,
 }
 
 /// One mapped attribute.
@@ -33,9 +36,9 @@ pub struct MappingInputs<'a> {
 pub struct MappedRow {
     /// Which attribute.
     pub path: AttributePath,
-    /// Its value; `None` where the source has none.
+    /// Its value, or the stand-in for a redacted one; `None` where the source has none.
     pub value: Option<Value>,
-    /// The value on create where the source has none.
+    /// The value on create where the source has none; a stand-in too where the row is redacted.
     pub default: Option<Value>,
     /// When the row applies.
     pub apply: Apply,
@@ -102,10 +105,14 @@ fn map_where(
     let flowing = |m: &&AttributeMapping| m.value_type != ValueType::Reference && wanted(m);
     for mapping in mappings.iter().filter(flowing) {
         let Some(value) = source_value(mapping, subject, &roles, inputs)? else { continue };
+        let shown = |value: Value| {
+            let is_redacted = mapping.is_redacted();
+            if is_redacted { redact(inputs.key, &mapping.target, &value) } else { value }
+        };
         rows.push(MappedRow {
             path: mapping.target.clone(),
-            value: coerce(mapping, value)?,
-            default: mapping.default.clone(),
+            value: coerce(mapping, value)?.map(shown),
+            default: mapping.default.clone().map(shown),
             apply: mapping.apply,
             null: mapping.null,
             matching_priority: mapping.matching_priority,
@@ -114,6 +121,22 @@ fn map_where(
         });
     }
     Ok(Mapped { rows })
+}
+
+/// What a redacted attribute may get, in clear: its value, and its default.
+///
+/// Only for [`reveal`](super::reveal), which sees to it that nothing of this is kept.
+pub(super) fn in_clear(
+    mapping: &AttributeMapping,
+    subject: &Subject,
+    inputs: MappingInputs<'_>,
+) -> Result<Vec<Value>, MappingFault> {
+    let roles: Vec<AppRole> = subject.roles(inputs.declared_roles).into_iter().cloned().collect();
+    let value = match source_value(mapping, subject, &roles, inputs)? {
+        Some(value) => coerce(mapping, value)?,
+        None => None,
+    };
+    Ok(value.into_iter().chain(mapping.default.clone()).collect())
 }
 
 impl Mapped {
@@ -157,6 +180,13 @@ fn source_value(
 ) -> Result<Option<Value>, MappingFault> {
     let fault = |problem: String| MappingFault { path: mapping.target.to_string(), problem };
     let read = |name: &str| read_source(name, subject, inputs.is_soft_deleted);
+    if is_unreadable(&mapping.source, subject) {
+        return Err(fault(
+            "its source was sealed with a key that is not there any more; it is waited for until \
+             the directory shows it again"
+                .to_owned(),
+        ));
+    }
     match &mapping.source {
         MappingSource::Attribute(name) => Ok(Some(read(name))),
         MappingSource::Constant(text) => Ok(Some(Value::String(text.clone()))),
@@ -171,15 +201,11 @@ fn source_value(
                 })
                 .map_err(|error| fault(error.to_string()))?;
             match flow {
-                Flow::Value(value) => Ok(Some(value)),
+                Flow::Value(value) | Flow::Redacted(value) => Ok(Some(value)),
                 Flow::Ignore => Ok(None),
                 Flow::IgnoreObject => {
                     Err(fault("the expression says to leave this person alone".to_owned()))
                 }
-                Flow::Redacted(_) => Err(fault(
-                    "a redacted value cannot be written, because the state would hold it in clear"
-                        .to_owned(),
-                )),
             }
         }
     }
@@ -192,6 +218,20 @@ fn read_source(name: &str, subject: &Subject, is_soft_deleted: bool) -> Value {
         Some(attribute) => attribute.read(&subject.attributes),
         None => Value::Null,
     }
+}
+
+/// Whether a source is still sealed: to read it as a null would clear what the account has.
+fn is_unreadable(source: &MappingSource, subject: &Subject) -> bool {
+    let is_it = |name: &str| {
+        let value = selected_property(name).and_then(|name| subject.attributes.get(&name));
+        value.is_some_and(is_sealed)
+    };
+    subject.attributes.values().any(is_sealed)
+        && match source {
+            MappingSource::Attribute(name) => is_it(name),
+            MappingSource::Constant(_) => false,
+            MappingSource::Expression(expression) => expression.attributes().into_iter().any(is_it),
+        }
 }
 
 fn mentions_soft_deleted(source: &MappingSource) -> bool {

@@ -16,6 +16,7 @@ mod matching;
 mod outcome;
 mod plan;
 mod reason;
+mod redaction;
 mod reference;
 mod safeguard;
 mod schedule;
@@ -32,6 +33,7 @@ pub use plan::{
     decide, order_claims,
 };
 pub use reason::Reason;
+pub use redaction::{Revealed, Secrets, is_always_in_clear, project_redacted, reveal};
 pub use reference::{ManagerStanding, manager_change};
 pub use safeguard::{Cleared, Draft, Held, Plan, ReviewFacts, removal_threshold, review};
 pub use schedule::{InvalidCron, Schedule};

@@ -13,11 +13,13 @@ mod command;
 mod cycle;
 mod fact;
 mod held;
+mod key;
 mod link;
 mod log;
 mod open;
 mod outcome;
 mod plan;
+mod redaction;
 mod source;
 mod survey;
 

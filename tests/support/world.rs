@@ -33,6 +33,7 @@ use entra_scim::{
         application::{Application, ApplicationOptions, Quirks},
         tenant::{ApplicationSpec, RecordedRequest, Tenant, TenantOptions, UserSpec},
     },
+    scim::shown,
     store::{Engine, LogFilter, LogRow, PlanFilter, preview_copy},
     target::{ScimTarget, TargetSettings},
 };
@@ -625,8 +626,9 @@ pub(crate) fn plan_text(store: &Engine) -> String {
     let rows = store.read(|view| view.plan_rows(PlanFilter::Visible, 0, 10_000)).expect("a plan");
     let mut rows: Vec<PlannedChange> = rows.into_iter().map(|(_, row)| row).collect();
     rows.sort_by(|a, b| (a.phase, &a.source_display).cmp(&(b.phase, &b.source_display)));
-    let show =
-        |value: &Option<Value>| value.as_ref().map_or_else(|| "∅".to_owned(), ToString::to_string);
+    let show = |value: &Option<Value>| {
+        value.as_ref().map_or_else(|| "∅".to_owned(), |v| shown(v).to_string())
+    };
     let mut text = String::new();
     for row in &rows {
         let name = row.source_display.split('@').next().unwrap_or_default();

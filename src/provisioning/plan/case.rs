@@ -91,8 +91,10 @@ impl<'a> Case<'a> {
         MappingInputs {
             declared_roles: self.inputs.declared_roles,
             is_soft_deleted,
-            now: self.inputs.now,
+            // The export maps redacted values again, at another moment and to the same values.
+            now: self.inputs.cycle.1,
             default_domain: self.inputs.default_domain,
+            key: self.inputs.key,
         }
     }
 

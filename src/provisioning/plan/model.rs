@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    model::{AppRole, ChangeId, CycleId, ObjectKind, SourceId, TargetId, Timestamp},
+    model::{AppRole, ChangeId, CycleId, ObjectKind, RedactionKey, SourceId, TargetId, Timestamp},
     provisioning::{
         EntitlementMemory, Evidence, Failure, Link, Reason, Step, Subject, UnsettledCreate,
         job::Job,
@@ -237,6 +237,8 @@ pub struct PlanInputs<'a> {
     pub evidence: Evidence,
     /// The tenant's default domain.
     pub default_domain: Option<&'a str>,
+    /// What redacted values are hashed with.
+    pub key: &'a RedactionKey,
 }
 
 /// What a decision comes to.
