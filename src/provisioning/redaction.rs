@@ -222,7 +222,9 @@ impl Secrets {
                 possible.iter().map(|value| redact(inputs.key, &mapping.target, value)).collect();
             let mut there = known.iter().filter_map(|known| known.get(&mapping.target));
             secrets.unknown |= there.any(|value| !own.contains(value));
-            possible.iter().for_each(|value| secrets.add(value));
+            for value in &possible {
+                secrets.add(value);
+            }
         }
         for property in job.sealed_properties() {
             if let Some(value) = subject.attributes.get(&property) {

@@ -27,6 +27,6 @@ pub use filter::EqFilter;
 pub use list::{InvalidList, ListResponse, resource_id};
 pub use patch::{AttributeChange, Operation, PatchRequest, patch};
 pub use path::{AttributePath, ENTERPRISE_USER, InvalidPath, ValueFilter};
-pub use redacted::{REDACTED, is_redacted, redact, shown};
+pub use redacted::{REDACTED, STAND_IN, is_redacted, redact, shown};
 pub use schema::{CORE_GROUP, CORE_USER, ERROR, LIST_RESPONSE, PATCH_OP};
 pub use tenant_url::{InvalidTenantUrl, TenantUrl, parse_tenant_url};

@@ -15,8 +15,8 @@ use crate::model::RedactionKey;
 /// How a redacted value is shown, as in Entra's own log.
 pub const REDACTED: &str = "[Redact]";
 
-/// The only member of a stand-in.
-const MEMBER: &str = "$redacted";
+/// The only member of a stand-in, which is an object.
+pub const STAND_IN: &str = "$redacted";
 
 /// The stand-in for the value of an attribute. One that stands in for something already stays.
 pub fn redact(key: &RedactionKey, path: &AttributePath, value: &Value) -> Value {
@@ -26,7 +26,7 @@ pub fn redact(key: &RedactionKey, path: &AttributePath, value: &Value) -> Value 
     let name = path.to_string().to_lowercase();
     let exact = key.hash(["exact", &name, &value.to_string()]);
     let loose = key.hash(["loose", &name, &loose(path.case_exact(), value).to_string()]);
-    json!({ MEMBER: [exact, loose] })
+    json!({ STAND_IN: [exact, loose] })
 }
 
 /// Whether a value is the stand-in for a redacted one.
@@ -46,7 +46,7 @@ pub(super) fn same_redacted(ours: &Value, theirs: &Value) -> bool {
 
 fn hashes(value: &Value) -> Option<&Vec<Value>> {
     let object = value.as_object().filter(|object| object.len() == 1)?;
-    object.get(MEMBER)?.as_array().filter(|hashes| hashes.len() == 2)
+    object.get(STAND_IN)?.as_array().filter(|hashes| hashes.len() == 2)
 }
 
 /// One form for all values that [`same`](super::same) takes for equal.
@@ -69,7 +69,8 @@ fn loose(case_exact: bool, value: &Value) -> Value {
         Value::Object(members) => members
             .iter()
             .filter(|(name, value)| {
-                !is_empty(value) && !(is_primary(name) && value == &&Value::Bool(false))
+                let is_same_as_absent = is_primary(name) && *value == &Value::Bool(false);
+                !is_empty(value) && !is_same_as_absent
             })
             .map(|(name, value)| (name.to_lowercase(), loose(case_exact, value)))
             .collect(),

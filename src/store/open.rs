@@ -82,7 +82,7 @@ impl StoreError {
 pub struct Engine {
     connection: Mutex<Connection>,
     path: PathBuf,
-    key: RedactionKey,
+    key: Box<RedactionKey>,
     lock: Option<File>,
 }
 
@@ -90,7 +90,7 @@ pub struct Engine {
 pub struct Reader {
     connection: Mutex<Connection>,
     path: PathBuf,
-    key: RedactionKey,
+    key: Box<RedactionKey>,
 }
 
 /// What can be read.
@@ -141,7 +141,7 @@ impl Engine {
         let engine = Self {
             connection: Mutex::new(connection),
             path: path.to_owned(),
-            key: key::read_or_make(path)?,
+            key: Box::new(key::read_or_make(path)?),
             lock: Some(lock),
         };
         engine.prepare()?;
@@ -241,7 +241,7 @@ impl Reader {
                         .to_owned(),
             });
         }
-        let key = key::read_or_invent(path)?;
+        let key = Box::new(key::read_or_invent(path)?);
         Ok(Self { connection: Mutex::new(connection), path: path.to_owned(), key })
     }
 
@@ -286,7 +286,7 @@ pub fn preview_copy(path: &Path) -> Result<Engine, StoreError> {
         // An empty name makes a private temporary database that spills to disk when large.
         connection: Mutex::new(Connection::open("")?),
         path: path.to_owned(),
-        key: key::read_or_invent(path)?,
+        key: Box::new(key::read_or_invent(path)?),
         lock: None,
     };
     if !path.exists() {

@@ -16,7 +16,7 @@ use super::{
 use crate::{
     model::{Attributes, RedactionKey, SourceId, is_sealed},
     provisioning::{LinkEffect, PlannedChange, Secrets, Write},
-    scim::{AttributePath, REDACTED, Values, is_redacted, redact},
+    scim::{AttributePath, REDACTED, STAND_IN, Values, is_redacted, redact},
 };
 
 /// The fact that says what is hidden, and with which key.
@@ -91,6 +91,9 @@ impl Tx<'_> {
             self.reset_watermark()?;
             self.mark_all_dirty()?;
         }
+        if another_key || !stored.paths.is_subset(&wanted.paths) {
+            self.doubt_links()?;
+        }
         self.reseal(wanted)?;
         let hides_more = !wanted.paths.is_subset(&stored.paths)
             || !wanted.properties.is_subset(&stored.properties);
@@ -121,6 +124,13 @@ impl Tx<'_> {
                 update.execute(params![id.to_string(), text])?;
             }
         }
+        Ok(())
+    }
+
+    /// What a stand-in stands for is asked of the account: one look instead of a needless write.
+    fn doubt_links(&self) -> Result<(), StoreError> {
+        let sql = "UPDATE link SET stale = 1 WHERE instr(exported, ?1) > 0";
+        self.connection.execute(sql, [format!("\"{STAND_IN}\":")])?;
         Ok(())
     }
 
@@ -268,7 +278,9 @@ fn hide_change(
     if let LinkEffect::Exported(values) = &mut row.effect {
         hidden.extend(hide_values(key, paths, values).unwrap_or_default());
     }
-    hidden.iter().for_each(|value| secrets.add(value));
+    for value in &hidden {
+        secrets.add(value);
+    }
     row.detail = secrets.clean(&row.detail);
     if let Some(failure) = &mut row.error {
         failure.detail = secrets.clean(&failure.detail);

@@ -406,6 +406,16 @@ impl World {
         self.target.exchange = Arc::new(self.application.clone());
     }
 
+    /// From now on the application refuses every write, and says back what was in it.
+    pub(crate) fn echo_writes(&mut self) {
+        self.target.exchange = Arc::new(Echo(Arc::new(self.application.clone())));
+    }
+
+    /// The application is itself again.
+    pub(crate) fn echo_no_more(&mut self) {
+        self.target.exchange = Arc::new(self.application.clone());
+    }
+
     /// Sees each write on its way to the application; one that is not let through hangs.
     fn meddle(&mut self, lets_through: Arc<dyn Fn() -> bool + Send + Sync>) {
         let inner = Arc::new(self.application.clone());
@@ -593,6 +603,43 @@ impl Exchange for Meddler {
             }
             self.inner.exchange(request).await
         })
+    }
+}
+
+/// Answers each write with a refusal that holds the request's body, as careless services do.
+struct Echo(Arc<dyn Exchange>);
+
+impl Exchange for Echo {
+    fn exchange(&self, request: http::Request<bytes::Bytes>) -> Answer<'_> {
+        Box::pin(async move {
+            if request.method() == http::Method::GET {
+                return self.0.exchange(request).await;
+            }
+            let body: Value = serde_json::from_slice(request.body()).unwrap_or_default();
+            let mut said = Vec::new();
+            texts(&body, &mut said);
+            let error = json!({
+                "schemas": ["urn:ietf:params:scim:api:messages:2.0:Error"],
+                "status": "400",
+                "scimType": "invalidValue",
+                "detail": format!("cannot take: {}", said.join(", ")),
+            });
+            let answer = http::Response::builder()
+                .status(400)
+                .header("content-type", "application/scim+json")
+                .body(error.to_string().into());
+            Ok(answer.expect("a response"))
+        })
+    }
+}
+
+/// Every text in a document that is no URN.
+fn texts(value: &Value, found: &mut Vec<String>) {
+    match value {
+        Value::String(text) if !text.starts_with("urn:") => found.push(text.clone()),
+        Value::Array(values) => values.iter().for_each(|value| texts(value, found)),
+        Value::Object(members) => members.values().for_each(|value| texts(value, found)),
+        _ => {}
     }
 }
 
