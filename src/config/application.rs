@@ -15,8 +15,8 @@ use crate::{
     gallery::{self, Profile},
     model::{AppName, ApplicationRef, Fingerprint},
     provisioning::{
-        Schedule,
-        job::{Capability, DirectoryDelete, Job, OutOfScope, Safeguards, Scope},
+        Schedule, is_always_in_clear,
+        job::{Capability, DirectoryDelete, Job, MappingSource, OutOfScope, Safeguards, Scope},
     },
 };
 
@@ -154,6 +154,7 @@ fn check_mapping(users: &UserMapping, safeguards: &Safeguards, findings: &mut Fi
     if !users.is_whole {
         return;
     }
+    check_redaction(users, findings);
     if users.rows.iter().all(|row| row.matching_priority.is_none()) {
         findings.error_hint(
             &users.at,
@@ -182,5 +183,30 @@ fn check_mapping(users: &UserMapping, safeguards: &Safeguards, findings: &mut Fi
                  \"delete\" or \"keep\""
             ),
         );
+    }
+}
+
+/// A source that is redacted in one row and flows in clear by another is most likely an oversight.
+fn check_redaction(users: &UserMapping, findings: &mut Findings<'_>) {
+    for row in users.rows.iter().filter(|row| row.is_redacted()) {
+        let MappingSource::Expression(expression) = &row.source else { continue };
+        for name in expression.redacted_attributes() {
+            let leaks = users.rows.iter().find(|other| {
+                !other.is_redacted()
+                    && match &other.source {
+                        MappingSource::Attribute(source) => source == name,
+                        MappingSource::Expression(other) => other.attributes().contains(name),
+                        MappingSource::Constant(_) => false,
+                    }
+            });
+            if let Some(other) = leaks.filter(|_| !is_always_in_clear(name)) {
+                let message = format!(
+                    "`{name}` is redacted at `{}` and flows in clear to `{}`, where plans, logs \
+                     and the state show it",
+                    row.target, other.target
+                );
+                findings.warning(&users.at, message);
+            }
+        }
     }
 }

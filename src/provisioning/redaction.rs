@@ -60,6 +60,12 @@ impl Job {
         properties.retain(|name| !is_always_in_clear(name));
         properties
     }
+
+    /// Whether the value of a source attribute is shown and stored nowhere, whoever reads it.
+    pub fn is_source_redacted(&self, name: &str) -> bool {
+        let property = selected_property(name);
+        property.is_some_and(|property| self.sealed_properties().contains(&property))
+    }
 }
 
 /// Whether a property is read and shown of every person, and so stays in clear below a `Redact`.
@@ -251,9 +257,12 @@ impl Secrets {
         self.texts.sort_by_key(|text| std::cmp::Reverse(text.len()));
     }
 
-    /// The fault without the secrets.
+    /// The fault without the secrets. Where nothing was answered the words are our own.
     #[must_use]
     pub fn clean_fault(&self, mut fault: TargetFault) -> TargetFault {
+        if fault.status.is_none() {
+            return fault;
+        }
         if let Some(detail) = self.cleaned(&fault.detail) {
             fault.detail = detail;
         } else {
@@ -332,7 +341,9 @@ mod tests {
 
     fn cleaned(secrets: &[&str], text: &str) -> String {
         let mut all = Secrets::default();
-        secrets.iter().for_each(|secret| all.add(&json!(secret)));
+        for secret in secrets {
+            all.add(&json!(secret));
+        }
         all.clean(text)
     }
 

@@ -34,9 +34,16 @@ pub fn is_redacted(value: &Value) -> bool {
     hashes(value).is_some()
 }
 
-/// The value as a person or a script may see it.
+/// The value as a person or a script may see it, stand-ins at any depth replaced.
 pub fn shown(value: &Value) -> Value {
-    if is_redacted(value) { Value::from(REDACTED) } else { value.clone() }
+    match value {
+        _ if is_redacted(value) => Value::from(REDACTED),
+        Value::Array(elements) => elements.iter().map(shown).collect(),
+        Value::Object(members) => {
+            members.iter().map(|(name, value)| (name.clone(), shown(value))).collect()
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => value.clone(),
+    }
 }
 
 /// Whether two stand-ins of one attribute stand for values that mean the same.
@@ -125,6 +132,7 @@ mod tests {
         assert_eq!(redact(&key, &path("TITLE"), &stand_in), stand_in);
         assert_ne!(redact(&key, &path("nickName"), &json!("Berg")), stand_in);
         assert_eq!(shown(&stand_in), json!("[Redact]"));
-        assert_eq!(shown(&json!("Berg")), json!("Berg"));
+        assert_eq!(shown(&json!({"a": [stand_in]})), json!({"a": ["[Redact]"]}));
+        assert_eq!(shown(&json!({"a": ["Berg"]})), json!({"a": ["Berg"]}));
     }
 }

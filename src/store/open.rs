@@ -209,7 +209,10 @@ impl Engine {
             return Ok(true);
         }
         let connection = self.connection();
-        connection.execute_batch("VACUUM")?;
+        match connection.execute_batch("VACUUM") {
+            Err(error) if is_busy(&error) => return Ok(false),
+            done => done?,
+        }
         let busy: bool =
             connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))?;
         Ok(!busy)
@@ -344,6 +347,11 @@ fn version_of(connection: &Connection, path: &Path) -> Result<usize, StoreError>
             known: i64::try_from(known).unwrap_or(i64::MAX),
         }),
     }
+}
+
+fn is_busy(error: &rusqlite::Error) -> bool {
+    use rusqlite::ErrorCode::{DatabaseBusy, DatabaseLocked};
+    matches!(error.sqlite_error_code(), Some(DatabaseBusy | DatabaseLocked))
 }
 
 fn classify(path: &Path, error: rusqlite::Error) -> StoreError {

@@ -354,7 +354,9 @@ async fn lost_key_costs_one_complete_read_and_no_write() {
 
 #[tokio::test]
 async fn person_whose_sources_no_key_opens_is_left_alone() {
-    let world = world(&redacted()).all_provisioned().await;
+    let mut world = world(&redacted());
+    world.hire("grace");
+    let world = world.all_provisioned().await;
     let connection = rusqlite::Connection::open(world.state().path()).expect("opens");
     let sql =
         "UPDATE source_user SET attributes = replace(attributes, 'sealed\":\"', 'sealed\":\"AA')";
@@ -393,5 +395,67 @@ async fn what_was_in_clear_is_gone_once_it_is_redacted() {
     world.sync_well().await;
     assert_eq!(world.take_writes().len(), 0, "{}", world.last_plan());
     assert!(has(&world.state_bytes(), "Zebra-4711-Quagga"));
+    world.is_settled().await;
+}
+
+#[tokio::test]
+async fn what_a_dead_program_left_in_clear_is_hidden_before_it_is_logged() {
+    let mut world = world(&in_clear()).all_provisioned().await;
+    world.set("ada", "employeeId", "Tapir-2222-Gnu");
+    world.crash_after_writes(0).await;
+    world.reconfigure(&redacted());
+    world.restart();
+    world.later();
+    world.sync_well().await;
+    nothing_is_told(&world, "");
+    assert_eq!(at_the_application(&world)[0], json!("Tapir-2222-Gnu"));
+    world.is_settled().await;
+}
+
+#[tokio::test]
+async fn default_of_a_redacted_attribute_is_written_and_kept_like_any_other() {
+    let row = "target = \"nickName\"\nexpression = 'Redact([employeeId])'\ndefault = \"Ibex-9999\"";
+    let mut world =
+        World::with_config(&format!("---\n{MATCHING}\n[[apps.crm.users.attributes]]\n{row}\n"));
+    world.hire_all(["ada", "grace"]);
+    world.set("grace", "employeeId", "Zebra-4711-Quagga");
+    let world = world.all_provisioned().await;
+    assert_eq!(account(&world)["nickName"], json!("Ibex-9999"));
+    nothing_is_told(&world, "");
+    world.is_settled().await;
+    world.set("grace", "employeeId", Value::Null);
+    world.set("ada", "employeeId", "Tapir-2222-Gnu");
+    world.sync_well().await;
+    assert_eq!(world.take_writes().len(), 2);
+    assert_eq!(account(&world)["nickName"], json!("Tapir-2222-Gnu"));
+    assert_eq!(world.account("grace@contoso.com").expect("there")["nickName"], Value::Null);
+    world.is_settled().await;
+    nothing_is_told(&world, "");
+}
+
+#[tokio::test]
+async fn value_that_depends_on_the_time_or_on_chance_is_sent_as_planned() {
+    let rows = r#"
+[[apps.crm.users.attributes]]
+target = "nickName"
+expression = 'Redact(RandomString(12,2,2,2,2))'
+apply = "create"
+[[apps.crm.users.attributes]]
+target = "title"
+expression = 'Redact(FormatDateTime(Now(), , "M/d/yyyy h:mm:ss tt", "yyyy-MM-dd"))'
+apply = "create"
+"#;
+    let mut world = World::with_config(&format!("---\n{MATCHING}{rows}"));
+    world.hire("ada");
+    world.application.inject(
+        Fault::throttled(std::time::Duration::from_secs(90)),
+        Matcher::method(Method::POST),
+    );
+    world.sync_well().await;
+    let ada = account(&world);
+    assert_eq!(ada["nickName"].as_str().map(str::len), Some(12), "{}", world.last_plan());
+    assert_eq!(ada["title"], json!("2026-11-23"));
+    let random = ada["nickName"].as_str().expect("a text").to_owned();
+    assert!(!has(&world.state_bytes(), &random));
     world.is_settled().await;
 }

@@ -639,7 +639,7 @@ fn texts(value: &Value, found: &mut Vec<String>) {
         Value::String(text) if !text.starts_with("urn:") => found.push(text.clone()),
         Value::Array(values) => values.iter().for_each(|value| texts(value, found)),
         Value::Object(members) => members.values().for_each(|value| texts(value, found)),
-        _ => {}
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
     }
 }
 
