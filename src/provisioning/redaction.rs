@@ -365,9 +365,9 @@ mod tests {
 
     #[test]
     fn a_text_that_has_it_in_another_spelling_is_not_kept() {
-        for text in ["it is E4711", "e 47-11", "at /x?y=E%2D4711", "value: E-4…"] {
+        for text in ["it is E4711", "e 47-11", "at /x?y=E%2D4711", "value: E-47…"] {
             assert_eq!(cleaned(&["E-4711"], text), WITHHELD, "{text}");
         }
-        assert_eq!(cleaned(&["E-4711"], "value: E-4"), "value: E-4");
+        assert_eq!(cleaned(&["E-4711"], "value: E-47"), "value: E-47");
     }
 }
