@@ -18,7 +18,7 @@ use crate::{
     model::{AppRole, ChangeId, CycleId, ObjectKind, SourceId, Timestamp},
     port::{FaultClass, TargetFault, TargetRead},
     provisioning::{
-        Action, Candidate, ChangeStatus, Claim, Decision, Evidence, Failure, Link, LinkEffect,
+        Action, Candidate, ChangeStatus, Claim, Decision, Evidence, Failure, FilterPrincipals, Link, LinkEffect,
         MappingInputs, Phase, PlanInputs, PlannedChange, Reason, Step, StepKind, StepStatus,
         Subject, Verdict, Write, decide, failure_of, map, order_claims,
     },
@@ -55,6 +55,7 @@ struct Drafting<'a, D, R> {
     lookup: Lookup,
     cycle: (CycleId, Timestamp),
     roles: Vec<AppRole>,
+    principals: FilterPrincipals,
     unique: Vec<AttributePath>,
     server_errors: AtomicU32,
 }
@@ -74,6 +75,7 @@ pub(super) async fn draft<D: Sync, R: TargetRead>(
         lookup,
         cycle,
         roles: context.store.read(|view| view.app_roles())?,
+        principals: context.store.read(|view| view.filter_principals())?,
         unique: matching_paths(context.job),
         server_errors: AtomicU32::new(0),
     };
@@ -127,6 +129,7 @@ impl<D, R: TargetRead> Drafting<'_, D, R> {
             now: self.context.clock.now(),
             subject: &subject,
             declared_roles: &self.roles,
+            principals: &self.principals,
             memory,
             link: link.as_ref(),
             unsettled,

@@ -1,0 +1,53 @@
+//! The groups and managers that scoping filters name.
+
+use rusqlite::params;
+
+use super::open::{StoreError, Tx, View};
+use crate::{model::SourceId, provisioning::FilterPrincipals};
+
+const GROUP: i64 = 0;
+const MANAGER: i64 = 1;
+
+impl View<'_> {
+    /// The groups and managers that filters name, as last looked up.
+    pub fn filter_principals(&self) -> Result<FilterPrincipals, StoreError> {
+        let mut statement =
+            self.connection.prepare_cached("SELECT kind, text, id FROM filter_principal")?;
+        let rows = statement.query_map([], |row| {
+            Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?, row.get::<_, String>(2)?))
+        })?;
+        let mut principals = FilterPrincipals::default();
+        for row in rows {
+            let (kind, text, id) = row?;
+            let id = id.parse().map_err(|error| StoreError::stored("filter", error))?;
+            let named =
+                if kind == GROUP { &mut principals.groups } else { &mut principals.managers };
+            named.insert(text, id);
+        }
+        Ok(principals)
+    }
+
+    /// The groups that filters name, by id.
+    pub fn filter_groups(&self) -> Result<Vec<SourceId>, StoreError> {
+        self.ids("SELECT DISTINCT id FROM filter_principal WHERE kind = 0 ORDER BY id")
+    }
+}
+
+impl Tx<'_> {
+    /// Stores what the filters' names stand for; where that differs, every user is dirty.
+    pub fn set_filter_principals(&self, principals: &FilterPrincipals) -> Result<(), StoreError> {
+        if &self.filter_principals()? == principals {
+            return Ok(());
+        }
+        self.connection.execute("DELETE FROM filter_principal", [])?;
+        let groups = principals.groups.iter().map(|named| (GROUP, named));
+        let managers = principals.managers.iter().map(|named| (MANAGER, named));
+        for (kind, (text, id)) in groups.chain(managers) {
+            self.connection.execute(
+                "INSERT INTO filter_principal (kind, text, id) VALUES (?1, ?2, ?3)",
+                params![kind, text, id.to_string()],
+            )?;
+        }
+        self.mark_all_dirty()
+    }
+}
