@@ -8,7 +8,7 @@ use super::{
     raw::{Located, Node, Section, wrong_type},
 };
 use crate::provisioning::{
-    Clause, ClauseError, ClauseKey, ClauseText, Operand, ScopingFilter, job::Scope,
+    Clause, ClauseError, ClauseKey, ClauseText, Operand, Operator, ScopingFilter, job::Scope,
 };
 
 const FILTER_KEYS: [&str; 2] = ["name", "clauses"];
@@ -55,11 +55,7 @@ fn decode_filter(
     Some(ScopingFilter { name, clauses: clauses.into_iter().collect::<Option<_>>()? })
 }
 
-fn decode_clause(
-    node: &Node<'_, '_>,
-    scope: Scope,
-    findings: &mut Findings<'_>,
-) -> Option<Clause> {
+fn decode_clause(node: &Node<'_, '_>, scope: Scope, findings: &mut Findings<'_>) -> Option<Clause> {
     let section = Section::open(node, &CLAUSE_KEYS, findings)?;
     let attribute = section.required_string("attribute", findings);
     let operator = section.required_string("operator", findings);
@@ -91,23 +87,37 @@ fn decode_clause(
         Ok(clause) => Some(clause),
         Err(errors) => {
             for error in errors {
-                let at = section.get(error.key.as_str()).map_or(section.at.clone(), |node| node.at);
-                report(&error, &at, &attribute.value, findings);
+                let key = error.key.as_str();
+                let missing = || section.at.join(key, section.at.span.clone());
+                let at = section.get(key).map_or_else(missing, |node| node.at);
+                report(&error, &at, (&attribute.value, &operator.value), findings);
             }
             None
         }
     }
 }
 
-fn report(error: &ClauseError, at: &At, attribute: &str, findings: &mut Findings<'_>) {
-    let known = SUGGESTIONS.into_iter().chain(FILTER_ATTRIBUTES);
-    let suggested = match error.key {
-        ClauseKey::Attribute => {
-            nearest(attribute, known).map(|name| format!("did you mean `{name}`?"))
+/// Names the nearest attribute or operator where one was probably meant.
+fn report(
+    error: &ClauseError,
+    at: &At,
+    (attribute, operator): (&str, &str),
+    findings: &mut Findings<'_>,
+) {
+    let near = match error.key {
+        ClauseKey::Attribute if error.hint.is_none() => {
+            nearest(attribute, SUGGESTIONS.into_iter().chain(FILTER_ATTRIBUTES))
         }
-        ClauseKey::Operator | ClauseKey::Value | ClauseKey::Quantifier | ClauseKey::Anchor => None,
+        ClauseKey::Operator if Operator::parse(operator).is_none() => {
+            nearest(operator, Operator::ALL.map(Operator::as_str))
+        }
+        ClauseKey::Attribute
+        | ClauseKey::Operator
+        | ClauseKey::Value
+        | ClauseKey::Quantifier
+        | ClauseKey::Anchor => None,
     };
-    match error.hint.clone().or(suggested) {
+    match near.map(|name| format!("did you mean `{name}`?")).or_else(|| error.hint.clone()) {
         Some(hint) => findings.error_hint(at, error.problem.clone(), hint),
         None => findings.error(at, error.problem.clone()),
     }

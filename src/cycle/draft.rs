@@ -18,9 +18,9 @@ use crate::{
     model::{AppRole, ChangeId, CycleId, ObjectKind, SourceId, Timestamp},
     port::{FaultClass, TargetFault, TargetRead},
     provisioning::{
-        Action, Candidate, ChangeStatus, Claim, Decision, Evidence, Failure, FilterPrincipals, Link, LinkEffect,
-        MappingInputs, Phase, PlanInputs, PlannedChange, Reason, Step, StepKind, StepStatus,
-        Subject, Verdict, Write, decide, failure_of, map, order_claims,
+        Action, Candidate, ChangeStatus, Claim, Decision, Evidence, Failure, FilterPrincipals,
+        Link, LinkEffect, MappingInputs, Phase, PlanInputs, PlannedChange, Reason, Step, StepKind,
+        StepStatus, Subject, Verdict, Write, decide, failure_of, map, order_claims,
     },
     scim::{AttributePath, EqFilter, project, same},
     store::StoreError,

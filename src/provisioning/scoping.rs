@@ -191,10 +191,8 @@ pub fn scope(job: &Job, subject: &Subject, inputs: ScopingInputs<'_>) -> Scoped 
         step = step.with("Assigned through", groups.join(", "));
     }
     if !job.scoping_filters.is_empty() {
-        step = step.with(
-            "Scoping filter evaluation passed",
-            flag(filtered == FilterResult::Passed),
-        );
+        step =
+            step.with("Scoping filter evaluation passed", flag(filtered == FilterResult::Passed));
         for finding in ScopingFilter::findings(&job.scoping_filters, filter_inputs) {
             let (name, value) = finding_detail(&finding);
             step = step.with(&name, value);
@@ -219,7 +217,10 @@ fn described(scoping: &Scoping, dead_roles: &[String]) -> (StepStatus, String) {
     match scoping {
         Scoping::In if !dead_roles.is_empty() => (
             StepStatus::Warning,
-            format!("in scope; it holds a disabled or removed app role ({})", dead_roles.join(", ")),
+            format!(
+                "in scope; it holds a disabled or removed app role ({})",
+                dead_roles.join(", ")
+            ),
         ),
         Scoping::In => (StepStatus::Success, "in scope".to_owned()),
         Scoping::Out(reason) => (StepStatus::Skipped, reason.sentence().to_owned()),

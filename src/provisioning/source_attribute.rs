@@ -159,13 +159,15 @@ impl SourceAttribute {
             Self::Field(name, field) => {
                 Cow::Borrowed(property(name).get(field).unwrap_or(&Value::Null))
             }
-            Self::UserPrincipalName => match property("userPrincipalName") {
-                Value::String(name) if name.contains(GUEST_MARK) => {
-                    Cow::Owned(Value::String(home_address(name)))
+            Self::UserPrincipalName => {
+                let name = property("userPrincipalName");
+                match name.as_str() {
+                    Some(text) if text.contains(GUEST_MARK) => {
+                        Cow::Owned(Value::String(home_address(text)))
+                    }
+                    Some(_) | None => Cow::Borrowed(name),
                 }
-                name @ Value::String(_) => Cow::Borrowed(name),
-                _ => Cow::Borrowed(&Value::Null),
-            },
+            }
             Self::OriginalUserPrincipalName => Cow::Borrowed(property("userPrincipalName")),
             Self::ObjectId | Self::IsSoftDeleted | Self::Manager | Self::AppRoleAssignments => {
                 Cow::Borrowed(&Value::Null)

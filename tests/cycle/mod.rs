@@ -8,5 +8,6 @@ mod matching;
 mod requests;
 mod safeguards;
 mod scope;
+mod scoping_filters;
 mod state;
 mod target_faults;

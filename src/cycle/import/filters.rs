@@ -51,11 +51,9 @@ async fn group<D: Directory>(context: &Context<'_, D>, text: &str) -> Result<Sou
             let ids = [id];
             pace::directory(context.clock, || context.directory.groups_by_id(&ids)).await?
         }
-        Err(_) => {
-            pace::directory(context.clock, || context.directory.groups_named(text)).await?
-        }
+        Err(_) => pace::directory(context.clock, || context.directory.groups_named(text)).await?,
     };
-    only(context, "group", text, &found)
+    only(context, "group", text, &exact(found, "displayName", text))
 }
 
 async fn manager<D: Directory>(
@@ -74,7 +72,18 @@ async fn manager<D: Directory>(
                 .await?
         }
     };
-    only(context, "manager", text, &found)
+    only(context, "manager", text, &exact(found, "userPrincipalName", text))
+}
+
+/// Those of exactly this name where there are any: the directory compares without case, and finds
+/// people by their mail too.
+fn exact(found: Vec<SourceObject>, property: &str, text: &str) -> Vec<SourceObject> {
+    let is_exact =
+        |object: &SourceObject| object.attributes.get(property).is_some_and(|name| name == text);
+    if found.len() > 1 && found.iter().any(is_exact) {
+        return found.into_iter().filter(is_exact).collect();
+    }
+    found
 }
 
 fn only<D>(

@@ -72,13 +72,7 @@ impl<'a> Case<'a> {
             Scoping::Out(_) => false,
             Scoping::Undecided(_) => was_in_scope && subject.presence == Presence::Live,
         };
-        Self {
-            inputs,
-            steps: vec![import, step],
-            in_scope,
-            memory: inputs.memory,
-            looked: false,
-        }
+        Self { inputs, steps: vec![import, step], in_scope, memory: inputs.memory, looked: false }
     }
 
     pub(super) fn out_of_scope(&mut self) {

@@ -11,8 +11,8 @@ use super::{
 };
 use crate::{
     provisioning::{
-        EntitlementMemory, Link, LinkStanding, Mapped, Presence, Reason, Scoping, Withdrawal,
-        ScopingInputs, confirm, job::DirectoryDelete, map, scope,
+        EntitlementMemory, Link, LinkStanding, Mapped, Presence, Reason, Scoping, ScopingInputs,
+        Withdrawal, confirm, job::DirectoryDelete, map, scope,
     },
     scim::{AttributeChange, AttributePath},
 };

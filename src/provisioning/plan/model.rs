@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 use crate::{
     model::{AppRole, ChangeId, CycleId, ObjectKind, SourceId, TargetId, Timestamp},
     provisioning::{
-        EntitlementMemory, Evidence, Failure, FilterPrincipals, Link, Reason, Step, Subject, UnsettledCreate,
-        job::Job,
+        EntitlementMemory, Evidence, Failure, FilterPrincipals, Link, Reason, Step, Subject,
+        UnsettledCreate, job::Job,
     },
     scim::{AttributeChange, EqFilter, Values},
 };

@@ -156,10 +156,13 @@ impl Clause {
         if let Err(error) = fit(&operand, operator, text.attribute) {
             errors.push(error);
         }
-        let quantifier = quantifier(text, &operand, operator).map_err(|error| errors.push(error)).ok();
+        let quantifier =
+            quantifier(text, &operand, operator).map_err(|error| errors.push(error)).ok();
         let anchor = anchor(text.anchor, operator).map_err(|error| errors.push(error)).ok();
         let test = match anchor {
-            Some(anchor) => test(operator, text.value, anchor).map_err(|error| errors.push(error)).ok(),
+            Some(anchor) => {
+                test(operator, text.value, anchor).map_err(|error| errors.push(error)).ok()
+            }
             None => None,
         };
         match (quantifier, test) {
@@ -223,10 +226,10 @@ fn operand(name: &str) -> Result<Operand, ClauseError> {
     }
     match SourceAttribute::parse(name) {
         None => Err(refuse(format!("unknown source attribute {name:?}"))),
-        Some(SourceAttribute::IsSoftDeleted) => Err(refuse(
-            "`IsSoftDeleted` itself depends on whether the filters hold".to_owned(),
-        )
-        .hint("a filter can look at `accountEnabled`")),
+        Some(SourceAttribute::IsSoftDeleted) => {
+            Err(refuse("`IsSoftDeleted` itself depends on whether the filters hold".to_owned())
+                .hint("a filter can look at `accountEnabled`"))
+        }
         Some(SourceAttribute::Manager) => Ok(Operand::Manager),
         Some(SourceAttribute::AppRoleAssignments) => Ok(Operand::AppRoles),
         Some(attribute) => Ok(Operand::Attribute(attribute)),
@@ -290,11 +293,10 @@ fn quantifier(
     };
     match text.quantifier {
         None if operator.is_negated() => Ok(Quantifier::All),
-        None => Ok(Quantifier::Any),
         Some(_) if !several => {
             refuse(format!("`{}` has one value at most, so it needs none", text.attribute))
         }
-        Some("any") => Ok(Quantifier::Any),
+        None | Some("any") => Ok(Quantifier::Any),
         Some("all") => Ok(Quantifier::All),
         Some(other) => refuse(format!("unknown value {other:?}; possible are `any`, `all`")),
     }
@@ -303,11 +305,10 @@ fn quantifier(
 fn anchor(text: Option<&str>, operator: Operator) -> Result<Anchor, ClauseError> {
     let refuse = |problem: String| Err(ClauseError::new(ClauseKey::Anchor, problem));
     match text {
-        None => Ok(Anchor::Whole),
         Some(_) if !operator.is_regex() => {
             refuse(format!("{operator} knows none; it belongs to REGEX MATCH"))
         }
-        Some("whole") => Ok(Anchor::Whole),
+        None | Some("whole") => Ok(Anchor::Whole),
         Some("find") => Ok(Anchor::Find),
         Some(other) => refuse(format!("unknown value {other:?}; possible are `whole`, `find`")),
     }
@@ -385,19 +386,12 @@ fn relative(text: &str) -> Option<TimeDelta> {
 }
 
 fn canonical(text: &ClauseText<'_>, operator: Operator, quantifier: Quantifier) -> String {
-    let mut canonical = match (text.quantifier, quantifier) {
-        (None, _) => String::new(),
-        (Some(_), Quantifier::Any) => "any ".to_owned(),
-        (Some(_), Quantifier::All) => "all ".to_owned(),
+    let quantifier = match (text.quantifier, quantifier) {
+        (None, _) => "",
+        (Some(_), Quantifier::Any) => "any ",
+        (Some(_), Quantifier::All) => "all ",
     };
-    canonical.push_str(text.attribute);
-    canonical.push(' ');
-    canonical.push_str(operator.as_str());
-    if let Some(value) = text.value {
-        canonical.push_str(&format!(" {value:?}"));
-    }
-    if text.anchor == Some("find") {
-        canonical.push_str(" (find)");
-    }
-    canonical
+    let value = text.value.map(|value| format!(" {value:?}")).unwrap_or_default();
+    let anchor = if text.anchor == Some("find") { " (find)" } else { "" };
+    format!("{quantifier}{} {operator}{value}{anchor}", text.attribute)
 }

@@ -94,11 +94,7 @@ impl FilterResult {
 
 impl ScopingFilter {
     /// Whether every clause holds. One that does not decides, whatever another cannot say.
-    fn holds(
-        &self,
-        inputs: FilterInputs<'_>,
-        steps_left: &mut u64,
-    ) -> Result<bool, FilterFault> {
+    fn holds(&self, inputs: FilterInputs<'_>, steps_left: &mut u64) -> Result<bool, FilterFault> {
         let mut fault = None;
         for clause in &self.clauses {
             match clause.holds(inputs, steps_left) {
@@ -196,9 +192,11 @@ impl Clause {
 
     fn holds_of_groups(&self, inputs: FilterInputs<'_>) -> Result<bool, String> {
         let text = self.group().unwrap_or_default();
-        let group = inputs.principals.groups.get(text).ok_or_else(|| {
-            format!("the group {text:?} was not looked up in the directory")
-        })?;
+        let group = inputs
+            .principals
+            .groups
+            .get(text)
+            .ok_or_else(|| format!("the group {text:?} was not looked up in the directory"))?;
         let is_member = inputs.subject.filter_groups.contains(group);
         Ok(if let Test::Not(_) = self.test { !is_member } else { is_member })
     }
@@ -213,19 +211,15 @@ impl Clause {
         if roles.is_empty() {
             return self.test.holds(&Value::Null, inputs.now, steps_left).map_err(shown);
         }
-        let (test, denied) = match &self.test {
-            Test::Not(inner) => (inner.as_ref(), true),
-            test => (test, false),
-        };
+        let denied = if let Test::Not(inner) = &self.test { Some(inner.as_ref()) } else { None };
+        let (test, denied) = (denied.unwrap_or(&self.test), denied.is_some());
         for role in roles {
             let names = [Some(role.display_name.clone()), role.value.clone()];
             let names = names.into_iter().flatten().chain([role.id.to_string()]);
             let mut named = false;
             for name in names {
                 named = named
-                    || test
-                        .holds(&Value::String(name), inputs.now, steps_left)
-                        .map_err(shown)?;
+                    || test.holds(&Value::String(name), inputs.now, steps_left).map_err(shown)?;
             }
             match self.quantifier {
                 Quantifier::Any if named != denied => return Ok(true),
@@ -245,10 +239,8 @@ impl Clause {
         };
         let Operand::Attribute(attribute) = &self.operand else { return None };
         let value = read(attribute, inputs.subject);
-        let values = match &*value {
-            Value::Array(values) => values.as_slice(),
-            value => std::slice::from_ref(value),
-        };
+        let values =
+            value.as_array().map_or(std::slice::from_ref(&*value), |values| values.as_slice());
         // A moment after both sides are equal, the comparison has turned for good.
         let turn = |at: Timestamp| {
             at.checked_sub_signed(*delta)?.checked_add_signed(chrono::TimeDelta::milliseconds(1))
@@ -262,10 +254,10 @@ impl Clause {
 
     fn saw(&self, inputs: FilterInputs<'_>) -> String {
         match &self.operand {
-            Operand::Attribute(attribute) => match &*read(attribute, inputs.subject) {
-                Value::Null => "nothing".to_owned(),
-                value => value.to_string(),
-            },
+            Operand::Attribute(attribute) => {
+                let value = read(attribute, inputs.subject);
+                if value.is_null() { "nothing".to_owned() } else { value.to_string() }
+            }
             Operand::Manager => match inputs.subject.manager {
                 Some(manager) => manager.to_string(),
                 None => "nobody".to_owned(),
@@ -284,7 +276,8 @@ impl Clause {
             }
             Operand::AppRoles => {
                 let roles = inputs.subject.roles(inputs.declared_roles);
-                let names: Vec<&str> = roles.iter().map(|role| role.display_name.as_str()).collect();
+                let names: Vec<&str> =
+                    roles.iter().map(|role| role.display_name.as_str()).collect();
                 if names.is_empty() { "no role".to_owned() } else { names.join(", ") }
             }
         }
@@ -296,10 +289,10 @@ fn shown(error: EvaluationError) -> String {
 }
 
 fn read<'s>(attribute: &SourceAttribute, subject: &'s Subject) -> Cow<'s, Value> {
-    match attribute {
-        SourceAttribute::ObjectId => Cow::Owned(Value::String(subject.id.to_string())),
-        attribute => attribute.borrow(&subject.attributes),
+    if *attribute == SourceAttribute::ObjectId {
+        return Cow::Owned(Value::String(subject.id.to_string()));
     }
+    attribute.borrow(&subject.attributes)
 }
 
 fn is_empty(value: &Value) -> bool {
