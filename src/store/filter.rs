@@ -1,6 +1,6 @@
 //! The groups and managers that scoping filters name.
 
-use rusqlite::params;
+use rusqlite::{OptionalExtension, params};
 
 use super::open::{StoreError, Tx, View};
 use crate::{model::SourceId, provisioning::FilterPrincipals};
@@ -30,6 +30,20 @@ impl View<'_> {
     /// The groups that filters name, by id.
     pub fn filter_groups(&self) -> Result<Vec<SourceId>, StoreError> {
         self.ids("SELECT DISTINCT id FROM filter_principal WHERE kind = 0 ORDER BY id")
+    }
+
+    /// How a filter names a group that has left the directory since it was looked up, if one does.
+    pub fn vanished_filter_group(&self) -> Result<Option<String>, StoreError> {
+        Ok(self
+            .connection
+            .prepare_cached(
+                "SELECT filter_principal.text FROM filter_principal \
+                 JOIN source_group ON source_group.id = filter_principal.id \
+                 WHERE filter_principal.kind = 0 AND source_group.presence <> 0 \
+                 ORDER BY filter_principal.text LIMIT 1",
+            )?
+            .query_row([], |row| row.get(0))
+            .optional()?)
     }
 }
 

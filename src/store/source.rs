@@ -51,9 +51,7 @@ impl View<'_> {
         let mut statement = self.connection.prepare_cached(
             "SELECT DISTINCT filter_principal.id FROM filter_principal \
              JOIN membership ON membership.group_id = filter_principal.id \
-             LEFT JOIN source_group ON source_group.id = filter_principal.id \
-             WHERE filter_principal.kind = 0 AND membership.member_id = ?1 \
-                 AND coalesce(source_group.presence, 0) = 0",
+             WHERE filter_principal.kind = 0 AND membership.member_id = ?1",
         )?;
         let rows = statement.query_map([user], |row| row.get::<_, String>(0))?;
         rows.map(|row| row?.parse().map_err(|error| StoreError::stored("id", error))).collect()

@@ -143,6 +143,31 @@ async fn a_renamed_group_goes_on_meaning_the_same_people_until_everything_is_rea
 }
 
 #[tokio::test]
+async fn a_deleted_group_puts_nobody_out_and_one_of_its_name_takes_its_place() {
+    let mut world = filtered(r#"{ attribute = "memberOf", operator = "EQUALS", value = "Staff" }"#);
+    world.hire_all(["ada", "grace"]);
+    let staff = world.tenant.add_group("Staff");
+    world.join(staff, "ada");
+    let world = world.all_provisioned().await;
+    world.tenant.delete_group(staff);
+    for _ in 0..2 {
+        assert!(world.sync_badly().await.contains("the directory has none of that name"));
+        assert_eq!(world.active("ada"), Some(true));
+        world.later();
+    }
+    world.tenant.restore_group(staff);
+    assert_eq!(world.synced().await, "nothing to do\n");
+    world.tenant.delete_group(staff);
+    world.sync_badly().await;
+    let successor = world.tenant.add_group("Staff");
+    world.join(successor, "ada");
+    world.join(successor, "grace");
+    world.sync_well().await;
+    assert_eq!((world.active("ada"), world.active("grace")), (Some(true), Some(true)));
+    world.is_settled().await;
+}
+
+#[tokio::test]
 async fn a_group_can_be_named_by_its_id_and_two_of_one_name_must_be() {
     let mut world = filtered(r#"{ attribute = "memberOf", operator = "EQUALS", value = "Staff" }"#);
     world.hire("ada");

@@ -168,6 +168,7 @@ async fn round<D: Directory>(
         read_assignments(context, application, tracker, warnings).await?;
     }
     groups::read(context, full, tracker).await?;
+    filters::check(context)?;
     people::look_up(context, &selection, full, generation, tracker).await?;
     if full {
         check_properties(context)?;

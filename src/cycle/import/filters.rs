@@ -2,7 +2,8 @@
 //!
 //! A name is resolved at a complete read and whenever a filter names something new; in between the
 //! id stands, so that a renamed group goes on meaning the same people. A name that leads to nothing
-//! ends the import: taken as "no member" it would put everybody out of scope.
+//! ends the import, and so does a group that was deleted: taken as "no member" either would put
+//! everybody out of scope.
 
 use std::collections::BTreeSet;
 
@@ -25,11 +26,14 @@ pub(super) async fn read<D: Directory>(
         context.job.clauses().filter_map(name).collect()
     };
     let (groups, managers) = (named(Clause::group), named(Clause::manager));
-    let known = context.store.read(|view| view.filter_principals())?;
+    let (known, vanished) = context
+        .store
+        .read(|view| Ok((view.filter_principals()?, view.vanished_filter_group()?)))?;
     let all_known = groups.iter().all(|text| known.groups.contains_key(*text))
         && managers.iter().all(|text| known.managers.contains_key(*text));
     let nothing_more = known.groups.len() == groups.len() && known.managers.len() == managers.len();
-    if all_known && nothing_more && (!full || (groups.is_empty() && managers.is_empty())) {
+    let none = groups.is_empty() && managers.is_empty();
+    if all_known && nothing_more && vanished.is_none() && (!full || none) {
         return Ok(());
     }
     let mut principals = FilterPrincipals::default();
@@ -43,6 +47,14 @@ pub(super) async fn read<D: Directory>(
     }
     context.store.write(|tx| tx.set_filter_principals(&principals))?;
     Ok(())
+}
+
+/// A group that a filter names and that was deleted ends the import, as an unknown one does.
+pub(super) fn check<D>(context: &Context<'_, D>) -> Result<(), CycleError> {
+    match context.store.read(|view| view.vanished_filter_group())? {
+        Some(text) => Err(unusable(context, "group", &text, 0)),
+        None => Ok(()),
+    }
 }
 
 async fn group<D: Directory>(context: &Context<'_, D>, text: &str) -> Result<SourceId, CycleError> {
@@ -94,11 +106,15 @@ fn only<D>(
 ) -> Result<SourceId, CycleError> {
     match found {
         [one] => Ok(one.id),
-        _ => Err(CycleError::FilterName {
-            app: context.job.app.to_string(),
-            kind,
-            text: text.to_owned(),
-            found: found.len(),
-        }),
+        _ => Err(unusable(context, kind, text, found.len())),
     }
+}
+
+fn unusable<D>(
+    context: &Context<'_, D>,
+    kind: &'static str,
+    text: &str,
+    found: usize,
+) -> CycleError {
+    CycleError::FilterName { app: context.job.app.to_string(), kind, text: text.to_owned(), found }
 }
