@@ -393,3 +393,43 @@ fn a_clause_that_makes_no_sense_says_what_does() {
     "#
     );
 }
+
+proptest::proptest! {
+    #[test]
+    fn no_clause_and_no_value_breaks_anything(
+        attribute in "department|proxyAddresses|appRoles|employeeHireDate|\\PC{0,12}",
+        operator in 0..Operator::ALL.len(),
+        value in "\\PC{0,24}|[(a+)*.\\[\\]{}|^$?]{0,16}|[+-]?[0-9]{1,20}[smhdw]?",
+        seen in "\\PC{0,40}|a{0,60}!?|[0-9]{0,19}",
+        anchor in 0..3_usize,
+    ) {
+        let operator = Operator::ALL[operator];
+        let text = ClauseText {
+            attribute: &attribute,
+            operator: operator.as_str(),
+            value: operator.takes_value().then_some(value.as_str()),
+            quantifier: None,
+            anchor: [None, Some("whole"), Some("find")][anchor].filter(|_| operator.is_regex()),
+        };
+        if let Ok(clause) = Clause::compile(&text) {
+            let ada = person(json!({
+                "department": seen,
+                "proxyAddresses": [seen, ""],
+                "employeeHireDate": seen,
+            }));
+            let filters = [ScopingFilter { name: None, clauses: vec![clause] }];
+            let subject = ada.subject();
+            let principals = principals();
+            let inputs = inputs(&subject, &principals);
+            let result = FilterResult::of(&filters, inputs);
+            proptest::prop_assert_eq!(&result, &FilterResult::of(&filters, inputs));
+            let turns_at = ScopingFilter::reconsider_at(&filters, inputs);
+            proptest::prop_assert!(turns_at.is_none_or(|at| at > inputs.now));
+            // Until the moment it names, time alone changes nothing.
+            if let Some(at) = turns_at {
+                let later = FilterInputs { now: at - chrono::TimeDelta::milliseconds(1), ..inputs };
+                proptest::prop_assert_eq!(&result, &FilterResult::of(&filters, later));
+            }
+        }
+    }
+}
