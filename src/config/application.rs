@@ -4,6 +4,7 @@ use chrono_tz::Tz;
 
 use super::{
     diagnosis::{At, Findings, suggestion},
+    filter,
     mapping::{self, UserMapping},
     raw::{Located, Node, Section},
     revision, safeguards, schedule,
@@ -86,6 +87,7 @@ pub(super) fn decode(
         .and_then(|node| target::decode(&node, profile, defaults.surroundings, findings));
     let users = mapping::decode(section.get("users").as_ref(), &section.at, profile, findings);
     check_mapping(&users, &safeguards, findings);
+    let scoping_filters = filter::decode(section.get("users").as_ref(), scope, findings);
     let Target { connection, dialect, pace, tenant_url_at } = target?;
     let mut job = Job {
         app: app?,
@@ -95,6 +97,7 @@ pub(super) fn decode(
         scope,
         exclude_default_access,
         users: users.rows,
+        scoping_filters,
         target_base: connection.base.to_string(),
         dialect,
         capability: Capability { filterable: profile.filterable.clone(), list: profile.list },

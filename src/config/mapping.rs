@@ -20,7 +20,7 @@ use crate::{
     scim::AttributePath,
 };
 
-pub(super) const KEYS: [&str; 2] = ["inherit", "attributes"];
+pub(super) const KEYS: [&str; 3] = ["inherit", "attributes", "scoping_filters"];
 
 pub(super) const ROW_KEYS: [&str; 8] =
     ["target", "source", "constant", "expression", "match", "default", "apply", "null"];
@@ -31,7 +31,7 @@ const SOURCES: [&str; 3] = ["source", "constant", "expression"];
 const MATCHING_PRIORITY_MAX: u64 = 100;
 
 /// The source attributes to suggest: the portal's names, and Graph's where they are used most.
-const SUGGESTIONS: [&str; 40] = [
+pub(super) const SUGGESTIONS: [&str; 40] = [
     "userPrincipalName",
     "originalUserPrincipalName",
     "IsSoftDeleted",

@@ -24,6 +24,7 @@ pub(super) fn of(job: &Job, profile: &str) -> Fingerprint {
     ];
     // The order of rows is the order of attributes in requests, so it counts.
     parts.extend(job.users.iter().map(canonical));
+    parts.extend(job.scoping_filters.iter().map(|filter| format!("filter {filter}")));
     Fingerprint::of(parts.iter().map(String::as_str))
 }
 

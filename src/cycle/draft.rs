@@ -19,9 +19,10 @@ use crate::{
     model::{AppRole, ChangeId, CycleId, ObjectKind, SourceId, Timestamp},
     port::{FaultClass, TargetFault, TargetRead},
     provisioning::{
-        Action, Candidate, ChangeStatus, Claim, Decision, Evidence, Failure, Link, LinkEffect,
-        Phase, PlanInputs, PlannedChange, Reason, Secrets, Step, StepKind, StepStatus, Subject,
-        Verdict, Write, decide, failure_of, map, order_claims, project_redacted,
+        Action, Candidate, ChangeStatus, Claim, Decision, Evidence, Failure, FilterPrincipals,
+        Link, LinkEffect, Phase, PlanInputs, PlannedChange, Reason, Secrets, Step, StepKind,
+        StepStatus, Subject, Verdict, Write, decide, failure_of, map, order_claims,
+        project_redacted,
     },
     scim::{AttributePath, EqFilter, same},
     store::StoreError,
@@ -56,6 +57,7 @@ struct Drafting<'a, D, R> {
     lookup: Lookup,
     cycle: (CycleId, Timestamp),
     roles: Vec<AppRole>,
+    principals: FilterPrincipals,
     unique: Vec<AttributePath>,
     server_errors: AtomicU32,
 }
@@ -75,6 +77,7 @@ pub(super) async fn draft<D: Sync, R: TargetRead>(
         lookup,
         cycle,
         roles: context.store.read(|view| view.app_roles())?,
+        principals: context.store.read(|view| view.filter_principals())?,
         unique: matching_paths(context.job),
         server_errors: AtomicU32::new(0),
     };
@@ -128,6 +131,7 @@ impl<D, R: TargetRead> Drafting<'_, D, R> {
             now: self.context.clock.now(),
             subject: &subject,
             declared_roles: &self.roles,
+            principals: &self.principals,
             memory,
             link: link.as_ref(),
             unsettled,

@@ -14,7 +14,7 @@ use super::{
 };
 
 /// The steps of one evaluation: nodes visited, texts produced and regular expressions backtracking.
-pub(super) const STEPS_MAX: u64 = 100_000;
+pub const STEPS_MAX: u64 = 100_000;
 
 /// The longest text that a function may make, in bytes.
 pub(super) const TEXT_BYTES_MAX: usize = 1 << 20;

@@ -6,6 +6,7 @@ use std::{collections::BTreeSet, time::Duration};
 
 use serde_json::Value;
 
+use super::{Clause, ScopingFilter};
 use crate::{
     expression::Expression,
     model::{AppName, ApplicationRef, Fingerprint},
@@ -29,6 +30,8 @@ pub struct Job {
     pub exclude_default_access: bool,
     /// The mapping of users, at least one of them matching.
     pub users: Vec<AttributeMapping>,
+    /// Who of those that the scope holds belongs to the job; everybody if there is none.
+    pub scoping_filters: Vec<ScopingFilter>,
     /// The target's base URL without the flag, which the state file is bound to.
     pub target_base: String,
     /// How requests are phrased.
@@ -41,6 +44,13 @@ pub struct Job {
     pub safeguards: Safeguards,
     /// The fingerprint of everything above that shapes decisions, the program's version included.
     pub revision: Fingerprint,
+}
+
+impl Job {
+    /// The clauses of every scoping filter.
+    pub fn clauses(&self) -> impl Iterator<Item = &Clause> {
+        self.scoping_filters.iter().flat_map(|filter| &filter.clauses)
+    }
 }
 
 /// Whom a job concerns.

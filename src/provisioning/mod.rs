@@ -21,6 +21,7 @@ mod reference;
 mod safeguard;
 mod schedule;
 mod scoping;
+mod scoping_filter;
 mod source_attribute;
 mod step;
 
@@ -39,7 +40,11 @@ pub use safeguard::{Cleared, Draft, Held, Plan, ReviewFacts, removal_threshold, 
 pub use schedule::{InvalidCron, Schedule};
 pub use scoping::{
     CONFIRMATION_DELAY, ENTITLEMENT_SETTLES_AFTER, EntitlementMemory, Grant, OutReason, Presence,
-    Scoping, Subject, Withdrawal, confirm, scope,
+    Scoped, Scoping, ScopingInputs, Subject, Withdrawal, confirm, scope,
+};
+pub use scoping_filter::{
+    Clause, ClauseError, ClauseFinding, ClauseKey, ClauseText, FilterFault, FilterInputs,
+    FilterPrincipals, FilterResult, Operand, Operator, Quantifier, ScopingFilter,
 };
 pub use source_attribute::{SourceAttribute, is_known_source_attribute, selected_property};
 pub use step::{Step, StepKind, StepStatus};

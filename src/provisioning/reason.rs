@@ -19,6 +19,8 @@ pub enum Reason {
     AdoptedAccountDisabled,
     /// Not assigned, assigned by Default Access only, or disabled before it ever had an account.
     NotEffectivelyEntitled,
+    /// No scoping filter holds.
+    EntrySynchronizationSkipped,
     /// It is not in the directory any more, restorable for 30 days.
     SoftDeleted,
     /// It is gone from the directory for good.
@@ -73,13 +75,14 @@ pub enum Reason {
 
 impl Reason {
     /// Every reason, for documentation and its test.
-    pub const ALL: [Self; 31] = [
+    pub const ALL: [Self; 32] = [
         Self::InScope,
         Self::Matched,
         Self::AttributesChanged,
         Self::BackInScope,
         Self::AdoptedAccountDisabled,
         Self::NotEffectivelyEntitled,
+        Self::EntrySynchronizationSkipped,
         Self::SoftDeleted,
         Self::HardDeleted,
         Self::AccountDisabled,
@@ -122,6 +125,10 @@ impl Reason {
             | Self::Kept => "Nothing.",
             Self::NotEffectivelyEntitled => {
                 "Assign the person to the application with a role other than Default Access."
+            }
+            Self::EntrySynchronizationSkipped => {
+                "Nothing; or change the person's attributes or the scoping filters, which \
+                 `explain` shows clause by clause."
             }
             Self::AttributeValidationFailed => {
                 "Give the source attribute a value, or the mapping a `default`."

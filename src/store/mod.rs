@@ -12,6 +12,7 @@ mod chain;
 mod command;
 mod cycle;
 mod fact;
+mod filter;
 mod held;
 mod key;
 mod link;

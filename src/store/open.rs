@@ -13,7 +13,8 @@ use crate::model::RedactionKey;
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior, config::DbConfig};
 
 /// The schema, as numbered steps that are never edited once released.
-const MIGRATIONS: [&str; 1] = [include_str!("migrations/0001_state.sql")];
+const MIGRATIONS: [&str; 2] =
+    [include_str!("migrations/0001_state.sql"), include_str!("migrations/0002_filters.sql")];
 
 /// How long a reader waits for a writer's commit.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);

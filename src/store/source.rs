@@ -1,5 +1,7 @@
 //! Users of the directory, as last read.
 
+use std::collections::BTreeSet;
+
 use rusqlite::{OptionalExtension, params};
 
 use super::{
@@ -22,7 +24,8 @@ pub struct FoundSource {
 
 /// Users who are assigned, directly or through a group.
 const ASSIGNED: &str = "SELECT principal AS id FROM assignment WHERE kind = 0 UNION \
-     SELECT member_id FROM membership WHERE kind <> 1";
+     SELECT member_id FROM membership WHERE kind <> 1 \
+     AND group_id IN (SELECT principal FROM assignment WHERE kind = 1)";
 
 impl View<'_> {
     /// What is known of a person, with every role it holds.
@@ -43,7 +46,19 @@ impl View<'_> {
             .map(|text| text.parse().map_err(|error| StoreError::stored("manager", error)))
             .transpose()?;
         let grants = self.grants(&key)?;
-        Ok(Some(Subject { id, attributes, presence: presence_of(presence), manager, grants }))
+        let filter_groups = self.filter_groups_of(&key)?;
+        let presence = presence_of(presence);
+        Ok(Some(Subject { id, attributes, presence, manager, grants, filter_groups }))
+    }
+
+    fn filter_groups_of(&self, user: &str) -> Result<BTreeSet<SourceId>, StoreError> {
+        let mut statement = self.connection.prepare_cached(
+            "SELECT DISTINCT filter_principal.id FROM filter_principal \
+             JOIN membership ON membership.group_id = filter_principal.id \
+             WHERE filter_principal.kind = 0 AND membership.member_id = ?1",
+        )?;
+        let rows = statement.query_map([user], |row| row.get::<_, String>(0))?;
+        rows.map(|row| row?.parse().map_err(|error| StoreError::stored("id", error))).collect()
     }
 
     fn grants(&self, user: &str) -> Result<Vec<Grant>, StoreError> {

@@ -9,5 +9,6 @@ mod redaction;
 mod requests;
 mod safeguards;
 mod scope;
+mod scoping_filters;
 mod state;
 mod target_faults;

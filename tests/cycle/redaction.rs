@@ -459,3 +459,22 @@ apply = "create"
     assert!(!has(&world.state_bytes(), &random));
     world.is_settled().await;
 }
+
+#[tokio::test]
+async fn scoping_filter_may_look_at_a_redacted_source_and_tells_only_whether_it_holds() {
+    let filter = |operator: &str, value: &str| {
+        format!(
+            "{}\n[[apps.crm.users.scoping_filters]]\nclauses = [{{ attribute = \"employeeId\", \
+             operator = \"{operator}\", value = \"{value}\" }}]\n",
+            redacted()
+        )
+    };
+    let mut world = world(&filter("REGEX MATCH", "Zebra.*"));
+    world.hire("grace");
+    world.set("grace", "employeeId", "Ibex-9999");
+    let world = world.all_provisioned().await;
+    assert_eq!(world.application.user_count(), 1);
+    let log = format!("{:?} {:?}", world.log("ada"), world.log("grace"));
+    assert!(log.contains("True: saw [Redact]") && log.contains("False: saw [Redact]"), "{log}");
+    nothing_is_told(&world, &log);
+}

@@ -66,13 +66,13 @@ impl<'a> Case<'a> {
             Presence::Unseen => (StepStatus::Warning, "the directory does not show it"),
         };
         let import = Step::new(StepKind::Import, found.0, "EntryImport", found.1.to_owned());
-        Self {
-            inputs,
-            steps: vec![import, step],
-            in_scope: *scoping == Scoping::In && subject.presence == Presence::Live,
-            memory: inputs.memory,
-            looked: false,
-        }
+        let was_in_scope = inputs.memory.since.is_some();
+        let in_scope = match scoping {
+            Scoping::In => subject.presence == Presence::Live,
+            Scoping::Out(_) => false,
+            Scoping::Undecided(_) => was_in_scope && subject.presence == Presence::Live,
+        };
+        Self { inputs, steps: vec![import, step], in_scope, memory: inputs.memory, looked: false }
     }
 
     pub(super) fn out_of_scope(&mut self) {
@@ -160,6 +160,12 @@ impl<'a> Case<'a> {
             again,
             looked: self.looked,
         })
+    }
+
+    /// A filter could not be evaluated: nothing is done, and the next cycle tries again.
+    pub(super) fn undecided(self, problem: &str) -> Verdict {
+        let row = Row::concern(ChangeStatus::Failure, MappingFault::REASON, problem);
+        self.decided(vec![row], true)
     }
 
     pub(super) fn fault(self, fault: &MappingFault) -> Verdict {

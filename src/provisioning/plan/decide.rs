@@ -11,8 +11,8 @@ use super::{
 };
 use crate::{
     provisioning::{
-        EntitlementMemory, Link, LinkStanding, Mapped, Presence, Reason, Scoping, Withdrawal,
-        confirm, job::DirectoryDelete, map, scope,
+        EntitlementMemory, Link, LinkStanding, Mapped, Presence, Reason, Scoping, ScopingInputs,
+        Withdrawal, confirm, job::DirectoryDelete, map, scope,
     },
     scim::{AttributeChange, AttributePath},
 };
@@ -21,8 +21,17 @@ use crate::{
 ///
 /// Asks for a lookup first where the person has no link and might match an account.
 pub fn decide(inputs: &PlanInputs<'_>) -> Verdict {
-    let (scoping, step) = scope(inputs.job, inputs.subject, inputs.declared_roles);
-    let mut case = Case::new(inputs, &scoping, step);
+    let scoped = scope(
+        inputs.job,
+        inputs.subject,
+        ScopingInputs {
+            declared_roles: inputs.declared_roles,
+            principals: inputs.principals,
+            now: inputs.now,
+        },
+    );
+    let scoping = scoped.scoping;
+    let mut case = Case::new(inputs, &scoping, scoped.step);
     if let (Scoping::Out(_), Some(link)) = (&scoping, inputs.link)
         && inputs.subject.presence == Presence::Live
         && link.standing == LinkStanding::Linked
@@ -32,7 +41,7 @@ pub fn decide(inputs: &PlanInputs<'_>) -> Verdict {
             return case.pending();
         }
     }
-    match scoping {
+    match &scoping {
         Scoping::In => {
             case.memory = EntitlementMemory {
                 since: inputs.memory.since.or(Some(inputs.now)),
@@ -40,6 +49,7 @@ pub fn decide(inputs: &PlanInputs<'_>) -> Verdict {
             }
         }
         Scoping::Out(_) => case.memory = EntitlementMemory::default(),
+        Scoping::Undecided(_) => {}
     }
     match inputs.link {
         None => unlinked(case, &scoping),
@@ -85,9 +95,12 @@ fn linked(case: Case<'_>, link: &Link, scoping: &Scoping) -> Verdict {
             case.decided(vec![row], true)
         }
         Presence::Live => match scoping {
-            Scoping::Out(_) => out_of_scope(case, link),
-            Scoping::In if !subject.is_enabled() => withdraw(case, link, Reason::AccountDisabled),
+            Scoping::Out(reason) => out_of_scope(case, link, *reason),
+            Scoping::In | Scoping::Undecided(_) if !subject.is_enabled() => {
+                withdraw(case, link, Reason::AccountDisabled)
+            }
             Scoping::In => update(case, link),
+            Scoping::Undecided(problem) => case.undecided(problem),
         },
     }
 }

@@ -35,9 +35,13 @@ pub(super) fn unlinked(mut case: Case<'_>, scoping: &Scoping) -> Verdict {
         let row = Row::skip(Reason::NotEffectivelyEntitled, "not among the directory's live users");
         return case.decided(vec![row], false);
     }
-    if let Scoping::Out(reason) = scoping {
-        let row = Row::skip(Reason::NotEffectivelyEntitled, out_sentence(*reason));
-        return case.decided(vec![row], false);
+    match scoping {
+        Scoping::In => {}
+        Scoping::Out(reason) => {
+            let row = Row::skip(reason.reason(), out_sentence(*reason));
+            return case.decided(vec![row], false);
+        }
+        Scoping::Undecided(problem) => return case.undecided(problem),
     }
     let enabled = subject.is_enabled();
     let mapped = match map(&case.inputs.job.users, subject, case.mapping_inputs(!enabled)) {
@@ -128,6 +132,7 @@ fn out_sentence(reason: OutReason) -> &'static str {
     match reason {
         OutReason::NotAssigned => "not assigned to the application",
         OutReason::OnlyDefaultAccess => "assigned with Default Access only, which is excluded",
+        OutReason::ScopingFilter => "assigned, but no scoping filter holds",
     }
 }
 
