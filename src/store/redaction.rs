@@ -25,6 +25,9 @@ const FACT: &str = "redaction";
 /// The fact that the file may still hold, in unused places, what was in clear before.
 const UNCLEAN: &str = "redaction_unclean";
 
+/// People or rows looked at at once.
+const BATCH: u32 = 200;
+
 /// What stands for a message that may repeat a value which is redacted now.
 const NOT_KEPT: &str = "not kept, because it may repeat a value that is redacted now";
 
@@ -114,7 +117,7 @@ impl Tx<'_> {
     fn reseal(&self, wanted: &Hidden) -> Result<(), StoreError> {
         let sql = "UPDATE source_user SET attributes = ?2 WHERE id = ?1";
         let mut update = self.connection.prepare_cached(sql)?;
-        for id in self.ids("SELECT id FROM source_user ORDER BY id")? {
+        self.each_id("SELECT id FROM source_user WHERE id > ?1 ORDER BY id LIMIT ?2", |id| {
             let before = self.stored_attributes(id)?;
             let open = opened(self.key, id, before.clone());
             let after = sealed(self.key, id, &open, &wanted.properties);
@@ -123,8 +126,23 @@ impl Tx<'_> {
                     .map_err(|error| StoreError::stored("user", error))?;
                 update.execute(params![id.to_string(), text])?;
             }
+            Ok(())
+        })
+    }
+
+    /// Calls `each` with every id that `sql` selects after `?1`, at most `?2` at once.
+    fn each_id(
+        &self,
+        sql: &str,
+        mut each: impl FnMut(SourceId) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        let mut after = None;
+        loop {
+            let ids = self.ids_after(sql, after, BATCH)?;
+            let Some(last) = ids.last().copied() else { return Ok(()) };
+            after = Some(last);
+            ids.into_iter().try_for_each(&mut each)?;
         }
-        Ok(())
     }
 
     /// What a stand-in stands for is asked of the account: one look instead of a needless write.
@@ -137,7 +155,8 @@ impl Tx<'_> {
     fn hide_links(&self, wanted: &Hidden) -> Result<(), StoreError> {
         let sql = "UPDATE link SET exported = ?2 WHERE source = ?1";
         let mut update = self.connection.prepare_cached(sql)?;
-        for id in self.ids("SELECT source FROM link ORDER BY source")? {
+        let ids = "SELECT source FROM link WHERE source > ?1 ORDER BY source LIMIT ?2";
+        self.each_id(ids, |id| {
             let text: String = self
                 .connection
                 .prepare_cached("SELECT exported FROM link WHERE source = ?1")?
@@ -146,15 +165,15 @@ impl Tx<'_> {
             if hide_values(self.key, &wanted.paths, &mut values).is_some() {
                 update.execute(params![id.to_string(), print_values(&values)?])?;
             }
-        }
-        Ok(())
+            Ok(())
+        })
     }
 
     fn hide_plan(&self, wanted: &Hidden) -> Result<(), StoreError> {
         self.connection.execute("UPDATE planned_change SET frees = NULL, claims = NULL", [])?;
         let mut after = i64::MIN;
         loop {
-            let rows = self.plan_rows(super::PlanFilter::All, after, 200)?;
+            let rows = self.plan_rows(super::PlanFilter::All, after, BATCH)?;
             let Some((last, _)) = rows.last() else { return Ok(()) };
             after = *last;
             for (seq, mut row) in rows {

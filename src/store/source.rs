@@ -190,7 +190,8 @@ impl View<'_> {
         self.ids_after(&sql, after, limit)
     }
 
-    fn ids_after(
+    /// Up to `?2` ids after `?1`, selected by `sql`.
+    pub(super) fn ids_after(
         &self,
         sql: &str,
         after: Option<SourceId>,
