@@ -8,6 +8,7 @@ use entra_scim::{
     cycle::CycleOptions,
     model::JobId,
     sandbox::application::{Fault, Matcher, Moment},
+    store::Engine,
 };
 use http::Method;
 use insta::assert_snapshot;
@@ -350,6 +351,17 @@ async fn lost_key_costs_one_complete_read_and_no_write() {
     nothing_is_told(&world, "");
     let mode = fs::metadata(world.folder.path().join("crm.key")).expect("made anew").permissions();
     assert_eq!(std::os::unix::fs::PermissionsExt::mode(&mode) & 0o777, 0o600);
+}
+
+#[tokio::test]
+async fn file_that_is_no_key_is_refused_and_untouched() {
+    let mut world = world(&redacted()).all_provisioned().await;
+    let (state, key) = (world.folder.path().join("crm.db"), world.folder.path().join("crm.key"));
+    world.store = None;
+    fs::write(&key, "short").expect("written");
+    let error = Engine::open(&state).err().expect("refused").to_string();
+    assert!(error.contains("crm.key") && error.contains("it is no key"), "{error}");
+    assert_eq!(fs::read(&key).expect("read"), b"short");
 }
 
 #[tokio::test]
