@@ -47,6 +47,8 @@ pub enum Reason {
     Protected,
     /// The action is switched off in the configuration.
     ActionDisabled,
+    /// The application cannot change an account's `userName`.
+    RenameNotSupported,
     /// The account is kept as it is, as configured.
     Kept,
     /// A safeguard holds it until a person approves.
@@ -73,7 +75,7 @@ pub enum Reason {
 
 impl Reason {
     /// Every reason, for documentation and its test.
-    pub const ALL: [Self; 31] = [
+    pub const ALL: [Self; 32] = [
         Self::InScope,
         Self::Matched,
         Self::AttributesChanged,
@@ -94,6 +96,7 @@ impl Reason {
         Self::CreateUnsettled,
         Self::Protected,
         Self::ActionDisabled,
+        Self::RenameNotSupported,
         Self::Kept,
         Self::HeldBySafeguard,
         Self::EntryConflict,
@@ -124,7 +127,8 @@ impl Reason {
                 "Assign the person to the application with a role other than Default Access."
             }
             Self::AttributeValidationFailed => {
-                "Give the source attribute a value, or the mapping a `default`."
+                "Give the source attribute a value that the application takes, or the mapping a \
+                 `default`."
             }
             Self::UnableToResolveReferenceAttributeValue => {
                 "Assign the manager to the application too."
@@ -144,6 +148,9 @@ impl Reason {
             Self::CreateUnsettled => "Nothing: the next cycles look the account up.",
             Self::Protected => "Remove the account from `safeguards.protect` if it may be changed.",
             Self::ActionDisabled => "Switch the action on under `safeguards`, or do it by hand.",
+            Self::RenameNotSupported => {
+                "Rename the account in the application by hand, or leave it as it is."
+            }
             Self::HeldBySafeguard => {
                 "Read the list with `plan --held`; restore the scope or `approve` it."
             }
