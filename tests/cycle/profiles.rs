@@ -231,6 +231,31 @@ async fn a_rename_that_the_application_cannot_do_is_a_warning_and_holds_nothing_
 }
 
 #[tokio::test]
+async fn a_person_with_nothing_but_such_a_warning_is_not_failing() {
+    let row = r#"
+[apps.crm.users]
+inherit = true
+[[apps.crm.users.attributes]]
+target = "nickName"
+expression = 'FormatDateTime([department], , "yyyy-MM-dd", "yyyy")'
+"#;
+    let mut world = World::with_config(&with_profile("1password", row));
+    world.hire("ada");
+    world.set("ada", "department", "1815-12-10");
+    let world = world.all_provisioned().await;
+    let failing = || world.state().read(|view| view.escrow_count()).expect("a count");
+    world.set("ada", "department", "Sales");
+    world.sync_well().await;
+    assert_eq!(failing(), 1, "{}", world.last_plan());
+    world.set("ada", "department", "1815-12-10");
+    world.set("ada", "userPrincipalName", "lovelace@contoso.com");
+    world.later();
+    world.sync_well().await;
+    assert!(world.reason("ada").contains("RenameNotSupported"), "{}", world.reason("ada"));
+    assert_eq!(failing(), 0);
+}
+
+#[tokio::test]
 async fn an_adopted_account_keeps_its_name_where_the_application_cannot_rename() {
     let mut world = World::with_config(&with_profile("gitlab", ""));
     let ada = world.hire("ada").to_string();
