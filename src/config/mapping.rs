@@ -14,7 +14,7 @@ use crate::{
     gallery::Profile,
     provisioning::{
         is_known_source_attribute,
-        job::{Apply, AttributeMapping, MappingSource, NullFlow, ValueType},
+        job::{Apply, AttributeMapping, MappingSource, NullFlow, ValueLimit, ValueType},
     },
     scim::AttributePath,
 };
@@ -156,6 +156,8 @@ fn decode_row(
     let target = target?;
     let (source, source_at) = source?;
     check_fit(&target, value_type, &source, &source_at, findings);
+    let limit = profile.limits.text(&target);
+    check_limit(&limit, &section, findings);
     let matching_priority = match matching_priority {
         None => None,
         Some(given) => {
@@ -177,6 +179,7 @@ fn decode_row(
         null,
         value_type,
         required: definition.is_some_and(|definition| definition.required),
+        limit,
     })
 }
 
@@ -337,6 +340,17 @@ fn check_fit(
                 "write expression = 'Not([IsSoftDeleted])'",
             ),
         Some(_) | None => {}
+    }
+}
+
+/// Whether the application takes the texts that stand in the file itself.
+fn check_limit(limit: &ValueLimit, section: &Section<'_, '_>, findings: &mut Findings<'_>) {
+    for key in ["constant", "default"] {
+        let Some(node) = section.get(key) else { continue };
+        let DeValue::String(text) = node.value else { continue };
+        if let Some(problem) = limit.problem(text) {
+            findings.error(&node.at, problem);
+        }
     }
 }
 

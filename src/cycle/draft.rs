@@ -10,7 +10,7 @@ use std::{
 
 use super::{
     context::{Context, CycleError, Tracker},
-    pace::Pacer,
+    pace::{Class, Pacer},
     references::{manager_path, references},
     survey::{Lookup, candidates, mapped_paths, matching_paths},
 };
@@ -20,7 +20,7 @@ use crate::{
     provisioning::{
         Action, Candidate, ChangeStatus, Claim, Decision, Evidence, Failure, FilterPrincipals,
         Link, LinkEffect, MappingInputs, Phase, PlanInputs, PlannedChange, Reason, Step, StepKind,
-        StepStatus, Subject, Verdict, Write, decide, failure_of, map, order_claims,
+        StepStatus, Subject, Verdict, Write, decide, failure_of, map_to_compare, order_claims,
     },
     scim::{AttributePath, EqFilter, project, same},
     store::StoreError,
@@ -223,7 +223,8 @@ impl<D, R: TargetRead> Drafting<'_, D, R> {
         mut link: Link,
         subject: &Subject,
     ) -> Result<Result<Option<Link>, Failure>, CycleError> {
-        let answer = self.pacer.ask(|| self.target.get(ObjectKind::User, &link.target)).await;
+        let answer =
+            self.pacer.ask(Class::Read, || self.target.get(ObjectKind::User, &link.target)).await;
         let resource = match answer {
             Ok(Some(resource)) => resource,
             Ok(None) => {
@@ -241,7 +242,7 @@ impl<D, R: TargetRead> Drafting<'_, D, R> {
             now: self.context.clock.now(),
             default_domain: None,
         };
-        let mapped = map(&self.context.job.users, subject, inputs).unwrap_or_default();
+        let mapped = map_to_compare(&self.context.job.users, subject, inputs).unwrap_or_default();
         let is_stranger = self.unique.iter().any(|path| {
             let ours = link.exported.get(path).into_iter().chain(mapped.value(path));
             let mut ours = ours.peekable();

@@ -11,7 +11,7 @@ use futures_util::{StreamExt, stream};
 
 use super::{
     context::{Context, CycleError, Tracker},
-    pace::Pacer,
+    pace::{Class, Pacer},
     survey::{Lookup, candidates, matching_paths},
 };
 use crate::{
@@ -216,7 +216,8 @@ impl<D: Sync, W: TargetWrite> Exporting<'_, D, W> {
 
     async fn create(&self, row: &PlannedChange, values: &Values) -> Result<Outcome, CycleError> {
         let body = create_body(row.kind, values, self.context.job.dialect);
-        let created = self.pacer.ask(|| self.target.create(row.kind, &body)).await;
+        let created =
+            self.pacer.ask(Class::UserWrite, || self.target.create(row.kind, &body)).await;
         let fault = match created {
             Ok(resource) => return self.created(row, &resource),
             Err(fault) => fault,
@@ -316,7 +317,11 @@ impl<D: Sync, W: TargetWrite> Exporting<'_, D, W> {
         if request.operations.is_empty() {
             return Ok(success(row, target.clone(), None));
         }
-        match self.pacer.ask(|| self.target.patch(row.kind, target, &request)).await {
+        match self
+            .pacer
+            .ask(Class::UserWrite, || self.target.patch(row.kind, target, &request))
+            .await
+        {
             Ok(Some(resource)) => Ok(self.patched(row, target, &resource)),
             Ok(None) => Ok(success(row, target.clone(), None)),
             Err(fault) if fault.class == FaultClass::Missing => Ok(missing(row)),
@@ -355,7 +360,8 @@ impl<D: Sync, W: TargetWrite> Exporting<'_, D, W> {
 
     async fn delete(&self, row: &PlannedChange, target: &TargetId) -> Result<Outcome, CycleError> {
         let failed = |fault: &TargetFault| Outcome::Failed(failure_of(fault));
-        let current = match self.pacer.ask(|| self.target.get(row.kind, target)).await {
+        let current = match self.pacer.ask(Class::Read, || self.target.get(row.kind, target)).await
+        {
             Ok(Some(resource)) => resource,
             Ok(None) => return Ok(Outcome::Gone { failure: None }),
             Err(fault) => return Ok(failed(&fault)),
@@ -377,14 +383,20 @@ impl<D: Sync, W: TargetWrite> Exporting<'_, D, W> {
                 ),
             }));
         }
-        Ok(match self.pacer.ask(|| self.target.delete(ObjectKind::User, target)).await {
-            Ok(()) => Outcome::Gone { failure: None },
-            Err(fault) if fault.class == FaultClass::Missing => Outcome::Gone { failure: None },
-            Err(fault) if remedy(fault.class) == Remedy::Settle => {
-                Outcome::Unknown(failure_of(&fault))
-            }
-            Err(fault) => failed(&fault),
-        })
+        Ok(
+            match self
+                .pacer
+                .ask(Class::UserWrite, || self.target.delete(ObjectKind::User, target))
+                .await
+            {
+                Ok(()) => Outcome::Gone { failure: None },
+                Err(fault) if fault.class == FaultClass::Missing => Outcome::Gone { failure: None },
+                Err(fault) if remedy(fault.class) == Remedy::Settle => {
+                    Outcome::Unknown(failure_of(&fault))
+                }
+                Err(fault) => failed(&fault),
+            },
+        )
     }
 }
 

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 
 use super::{
     context::{Context, CycleError, Tracker},
-    pace::Pacer,
+    pace::{Class, Pacer},
 };
 use crate::{
     model::{CycleId, ObjectKind},
@@ -18,7 +18,7 @@ use crate::{
     store::StoreError,
 };
 
-/// Accounts asked for in one page.
+/// Accounts asked for in one page, where the application takes that many.
 const PAGE_SIZE: u32 = 200;
 
 /// People to match above which listing all accounts costs less than asking for each.
@@ -67,11 +67,13 @@ pub(super) async fn survey<D, R: TargetRead>(
     }
     let tracker = Tracker::new(context, cycle, "survey");
     let (matching, mapped) = (matching_paths(context.job), mapped_paths(context.job));
+    let page_size = context.job.capability.page_size_max.map_or(PAGE_SIZE, |n| n.min(PAGE_SIZE));
     let mut start_index = 1;
     let (mut seen, mut claimed) = (0, 0);
     for page_number in 0..PAGES_MAX {
         context.check_stop()?;
-        let page = match pacer.ask(|| target.list(ObjectKind::User, start_index, PAGE_SIZE)).await {
+        let list = || target.list(ObjectKind::User, start_index, page_size);
+        let page = match pacer.ask(Class::Read, list).await {
             Ok(page) => page,
             // A service that refuses to list is asked for each person instead.
             Err(fault) if page_number == 0 && refuses_lists(&fault) => return Ok(Lookup::Filtered),
@@ -119,7 +121,7 @@ pub(super) async fn candidates<D, R: TargetRead>(
     match lookup {
         Lookup::Surveyed => Ok(context.store.read(|view| view.surveyed(key, source))?),
         Lookup::Filtered => {
-            let found = pacer.ask(|| target.find(ObjectKind::User, key)).await?;
+            let found = pacer.ask(Class::Read, || target.find(ObjectKind::User, key)).await?;
             let mapped = mapped_paths(context.job);
             let candidates: Result<Vec<Candidate>, StoreError> = context.store.read(|view| {
                 found

@@ -3,6 +3,7 @@
 mod beginnings;
 mod cycle;
 mod documents;
+mod gallery;
 mod refusals;
 mod safeguard;
 mod service;
