@@ -13,7 +13,7 @@ use super::{
     target::{self, Target},
 };
 use crate::{
-    gallery::{self, Profile},
+    gallery::{self, Profile, Unsupported},
     model::{AppName, ApplicationRef, Fingerprint},
     provisioning::{
         Schedule, is_always_in_clear,
@@ -81,7 +81,7 @@ pub(super) fn decode(
     let exclude_default_access = section.flag("exclude_default_access", true, findings);
     let schedule = schedule::decode(&section, defaults.zone, findings)
         .unwrap_or_else(|| defaults.schedule.clone());
-    let safeguards = safeguards::decode(section.get("safeguards").as_ref(), findings);
+    let safeguards = safeguards::decode(section.get("safeguards").as_ref(), profile, findings);
     let target = section
         .required("target", findings)
         .and_then(|node| target::decode(&node, profile, defaults.surroundings, findings));
@@ -100,7 +100,7 @@ pub(super) fn decode(
         scoping_filters,
         target_base: connection.base.to_string(),
         dialect,
-        capability: Capability { filterable: profile.filterable.clone(), list: profile.list },
+        capability: capability(profile),
         pace,
         safeguards,
         revision: Fingerprint::of([]),
@@ -108,6 +108,15 @@ pub(super) fn decode(
     job.revision = revision::of(&job, &profile.name);
     let settings = AppSettings { job, schedule, target: connection, profile: profile.name.clone() };
     Some(Application { settings, tenant_url_at })
+}
+
+fn capability(profile: &Profile) -> Capability {
+    Capability {
+        filterable: profile.filterable.clone(),
+        list: profile.list,
+        renames: profile.supports(Unsupported::UserRename),
+        page_size_max: profile.limits.page_size.as_ref().map(|limit| limit.max),
+    }
 }
 
 /// The chosen profile; after a wrong name `generic`, so that the rest can be looked at.

@@ -14,7 +14,7 @@ use crate::{
     gallery::Profile,
     provisioning::{
         is_always_in_clear, is_known_source_attribute,
-        job::{Apply, AttributeMapping, MappingSource, NullFlow, ValueType},
+        job::{Apply, AttributeMapping, MappingSource, NullFlow, ValueLimit, ValueType},
         selected_property,
     },
     scim::AttributePath,
@@ -157,6 +157,8 @@ fn decode_row(
     let target = target?;
     let (source, source_at) = source?;
     check_fit(&target, value_type, &source, &source_at, findings);
+    let limit = profile.limits.text(&target);
+    check_limit(&limit, &section, findings);
     let matching_priority = match matching_priority {
         None => None,
         Some(given) => {
@@ -178,6 +180,7 @@ fn decode_row(
         null,
         value_type,
         required: definition.is_some_and(|definition| definition.required),
+        limit,
     })
 }
 
@@ -368,6 +371,17 @@ fn check_redaction(
              `Redact` hides it at `{target}` only"
         );
         findings.warning(at, message);
+    }
+}
+
+/// Whether the application takes the texts that stand in the file itself.
+fn check_limit(limit: &ValueLimit, section: &Section<'_, '_>, findings: &mut Findings<'_>) {
+    for key in ["constant", "default"] {
+        let Some(node) = section.get(key) else { continue };
+        let DeValue::String(text) = node.value else { continue };
+        if let Some(problem) = limit.problem(text) {
+            findings.error(&node.at, problem);
+        }
     }
 }
 

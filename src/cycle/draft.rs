@@ -10,7 +10,7 @@ use std::{
 
 use super::{
     context::{Context, CycleError, Tracker},
-    pace::Pacer,
+    pace::{Class, Pacer},
     redaction::{mapping_inputs, secrets},
     references::{manager_path, references},
     survey::{Lookup, candidates, matching_paths},
@@ -21,7 +21,7 @@ use crate::{
     provisioning::{
         Action, Candidate, ChangeStatus, Claim, Decision, Evidence, Failure, FilterPrincipals,
         Link, LinkEffect, Phase, PlanInputs, PlannedChange, Reason, Secrets, Step, StepKind,
-        StepStatus, Subject, Verdict, Write, decide, failure_of, map, order_claims,
+        StepStatus, Subject, Verdict, Write, decide, failure_of, map_to_compare, order_claims,
         project_redacted,
     },
     scim::{AttributePath, EqFilter, same},
@@ -227,7 +227,8 @@ impl<D, R: TargetRead> Drafting<'_, D, R> {
         mut link: Link,
         subject: &Subject,
     ) -> Result<Result<Option<Link>, Failure>, CycleError> {
-        let answer = self.pacer.ask(|| self.target.get(ObjectKind::User, &link.target)).await;
+        let answer =
+            self.pacer.ask(Class::Read, || self.target.get(ObjectKind::User, &link.target)).await;
         let resource = match answer {
             Ok(Some(resource)) => resource,
             Ok(None) => {
@@ -243,7 +244,7 @@ impl<D, R: TargetRead> Drafting<'_, D, R> {
         let (job, key) = (self.context.job, self.context.store.key());
         let found = project_redacted(job, &resource.document, key);
         let inputs = mapping_inputs(&self.roles, self.cycle.1, key);
-        let mapped = map(&job.users, subject, inputs).unwrap_or_default();
+        let mapped = map_to_compare(&job.users, subject, inputs).unwrap_or_default();
         let is_stranger = self.unique.iter().any(|path| {
             let ours = link.exported.get(path).into_iter().chain(mapped.value(path));
             let mut ours = ours.peekable();

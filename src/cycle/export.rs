@@ -11,7 +11,7 @@ use futures_util::{StreamExt, stream};
 
 use super::{
     context::{Context, CycleError, Tracker},
-    pace::Pacer,
+    pace::{Class, Pacer},
     redaction::revealed,
     survey::{Lookup, candidates, matching_paths},
 };
@@ -232,7 +232,8 @@ impl<D: Sync, W: TargetWrite> Exporting<'_, D, W> {
         revealed: &Revealed,
     ) -> Result<Outcome, CycleError> {
         let body = create_body(row.kind, &revealed.values(values), self.context.job.dialect);
-        let created = self.pacer.ask(|| self.target.create(row.kind, &body)).await;
+        let created =
+            self.pacer.ask(Class::UserWrite, || self.target.create(row.kind, &body)).await;
         let fault = match created {
             Ok(resource) => return self.created(row, &resource),
             Err(fault) => revealed.secrets.clean_fault(fault),
@@ -333,7 +334,8 @@ impl<D: Sync, W: TargetWrite> Exporting<'_, D, W> {
         if request.operations.is_empty() {
             return Ok(success(row, target.clone(), None));
         }
-        let answer = self.pacer.ask(|| self.target.patch(row.kind, target, &request)).await;
+        let send = || self.target.patch(row.kind, target, &request);
+        let answer = self.pacer.ask(Class::UserWrite, send).await;
         match answer.map_err(|fault| revealed.secrets.clean_fault(fault)) {
             Ok(Some(resource)) => Ok(self.patched(row, target, &resource)),
             Ok(None) => Ok(success(row, target.clone(), None)),
@@ -378,7 +380,8 @@ impl<D: Sync, W: TargetWrite> Exporting<'_, D, W> {
         secrets: &Secrets,
     ) -> Result<Outcome, CycleError> {
         let failed = |fault: &TargetFault| Outcome::Failed(failure_of(fault));
-        let current = match self.pacer.ask(|| self.target.get(row.kind, target)).await {
+        let current = match self.pacer.ask(Class::Read, || self.target.get(row.kind, target)).await
+        {
             Ok(Some(resource)) => resource,
             Ok(None) => return Ok(Outcome::Gone { failure: None }),
             Err(fault) => return Ok(failed(&secrets.clean_fault(fault))),
@@ -400,7 +403,8 @@ impl<D: Sync, W: TargetWrite> Exporting<'_, D, W> {
                 ),
             }));
         }
-        let answer = self.pacer.ask(|| self.target.delete(ObjectKind::User, target)).await;
+        let send = || self.target.delete(ObjectKind::User, target);
+        let answer = self.pacer.ask(Class::UserWrite, send).await;
         Ok(match answer.map_err(|fault| secrets.clean_fault(fault)) {
             Ok(()) => Outcome::Gone { failure: None },
             Err(fault) if fault.class == FaultClass::Missing => Outcome::Gone { failure: None },

@@ -6,7 +6,7 @@
 
 use super::{
     context::{Context, CycleError, Tracker},
-    pace::Pacer,
+    pace::{Class, Pacer},
 };
 use crate::{
     model::{CycleId, ObjectKind},
@@ -16,7 +16,7 @@ use crate::{
     store::StoreError,
 };
 
-/// Accounts asked for in one page.
+/// Accounts asked for in one page, where the application takes that many.
 const PAGE_SIZE: u32 = 200;
 
 /// People to match above which listing all accounts costs less than asking for each.
@@ -61,11 +61,13 @@ pub(super) async fn survey<D, R: TargetRead>(
     let tracker = Tracker::new(context, cycle, "survey");
     let (job, key) = (context.job, context.store.key());
     let matching = matching_paths(job);
+    let page_size = job.capability.page_size_max.map_or(PAGE_SIZE, |n| n.min(PAGE_SIZE));
     let mut start_index = 1;
     let (mut seen, mut claimed) = (0, 0);
     for page_number in 0..PAGES_MAX {
         context.check_stop()?;
-        let page = match pacer.ask(|| target.list(ObjectKind::User, start_index, PAGE_SIZE)).await {
+        let list = || target.list(ObjectKind::User, start_index, page_size);
+        let page = match pacer.ask(Class::Read, list).await {
             Ok(page) => page,
             // A service that refuses to list is asked for each person instead.
             Err(fault) if page_number == 0 && refuses_lists(&fault) => return Ok(Lookup::Filtered),
@@ -113,15 +115,15 @@ pub(super) async fn candidates<D, R: TargetRead>(
     match lookup {
         Lookup::Surveyed => Ok(context.store.read(|view| view.surveyed(key, source))?),
         Lookup::Filtered => {
-            let found = pacer.ask(|| target.find(ObjectKind::User, key)).await?;
-            let (job, key) = (context.job, context.store.key());
+            let found = pacer.ask(Class::Read, || target.find(ObjectKind::User, key)).await?;
+            let (job, state_key) = (context.job, context.store.key());
             let candidates: Result<Vec<Candidate>, StoreError> = context.store.read(|view| {
                 found
                     .iter()
                     .map(|resource| {
                         Ok(Candidate {
                             target: resource.id.clone(),
-                            values: project_redacted(job, &resource.document, key),
+                            values: project_redacted(job, &resource.document, state_key),
                             claim: view.claim(&resource.id, source)?,
                         })
                     })

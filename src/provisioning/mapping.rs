@@ -50,6 +50,8 @@ pub struct MappedRow {
     pub expresses_withdrawal: bool,
     /// Whether the target refuses an account without it.
     pub required: bool,
+    /// Why the target would refuse the value, where it is written on create only.
+    pub create_problem: Option<String>,
 }
 
 /// A whole person, mapped. References are not here: they are resolved against links.
@@ -74,30 +76,67 @@ impl MappingFault {
     pub const REASON: Reason = Reason::AttributeValidationFailed;
 }
 
+/// What is done about a value that the target would not take.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Limits {
+    /// The person fails.
+    Enforced,
+    /// The attribute is left as it is.
+    LeftOut,
+    /// Nothing: the value is compared and not sent.
+    Unchecked,
+}
+
 /// Computes every attribute of a person's account.
+///
+/// A value that breaks its attribute's [`job::ValueLimit`](super::job::ValueLimit) is a fault:
+/// the target would refuse the whole request for it. One that is written on create only is a fault
+/// of the create ([`Mapped::create_fault`]).
 pub fn map(
     mappings: &[AttributeMapping],
     subject: &Subject,
     inputs: MappingInputs<'_>,
 ) -> Result<Mapped, MappingFault> {
-    map_where(mappings, subject, inputs, |_| true)
+    map_where(mappings, subject, inputs, Limits::Enforced, |_| true)
+}
+
+/// Computes every attribute of a person's account to compare with, whatever the target takes.
+pub fn map_to_compare(
+    mappings: &[AttributeMapping],
+    subject: &Subject,
+    inputs: MappingInputs<'_>,
+) -> Result<Mapped, MappingFault> {
+    map_where(mappings, subject, inputs, Limits::Unchecked, |_| true)
+}
+
+/// Computes only `active`.
+pub(super) fn map_active(
+    mappings: &[AttributeMapping],
+    subject: &Subject,
+    inputs: MappingInputs<'_>,
+) -> Result<Mapped, MappingFault> {
+    map_where(mappings, subject, inputs, Limits::LeftOut, |mapping| mapping.target.is_active())
 }
 
 /// Computes only the attributes that express that an account is withdrawn.
 ///
-/// Another attribute that cannot be computed must not keep somebody's access alive.
+/// Another attribute that cannot be computed must not keep somebody's access alive, nor must a
+/// value that the target does not take: such an attribute stays as it is.
 pub fn map_withdrawal(
     mappings: &[AttributeMapping],
     subject: &Subject,
     inputs: MappingInputs<'_>,
 ) -> Result<Mapped, MappingFault> {
-    map_where(mappings, subject, inputs, |mapping| mentions_soft_deleted(&mapping.source))
+    map_where(mappings, subject, inputs, Limits::LeftOut, |mapping| {
+        mentions_soft_deleted(&mapping.source)
+    })
 }
 
 fn map_where(
     mappings: &[AttributeMapping],
     subject: &Subject,
     inputs: MappingInputs<'_>,
+    limits: Limits,
     wanted: impl Fn(&AttributeMapping) -> bool,
 ) -> Result<Mapped, MappingFault> {
     let roles: Vec<AppRole> = subject.roles(inputs.declared_roles).into_iter().cloned().collect();
@@ -105,22 +144,49 @@ fn map_where(
     let flowing = |m: &&AttributeMapping| m.value_type != ValueType::Reference && wanted(m);
     for mapping in mappings.iter().filter(flowing) {
         let Some(value) = source_value(mapping, subject, &roles, inputs)? else { continue };
-        let shown = |value: Value| {
+        let value = coerce(mapping, value)?;
+        let problem = value.as_ref().and_then(Value::as_str).and_then(|text| match limits {
+            Limits::Enforced | Limits::LeftOut => problem_of(mapping, text),
+            Limits::Unchecked => None,
+        });
+        let (value, null, create_problem) = match (problem, limits, mapping.apply) {
+            (None, _, _) => (value, mapping.null, None),
+            (Some(problem), Limits::Enforced, Apply::Always) => {
+                return Err(MappingFault { path: mapping.target.to_string(), problem });
+            }
+            (Some(problem), Limits::Enforced, Apply::Create) => {
+                (value, mapping.null, Some(problem))
+            }
+            (Some(_), Limits::LeftOut | Limits::Unchecked, _) => (None, NullFlow::Keep, None),
+        };
+        let hidden = |value: Value| {
             let is_redacted = mapping.is_redacted();
             if is_redacted { redact(inputs.key, &mapping.target, &value) } else { value }
         };
         rows.push(MappedRow {
             path: mapping.target.clone(),
-            value: coerce(mapping, value)?.map(shown),
-            default: mapping.default.clone().map(shown),
+            value: value.map(hidden),
+            default: mapping.default.clone().map(hidden),
             apply: mapping.apply,
-            null: mapping.null,
+            null,
             matching_priority: mapping.matching_priority,
             expresses_withdrawal: mentions_soft_deleted(&mapping.source),
             required: mapping.required,
+            create_problem,
         });
     }
     Ok(Mapped { rows })
+}
+
+/// Why the target would not take a text; of a redacted one without a part of it.
+fn problem_of(mapping: &AttributeMapping, text: &str) -> Option<String> {
+    let problem = mapping.limit.problem(text)?;
+    Some(if mapping.is_redacted() {
+        "is longer than the application takes, or holds a character that it does not take"
+            .to_owned()
+    } else {
+        problem
+    })
 }
 
 /// What a redacted attribute may get, in clear: its value, and its default.
@@ -140,6 +206,14 @@ pub(super) fn in_clear(
 }
 
 impl Mapped {
+    /// Why the target would refuse a new account, as far as the account's updates would pass.
+    pub fn create_fault(&self) -> Option<MappingFault> {
+        self.rows.iter().find_map(|row| {
+            let problem = row.create_problem.clone()?;
+            Some(MappingFault { path: row.path.to_string(), problem })
+        })
+    }
+
     /// What a new account gets: every value, or its default.
     pub fn for_create(&self) -> Result<Values, MappingFault> {
         let mut values = Values::new();

@@ -26,7 +26,9 @@ mod source_attribute;
 mod step;
 
 pub use link::{Link, LinkStanding, UnsettledCreate};
-pub use mapping::{Mapped, MappedRow, MappingFault, MappingInputs, map, map_withdrawal};
+pub use mapping::{
+    Mapped, MappedRow, MappingFault, MappingInputs, map, map_to_compare, map_withdrawal,
+};
 pub use matching::{Candidate, Claim, Evidence, Matched, match_keys, settle};
 pub use outcome::{Failure, Outcome, Remedy, failure_of, remedy};
 pub use plan::{

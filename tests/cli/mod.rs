@@ -3,6 +3,7 @@
 mod beginnings;
 mod cycle;
 mod documents;
+mod gallery;
 mod redaction;
 mod refusals;
 mod safeguard;

@@ -30,7 +30,7 @@ use entra_scim::{
     provisioning::{ChangeStatus, PlannedChange, job::Job},
     sandbox::{
         VirtualClock,
-        application::{Application, ApplicationOptions, Quirks},
+        application::{Application, ApplicationOptions, AttributeType, Quirks},
         tenant::{ApplicationSpec, RecordedRequest, Tenant, TenantOptions, UserSpec},
     },
     scim::shown,
@@ -287,6 +287,17 @@ impl World {
     /// Lets the application depart from the RFCs.
     pub(crate) fn quirks(&mut self, quirks: Quirks) {
         self.application.set_quirks(quirks);
+    }
+
+    /// Lets the application have more attributes of a user, by schema; a fresh one takes its place.
+    pub(crate) fn extend_application(
+        &mut self,
+        extensions: BTreeMap<String, BTreeMap<String, AttributeType>>,
+    ) {
+        let mut options = ApplicationOptions::strict(7, shared(&self.clock));
+        options.extensions.extend(extensions);
+        self.application = Application::new(options);
+        self.target = Line::new(TARGET, Arc::new(self.application.clone()), "secret");
     }
 
     /// The story makes requests that a strict application complains of.

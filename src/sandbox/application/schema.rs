@@ -202,8 +202,10 @@ impl Catalog {
             (urn.clone(), list.collect())
         });
         let mut extensions: BTreeMap<_, _> = registered.collect();
+        let mut user = user();
+        user.append(&mut extensions.remove(USER).unwrap_or_default());
         extensions.insert(ENTERPRISE.to_owned(), enterprise());
-        Self { user: user(), group: group(), extensions }
+        Self { user, group: group(), extensions }
     }
 
     pub(super) fn core(&self, kind: Kind) -> &[Attribute] {
