@@ -3,7 +3,7 @@
 //! Always from the whole person, never from what changed: an expression whose attribute did not
 //! change in this cycle has its value all the same.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{
     Reason, SourceAttribute, Subject,
@@ -324,13 +324,30 @@ fn seed_of(subject: &Subject) -> u64 {
 }
 
 /// Brings a value into the type of its target attribute; `None` for null and empty.
+///
+/// Of several values the first flows, unless the target attribute can have several too.
 fn coerce(mapping: &AttributeMapping, value: Value) -> Result<Option<Value>, MappingFault> {
     let fault = |problem: String| MappingFault { path: mapping.target.to_string(), problem };
     Ok(match (mapping.value_type, value) {
         (_, Value::Null) => None,
         (_, Value::String(text)) if text.is_empty() => None,
         (_, Value::Array(items)) if items.is_empty() => None,
+        (ValueType::Complex, Value::Array(items)) => {
+            let element = |item: Value| match item {
+                Value::String(text) => json!({ "value": text }),
+                other => other,
+            };
+            let items = items.into_iter().filter(|item| !is_empty(item));
+            // The type of a list's elements is their `value` (RFC 7643 §2.4).
+            Some(items.map(element).collect::<Vec<_>>().into()).filter(|list| !is_empty(list))
+        }
         (ValueType::Complex, value) => Some(value),
+        (ValueType::String, Value::Array(items)) if !mapping.target.is_single_valued() => {
+            let texts = items.into_iter().filter(|item| !is_empty(item));
+            let texts = texts.map(|item| coerce(mapping, item)).collect::<Result<Vec<_>, _>>()?;
+            let texts: Vec<Value> = texts.into_iter().flatten().collect();
+            (!texts.is_empty()).then_some(Value::Array(texts))
+        }
         (_, Value::Array(items)) => {
             return coerce(mapping, items.into_iter().next().unwrap_or_default());
         }
@@ -357,6 +374,10 @@ fn coerce(mapping: &AttributeMapping, value: Value) -> Result<Option<Value>, Map
             return Err(fault(format!("needs a text, not {}", kind_of(&other))));
         }
     })
+}
+
+fn is_empty(value: &Value) -> bool {
+    value.is_null() || value == "" || value.as_array().is_some_and(Vec::is_empty)
 }
 
 fn kind_of(value: &Value) -> &'static str {
