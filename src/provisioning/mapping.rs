@@ -333,10 +333,8 @@ fn coerce(mapping: &AttributeMapping, value: Value) -> Result<Option<Value>, Map
         (_, Value::String(text)) if text.is_empty() => None,
         (_, Value::Array(items)) if items.is_empty() => None,
         (ValueType::Complex, Value::Array(items)) => {
-            let element = |item: Value| match item {
-                Value::String(text) => json!({ "value": text }),
-                other => other,
-            };
+            let element =
+                |item: Value| if item.is_string() { json!({ "value": item }) } else { item };
             let items = items.into_iter().filter(|item| !is_empty(item));
             // The type of a list's elements is their `value` (RFC 7643 §2.4).
             Some(items.map(element).collect::<Vec<_>>().into()).filter(|list| !is_empty(list))
