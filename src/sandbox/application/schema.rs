@@ -188,7 +188,7 @@ impl Place {
     }
 }
 
-/// Adds an attribute of an extension: `tags[]` has several values, `desk.floor` is a part of `desk`.
+/// Adds an attribute of an extension: `tags[]` has several values, `desk.floor` is part of `desk`.
 fn register(list: &mut Vec<Attribute>, name: &str, kind: AttributeType) {
     if let Some((whole, part)) = name.split_once('.') {
         let part = Attribute::new(part, kind);
