@@ -138,6 +138,41 @@ pub trait Directory: Send + Sync {
         next: Option<&Link>,
     ) -> impl Future<Output = Result<Page<SourceId>, DirectoryFault>> + Send;
 
+    /// One page of the soft-deleted users with their properties: the first, or where `next` says.
+    /// Their user principal names are those of their lives.
+    fn deleted_users_in_full(
+        &self,
+        selection: &Selection,
+        next: Option<&Link>,
+    ) -> impl Future<Output = Result<Page<SourceObject>, DirectoryFault>> + Send;
+
+    /// The live users whose user principal name or mail is `name`, whatever its case: one page,
+    /// more than which nobody needs to see that a name is not unique.
+    fn users_named(
+        &self,
+        name: &str,
+        selection: &Selection,
+    ) -> impl Future<Output = Result<Vec<SourceObject>, DirectoryFault>> + Send;
+
+    /// The live groups whose display name is `name`, whatever its case: one page. Names are not
+    /// unique.
+    fn groups_named(
+        &self,
+        name: &str,
+    ) -> impl Future<Output = Result<Vec<SourceObject>, DirectoryFault>> + Send;
+
+    /// The live groups among `ids` (at most [`IDS_PER_LOOKUP_MAX`]); others are silently missing.
+    fn groups_by_id(
+        &self,
+        ids: &[SourceId],
+    ) -> impl Future<Output = Result<Vec<SourceObject>, DirectoryFault>> + Send;
+
+    /// All groups that the user is a direct member of, with id and display name.
+    fn groups_of(
+        &self,
+        user: SourceId,
+    ) -> impl Future<Output = Result<Vec<SourceObject>, DirectoryFault>> + Send;
+
     /// Requests sent so far, sign-ins not counted.
     fn requests(&self) -> u64;
 }

@@ -87,6 +87,8 @@ pub(super) enum Command {
     Restart(RestartArgs),
     /// Turn the provisioning schema of an Entra application into mappings for the configuration
     ImportSchema(ImportSchemaArgs),
+    /// List the built-in profiles, or show one with its mapping, limits and set-up steps
+    Gallery(GalleryArgs),
     /// Try everything with a simulated tenant and a simulated application
     Demo(DemoArgs),
 }
@@ -261,6 +263,13 @@ pub(super) struct ImportSchemaArgs {
     /// The section to write it for [default: the configuration's only application, else `app`]
     #[arg(long, value_name = "NAME")]
     pub(super) app: Option<String>,
+}
+
+#[derive(Args, Clone, Debug)]
+#[command(after_help = "Examples:\n  entra-scim gallery\n  entra-scim gallery whimsical")]
+pub(super) struct GalleryArgs {
+    /// The profile to show [default: a table of all]
+    pub(super) name: Option<String>,
 }
 
 #[derive(Args, Clone, Debug)]

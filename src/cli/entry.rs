@@ -10,7 +10,7 @@ use super::{
     args::{Cli, Command, Global, LogFormat},
     check, control, demo,
     exit::ExitCode,
-    import_schema, init, log, output, plan,
+    gallery, import_schema, init, log, output, plan,
     problem::Problem,
     run, status, sync,
 };
@@ -74,6 +74,7 @@ async fn dispatch(cli: &Cli) -> anyhow::Result<ExitCode> {
             refuse_json("import-schema")?;
             import_schema::run(args, global).await
         }
+        Command::Gallery(args) => gallery::run(args, global),
         Command::Demo(args) => {
             refuse_json("demo")?;
             demo::run(args, global).await
@@ -97,6 +98,7 @@ fn log_lines(global: &Global, command: &Command) -> Result<(), Problem> {
         | Command::Resume(_)
         | Command::Restart(_)
         | Command::ImportSchema(_)
+        | Command::Gallery(_)
         | Command::Demo(_) => "error",
     };
     let wanted = global.log_filter.as_deref().filter(|filter| !filter.is_empty());

@@ -13,6 +13,7 @@ mod duration;
 mod endpoint;
 mod entra_schema;
 mod environment;
+mod filter;
 mod load;
 mod mapping;
 mod raw;

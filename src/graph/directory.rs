@@ -5,14 +5,14 @@ use std::{collections::BTreeSet, future::Future, sync::Arc};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use graph_rs_sdk::{GraphResult, ODataQuery as _};
 use http::Method;
-use serde::Deserialize;
+use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::json;
 
 use super::{
     GraphSettings, ProvisioningJob,
     client::{Client, Prepared},
     fault::Reading,
-    group::WireGroup,
+    group::{WireGroup, WireMembership},
     page::document,
     service_principal::{self, WireAssignment, WireJob, WireServicePrincipal},
     user::{WireId, WireUser, selected},
@@ -34,6 +34,9 @@ const ROWS_PER_PAGE: &str = "999";
 
 /// What is read of a group.
 const GROUP_SELECTED: [&str; 5] = ["id", "displayName", "description", "mailNickname", "members"];
+
+/// What is read of a group where its members are not asked for.
+const GROUP_NAMES: [&str; 4] = ["id", "displayName", "description", "mailNickname"];
 
 /// Microsoft Graph, read.
 pub struct GraphDirectory {
@@ -118,7 +121,7 @@ impl GraphDirectory {
 
     /// Names are not unique, so all of this name are counted.
     async fn application_by_name(&self, name: &str) -> Result<Application, DirectoryFault> {
-        let filter = format!("displayName eq '{}'", name.replace('\'', "''"));
+        let filter = format!("displayName eq {}", quoted(name));
         let call = self.client.sdk().service_principals().list_service_principal();
         let call = call.filter(&[&filter]).select(&service_principal::SELECTED).top(ROWS_PER_PAGE);
         let mut prepared = self.client.prepare(call.build(), Reading::Application).await?;
@@ -148,6 +151,30 @@ impl GraphDirectory {
             Some(link) => self.client.follow(link, reading),
             None => self.client.prepare(first, reading).await,
         }
+    }
+
+    /// What `getByIds` finds of these ids among the objects of one type.
+    async fn by_ids<T: DeserializeOwned>(
+        &self,
+        ids: &[SourceId],
+        of_type: &str,
+        names: &[&str],
+        reading: Reading,
+    ) -> Result<Vec<T>, DirectoryFault> {
+        debug_assert!(ids.len() <= IDS_PER_LOOKUP_MAX, "the caller splits its ids");
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        let call = self.client.sdk().directory_objects();
+        let call = call.get_by_ids(&json!({ "ids": ids, "types": [of_type] })).select(names);
+        let prepared = self.client.prepare(call.build(), reading).await?;
+        let page = self.client.page::<T>(&prepared).await?;
+        if page.next.is_some() {
+            // getByIds has no pages: a link would mean objects that we do not see.
+            let what = "a lookup by id was cut into pages";
+            return Err(DirectoryFault::Malformed(what.to_owned()));
+        }
+        Ok(page.items)
     }
 
     async fn users_round(
@@ -243,21 +270,9 @@ impl Directory for GraphDirectory {
         ids: &[SourceId],
         selection: &Selection,
     ) -> Result<Vec<SourceObject>, DirectoryFault> {
-        debug_assert!(ids.len() <= IDS_PER_LOOKUP_MAX, "the caller splits its ids");
-        if ids.is_empty() {
-            return Ok(Vec::new());
-        }
-        let call = self.client.sdk().directory_objects();
-        let call = call.get_by_ids(&json!({ "ids": ids, "types": ["user"] }));
-        let call = call.select(&selected(selection));
-        let prepared = self.client.prepare(call.build(), Reading::Users).await?;
-        let page = self.client.page::<WireUser>(&prepared).await?;
-        if page.next.is_some() {
-            // getByIds has no pages: a link would mean users that we do not see.
-            let what = "a lookup by id was cut into pages";
-            return Err(DirectoryFault::Malformed(what.to_owned()));
-        }
-        page.items.into_iter().map(WireUser::object).collect()
+        let names = selected(selection);
+        let found = self.by_ids::<WireUser>(ids, "user", &names, Reading::Users).await?;
+        found.into_iter().map(WireUser::object).collect()
     }
 
     async fn managers(&self, at: ManagersAt<'_>) -> Result<DeltaPage<UserChange>, DirectoryFault> {
@@ -283,6 +298,66 @@ impl Directory for GraphDirectory {
         Ok(Page { items: page.items.into_iter().map(|row| row.id).collect(), next: page.next })
     }
 
+    async fn deleted_users_in_full(
+        &self,
+        selection: &Selection,
+        next: Option<&Link>,
+    ) -> Result<Page<SourceObject>, DirectoryFault> {
+        let path = ["directory", "deletedItems", "microsoft.graph.user"];
+        let call = self.client.sdk().custom(Method::GET, None).extend_path(&path);
+        let call = call.select(&selected(selection)).top(ROWS_PER_PAGE);
+        let prepared = self.listing(next, call.build(), Reading::DeletedUsers).await?;
+        let page = self.client.page::<WireUser>(&prepared).await?;
+        let items = page.items.into_iter().map(WireUser::deleted).collect::<Result<_, _>>()?;
+        Ok(Page { items, next: page.next })
+    }
+
+    async fn users_named(
+        &self,
+        name: &str,
+        selection: &Selection,
+    ) -> Result<Vec<SourceObject>, DirectoryFault> {
+        let quoted = quoted(name);
+        let filter = format!("userPrincipalName eq {quoted} or mail eq {quoted}");
+        let call = self.client.sdk().users().list_user().filter(&[&filter]);
+        let call = call.select(&selected(selection)).top(ROWS_PER_PAGE);
+        let prepared = self.client.prepare(call.build(), Reading::Users).await?;
+        let page = self.client.page::<WireUser>(&prepared).await?;
+        page.items.into_iter().map(WireUser::object).collect()
+    }
+
+    async fn groups_named(&self, name: &str) -> Result<Vec<SourceObject>, DirectoryFault> {
+        let filter = format!("displayName eq {}", quoted(name));
+        let call = self.client.sdk().groups().list_group().filter(&[&filter]);
+        let call = call.select(&GROUP_NAMES).top(ROWS_PER_PAGE);
+        let prepared = self.client.prepare(call.build(), Reading::Groups).await?;
+        let page = self.client.page::<WireGroup>(&prepared).await?;
+        page.items.into_iter().map(WireGroup::object).collect()
+    }
+
+    async fn groups_by_id(&self, ids: &[SourceId]) -> Result<Vec<SourceObject>, DirectoryFault> {
+        let found = self.by_ids::<WireGroup>(ids, "group", &GROUP_NAMES, Reading::Groups).await?;
+        found.into_iter().map(WireGroup::object).collect()
+    }
+
+    /// Without a cast to groups, which would be answered from the index that lags behind (Graph
+    /// "List a user's direct memberships"): roles and administrative units are left out here.
+    async fn groups_of(&self, user: SourceId) -> Result<Vec<SourceObject>, DirectoryFault> {
+        let path = ["users", &user.to_string(), "memberOf"];
+        let call = self.client.sdk().custom(Method::GET, None).extend_path(&path);
+        let call = call.select(&["id", "displayName"]).top(ROWS_PER_PAGE);
+        let mut prepared = self.client.prepare(call.build(), Reading::Memberships).await?;
+        let mut found = Vec::new();
+        loop {
+            let page = self.client.page::<WireMembership>(&prepared).await?;
+            for row in page.items {
+                found.extend(row.group().transpose()?);
+            }
+            let Some(next) = page.next else { return Ok(found) };
+            prepared = self.client.follow(&next, Reading::Memberships)?;
+        }
+    }
+
     fn requests(&self) -> u64 {
         self.client.requests()
     }
@@ -295,6 +370,11 @@ fn any_of(ids: &[SourceId]) -> String {
     let nil = [SourceId::from_uuid(uuid::Uuid::nil())];
     let ids = if ids.is_empty() { &nil[..] } else { ids };
     ids.iter().map(|id| format!("id eq '{id}'")).collect::<Vec<_>>().join(" or ")
+}
+
+/// A text in a filter: between quotes, the quotes in it doubled (OData).
+fn quoted(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "''"))
 }
 
 fn is_not_found(fault: &DirectoryFault) -> bool {

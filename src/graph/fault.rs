@@ -41,6 +41,7 @@ pub(super) enum Reading {
     Users,
     Managers,
     Groups,
+    Memberships,
     DeletedUsers,
     ProvisioningJobs,
     ProvisioningSchema,
@@ -52,7 +53,7 @@ impl Reading {
         match self {
             Self::Application | Self::Assignments => "Application.Read.All",
             Self::Users | Self::Managers | Self::DeletedUsers => "User.Read.All",
-            Self::Groups => "GroupMember.Read.All",
+            Self::Groups | Self::Memberships => "GroupMember.Read.All",
             Self::ProvisioningJobs | Self::ProvisioningSchema => "Synchronization.Read.All",
         }
     }
@@ -64,6 +65,7 @@ impl Reading {
             Self::Users => "users",
             Self::Managers => "managers",
             Self::Groups => "groups and their members",
+            Self::Memberships => "the groups of a user",
             Self::DeletedUsers => "deleted users",
             Self::ProvisioningJobs => "Entra's own provisioning jobs",
             Self::ProvisioningSchema => "the schema of Entra's own provisioning",

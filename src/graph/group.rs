@@ -3,8 +3,14 @@
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use super::user::{WireRemoved, attributes};
-use crate::model::{GroupChange, MemberChange, MemberKind, SourceId};
+use super::{
+    fault::Reading,
+    user::{WireRemoved, attributes},
+};
+use crate::{
+    model::{GroupChange, MemberChange, MemberKind, ObjectKind, SourceId, SourceObject},
+    port::DirectoryFault,
+};
 
 /// A group of a round of changes. A large one comes several times, with other members each time.
 #[derive(Deserialize)]
@@ -36,6 +42,42 @@ impl WireGroup {
             members: self.members.iter().map(WireMember::change).collect(),
         }
     }
+
+    /// The group as a whole object. Every group has a display name, so one without any property is
+    /// one that we may not read.
+    pub(super) fn object(self) -> Result<SourceObject, DirectoryFault> {
+        object(self.id, self.properties, Reading::Groups)
+    }
+}
+
+/// What a user is a member of: a group, a directory role or an administrative unit.
+#[derive(Deserialize)]
+pub(super) struct WireMembership {
+    id: SourceId,
+    #[serde(rename = "@odata.type")]
+    kind: Option<String>,
+    #[serde(flatten)]
+    properties: Map<String, Value>,
+}
+
+impl WireMembership {
+    /// The group, or `None` where this is something else.
+    pub(super) fn group(self) -> Option<Result<SourceObject, DirectoryFault>> {
+        let is_group = self.kind.as_deref() == Some("#microsoft.graph.group");
+        is_group.then(|| object(self.id, self.properties, Reading::Memberships))
+    }
+}
+
+fn object(
+    id: SourceId,
+    properties: Map<String, Value>,
+    reading: Reading,
+) -> Result<SourceObject, DirectoryFault> {
+    let attributes = attributes(properties);
+    if attributes.is_empty() {
+        return Err(reading.denied("a group came without any of its properties"));
+    }
+    Ok(SourceObject { id, kind: ObjectKind::Group, attributes })
 }
 
 impl WireMember {

@@ -76,6 +76,19 @@ impl WireUser {
         Ok(object)
     }
 
+    /// The user out of the deleted items, where the user principal name has the id in front, so
+    /// that a new user can have the name.
+    pub(super) fn deleted(self) -> Result<SourceObject, DirectoryFault> {
+        let mut object = self.object()?;
+        let prefix = object.id.as_uuid().simple().to_string();
+        if let Some(Value::String(name)) = object.attributes.get_mut("userPrincipalName")
+            && let Some(plain) = name.strip_prefix(&prefix)
+        {
+            *name = plain.to_owned();
+        }
+        Ok(object)
+    }
+
     fn bare_object(self) -> SourceObject {
         SourceObject {
             id: self.id,

@@ -187,7 +187,14 @@ fn through_path(path: &AttributePath, new: Option<Value>, had: bool) -> Operatio
 fn legacy(path: &AttributePath, new: Option<Value>, old: Option<&Value>) -> Option<Operation> {
     let is_roles = path.urn.is_none() && path.attribute.eq_ignore_ascii_case("roles");
     let Some(new) = new else {
-        let place = if is_manager(path) { "manager".to_owned() } else { path.to_string() };
+        // The one role was written to the list as a whole, so that is where it is taken from.
+        let place = if is_manager(path) {
+            "manager".to_owned()
+        } else if is_primary_role_value(path) {
+            "roles".to_owned()
+        } else {
+            path.to_string()
+        };
         return Some(operation("Remove", place, None));
     };
     if is_manager(path) {

@@ -72,11 +72,11 @@ pub(super) fn plain(path: &AttributePath, value: Value, dialect: Dialect) -> Val
     if is_primary_role_value(path) && value.is_object() {
         return value.get("displayName").cloned().unwrap_or_default();
     }
-    match value {
-        Value::Array(roles) if roles.iter().any(is_adding) => {
+    match value.as_array() {
+        Some(roles) if roles.iter().any(is_adding) => {
             roles.iter().map(|role| plain_element(role, dialect)).collect()
         }
-        other => other,
+        Some(_) | None => value,
     }
 }
 

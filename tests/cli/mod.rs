@@ -3,7 +3,9 @@
 mod beginnings;
 mod cycle;
 mod documents;
+mod gallery;
 mod import_schema;
+mod redaction;
 mod refusals;
 mod safeguard;
 mod service;

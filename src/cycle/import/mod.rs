@@ -4,6 +4,7 @@
 //! not. Nothing is concluded before every listing is complete, and nothing from one missing row.
 
 mod application;
+mod filters;
 mod groups;
 mod people;
 mod users;

@@ -23,7 +23,8 @@ fn round_end() -> String {
         .to_string()
 }
 
-async fn ask_everything(World { script, graph, .. }: &World) {
+async fn ask_everything(asked: &World) {
+    let World { script, graph, .. } = asked;
     let which = selection(&["department", "displayName", "employeeId"], true);
     let name = |text: &str| ApplicationRef::DisplayName(text.to_owned());
     script.answer(404, "{}");
@@ -52,6 +53,23 @@ async fn ask_everything(World { script, graph, .. }: &World) {
     graph.provisioning_jobs(service_principal()).await.unwrap();
     script.answer(200, "{}");
     graph.provisioning_schema(service_principal(), "customappsso.1.2").await.unwrap();
+    look_up(asked).await;
+}
+
+async fn look_up(World { script, graph, .. }: &World) {
+    let which = selection(&["department"], true);
+    script.answer(200, page());
+    graph.deleted_users_in_full(&which, None).await.unwrap();
+    script.answer(200, page());
+    graph.users_named("zoë.o'neil+x@contoso.example", &which).await.unwrap();
+    script.answer(200, page());
+    graph.groups_named("R&D's #1 100%").await.unwrap();
+    script.answer(200, page());
+    graph.groups_by_id(&[id(1), id(2)]).await.unwrap();
+    let rest = format!("users/{}/memberOf?$skiptoken=s", id(1));
+    script.answer(200, json!({ "value": [], "@odata.nextLink": link(&rest).0 }).to_string());
+    script.answer(200, page());
+    graph.groups_of(id(1)).await.unwrap();
 }
 
 #[tokio::test]
@@ -76,6 +94,12 @@ async fn every_question_is_one_documented_request() {
     GET https://graph.example/v1.0/directory/deletedItems/microsoft.graph.user?$select=id,deletedDateTime&$top=999
     GET https://graph.example/v1.0/servicePrincipals/00000000-0000-0000-0000-000000000007/synchronization/jobs
     GET https://graph.example/v1.0/servicePrincipals/00000000-0000-0000-0000-000000000007/synchronization/jobs/customappsso.1.2/schema
+    GET https://graph.example/v1.0/directory/deletedItems/microsoft.graph.user?$select=id,accountEnabled,userPrincipalName,displayName,userType,department&$top=999
+    GET https://graph.example/v1.0/users?$filter=userPrincipalName eq 'zoë.o''neil+x@contoso.example' or mail eq 'zoë.o''neil+x@contoso.example'&$select=id,accountEnabled,userPrincipalName,displayName,userType,department&$top=999
+    GET https://graph.example/v1.0/groups?$filter=displayName eq 'R&D''s #1 100%'&$select=id,displayName,description,mailNickname&$top=999
+    POST https://graph.example/v1.0/directoryObjects/getByIds?$select=id,displayName,description,mailNickname {"ids":["00000000-0000-0000-0000-000000000001","00000000-0000-0000-0000-000000000002"],"types":["group"]}
+    GET https://graph.example/v1.0/users/00000000-0000-0000-0000-000000000001/memberOf?$select=id,displayName&$top=999
+    GET https://graph.example/v1.0/users/00000000-0000-0000-0000-000000000001/memberOf?$skiptoken=s
     "#);
 }
 
@@ -126,6 +150,8 @@ async fn a_link_is_followed_to_the_letter() {
     graph.users(&which, Some(&given)).await.unwrap();
     graph.assignments(service_principal(), Some(&given)).await.unwrap();
     graph.deleted_users(Some(&given)).await.unwrap();
+    script.answer(200, page());
+    graph.deleted_users_in_full(&which, Some(&given)).await.unwrap();
     for request in script.take() {
         assert_eq!(request.method(), "GET");
         // `'` in a query is the one letter that the address standard itself rewrites.
@@ -137,6 +163,7 @@ async fn a_link_is_followed_to_the_letter() {
 async fn no_ids_never_become_the_whole_tenant() {
     let World { script, graph, .. } = world();
     assert_eq!(graph.users_by_id(&[], &selection(&[], false)).await.unwrap(), []);
+    assert_eq!(graph.groups_by_id(&[]).await.unwrap(), []);
     assert!(script.take().is_empty());
     script.answer(200, round_end());
     graph.groups_delta(GroupsAt::Initial(&[])).await.map_err(drop).unwrap();

@@ -309,3 +309,52 @@ async fn the_granted_permissions_are_read_from_a_token_that_tells_them() {
     }
     drop(token);
 }
+
+#[tokio::test]
+async fn of_what_a_user_is_a_member_of_only_the_groups_are_told_from_every_page() {
+    let World { script, graph, .. } = world();
+    let row = |number, kind: &str| {
+        json!({ "@odata.type": format!("#microsoft.graph.{kind}"), "id": guid(number),
+            "displayName": format!("{kind} {number}") })
+    };
+    let next = link(&format!("users/{}/memberOf?$skiptoken=s", guid(1))).0;
+    let first = json!([row(2, "group"), row(3, "directoryRole")]);
+    script.answer(200, json!({ "value": first, "@odata.nextLink": next }).to_string());
+    let second = json!([row(4, "administrativeUnit"), row(5, "group")]);
+    script.answer(200, json!({ "value": second }).to_string());
+    let found = graph.groups_of(id(1)).await.unwrap();
+    let told: Vec<_> = found.iter().map(|group| (group.id, group.kind)).collect();
+    assert_eq!(told, [(id(2), ObjectKind::Group), (id(5), ObjectKind::Group)]);
+    assert_eq!(found[1].attributes["displayName"], "group 5");
+}
+
+#[tokio::test]
+async fn a_group_without_any_property_is_a_missing_permission_and_no_group_without_a_name() {
+    let bare = json!({ "@odata.type": "#microsoft.graph.group", "id": guid(2),
+        "displayName": null });
+    let listing = json!({ "value": [bare] }).to_string();
+    let World { script, graph, .. } = world();
+    for _ in 0..3 {
+        script.answer(200, listing.clone());
+    }
+    for fault in [
+        graph.groups_of(id(1)).await.unwrap_err(),
+        graph.groups_by_id(&[id(2)]).await.unwrap_err(),
+        graph.groups_named("x").await.unwrap_err(),
+    ] {
+        let DirectoryFault::Permission { permission, .. } = fault else { panic!("{fault}") };
+        assert_eq!(permission, "GroupMember.Read.All");
+    }
+}
+
+#[tokio::test]
+async fn a_deleted_user_has_its_name_back_without_the_id_that_deletion_put_before_it() {
+    let World { script, graph, .. } = world();
+    let prefix = guid(1).replace('-', "");
+    let row = |name: String| json!({ "id": guid(1), "userPrincipalName": name });
+    let rows = json!([row(format!("{prefix}ada@contoso.com")), row("bob@contoso.com".into())]);
+    script.answer(200, json!({ "value": rows }).to_string());
+    let page = graph.deleted_users_in_full(&selection(&[], false), None).await.unwrap();
+    let names: Vec<_> = page.items.iter().map(|row| &row.attributes["userPrincipalName"]).collect();
+    assert_eq!(names, ["ada@contoso.com", "bob@contoso.com"]);
+}

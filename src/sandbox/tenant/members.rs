@@ -1,4 +1,4 @@
-//! Members of a group, direct and transitive.
+//! Members of a group, direct and transitive, and the groups of a user.
 //!
 //! Owns the closure over nested groups and the rules for casts, which need the eventual index.
 
@@ -63,6 +63,34 @@ pub(super) fn members(
     let set = cast.map_or("directoryObjects", list::set_name);
     let context = render::context(&state.base_url, set, call);
     Ok(Reply::json(cut.body(context, rows), units))
+}
+
+/// `GET /users/{id}/memberOf`: what the user is a direct member of.
+pub(super) fn member_of(state: &mut State, call: &Call, key: &str) -> Result<Reply, Refusal> {
+    list::require(call, render::readers(ObjectType::User))?;
+    let user = list::resolve(state, ObjectType::User, key)?;
+    list::check_list_options(call)?;
+    if call.options.expand.is_some() || call.options.filter.is_some() {
+        return Err(Refusal::unsupported("The query option is not supported on this resource."));
+    }
+    render::check_mixed_selection(call.options.select.as_ref())?;
+    let cursor = list::cursor(state, call)?;
+    let sees_hidden = call.has_role(&["Member.Read.Hidden"]);
+    let keys: Vec<String> = state
+        .all_live(ObjectType::Group)
+        .filter(|(_, group)| group.present_ties().any(|member| member == user))
+        .filter(|(_, group)| sees_hidden || !group.hides_members())
+        .map(|(id, _)| id.to_string())
+        .collect();
+    let cut = list::cut(state, call, &cursor, &keys, 999);
+    let rows = cut
+        .keys
+        .iter()
+        .filter_map(|key| SourceId::parse(key).ok())
+        .filter_map(|id| state.live(id).map(|group| render::mixed(call, id, group)))
+        .collect();
+    let context = render::context(&state.base_url, "directoryObjects", call);
+    Ok(Reply::json(cut.body(context, rows), 3))
 }
 
 fn parse_tail(call: &Call, tail: &[String]) -> Result<(Option<ObjectType>, bool), Refusal> {

@@ -11,7 +11,7 @@ use super::{
     delta::delta,
     fault::{ErrorBody, Fault, RetryAfter},
     list, lookup,
-    members::{Depth, members},
+    members::{Depth, member_of, members},
     state::{ObjectType, State},
     throttle,
 };
@@ -175,6 +175,7 @@ fn read(state: &mut State, call: &Call, path: &[&str]) -> Result<Reply, Refusal>
             Err(Refusal::bad_request("Resource is not supported without a cast to a type."))
         }
         ["users", key, "manager"] => list::manager(state, call, key),
+        ["users", key, "memberOf"] => member_of(state, call, key),
         ["servicePrincipals", key, "appRoleAssignedTo"] => {
             list::assignments(state, call, key, list::Form::Rows)
         }

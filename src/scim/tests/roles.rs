@@ -1,5 +1,7 @@
 //! Golden bodies of app roles: each role function, each dialect, on create and on change.
 
+use std::fmt::Write as _;
+
 use insta::assert_snapshot;
 use serde_json::{Value, json};
 
@@ -37,7 +39,7 @@ fn roles(list: Vec<Value>) -> Values {
 fn life(first: &Values, second: &Values, dialect: Dialect) -> String {
     let mut told = String::new();
     let body = create_body(ObjectKind::User, first, dialect);
-    told.push_str(&format!("POST {}\n", body["roles"]));
+    writeln!(told, "POST {}", body["roles"]).expect("a text takes it");
     let nothing = Values::new();
     for (name, before, after) in
         [("gain", &nothing, first), ("change", first, second), ("lose", second, &nothing)]
@@ -48,7 +50,7 @@ fn life(first: &Values, second: &Values, dialect: Dialect) -> String {
             .iter()
             .map(|operation| serde_json::to_string(operation).expect("operations are JSON"))
             .collect();
-        told.push_str(&format!("{name} {}\n", operations.join(" ")));
+        writeln!(told, "{name} {}", operations.join(" ")).expect("a text takes it");
     }
     told
 }

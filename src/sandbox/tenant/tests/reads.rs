@@ -232,6 +232,46 @@ async fn lookups_leave_out_what_is_missing_and_deleted_users_keep_for_thirty_day
 }
 
 #[tokio::test]
+async fn a_user_is_found_by_name_and_tells_its_groups_as_far_as_the_caller_may_see_them() {
+    let mut world = World::new();
+    let (ada, zoe) = (world.user("ada"), world.user("zoë.o'neil"));
+    let (a, b) = (world.tenant.add_group("a"), world.tenant.add_group("b's"));
+    let hidden = world.tenant.add_group_of(GroupKind::HiddenMembership, "hidden");
+    world.tenant.add_member(b, a);
+    for group in [a, hidden] {
+        world.tenant.add_member(group, ada);
+    }
+    world.tenant.set_attribute(ada, "mail", "a@mail.example");
+    let by = |name: &str| {
+        let filter = format!("userPrincipalName eq '{name}' or mail eq '{name}'");
+        format!("/users?$select=id&$filter={}", filter.replace('ë', "%C3%AB"))
+    };
+    for (name, found) in [
+        ("A@Mail.example", vec![ada.to_string()]),
+        ("ADA@contoso.example", vec![ada.to_string()]),
+        ("zoë.o''neil@contoso.example", vec![zoe.to_string()]),
+        ("nobody@contoso.example", vec![]),
+    ] {
+        let answer = world.get(&by(name)).await.ok();
+        assert_eq!(ids(answer["value"].as_array().unwrap()), found, "{name}");
+    }
+    let answer = world.get("/groups?$filter=displayName eq 'B''s'").await.ok();
+    assert_eq!(ids(answer["value"].as_array().unwrap()), [b.to_string()]);
+    let path = format!("/users/{ada}/memberOf?$select=id,displayName");
+    let row = |name: Value| json!({ "@odata.type": "#microsoft.graph.group", "id": a.to_string(), "displayName": name });
+    assert_eq!(world.get(&path).await.ok()["value"], json!([row("a".into())]), "direct only");
+    world.grant(&["User.Read.All"]);
+    assert_eq!(world.get(&path).await.ok()["value"], json!([row(Value::Null)]), "hollow");
+    world.grant(&["GroupMember.Read.All"]);
+    world.get(&path).await.refused(403, "Authorization_RequestDenied");
+    world.grant(&["User.Read.All", "GroupMember.Read.All", "Member.Read.Hidden"]);
+    let (pages, _) = world.read(&format!("{path}&$top=1")).await;
+    assert_eq!(pages.concat().len(), 2);
+    let unknown = "/users/00000000-0000-0000-0000-000000000009/memberOf";
+    world.get(unknown).await.refused(404, "Request_ResourceNotFound");
+}
+
+#[tokio::test]
 async fn a_batch_answers_each_item_and_refuses_a_wrong_envelope() {
     let world = World::new();
     let (ada, boss) = (world.user("ada"), world.user("boss"));
