@@ -4,33 +4,7 @@ use super::{
     text::{comment, commented, entry, quoted, shown},
     wire::{Filter, FilterClause, FilterGroup},
 };
-use crate::provisioning::is_known_source_attribute;
-
-/// What an operator compares with.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Operand {
-    None,
-    Text,
-    Integer,
-}
-
-/// The operators as the portal writes them. Graph's names differ in case, blanks and underscores.
-const OPERATORS: [(&str, Operand); 14] = [
-    ("EQUALS", Operand::Text),
-    ("NOT EQUALS", Operand::Text),
-    ("ENDS_WITH", Operand::Text),
-    ("Includes", Operand::Text),
-    ("REGEX MATCH", Operand::Text),
-    ("NOT REGEX MATCH", Operand::Text),
-    ("Greater_Than", Operand::Integer),
-    ("Greater_Than_OR_EQUALS", Operand::Integer),
-    ("IS TRUE", Operand::None),
-    ("IS FALSE", Operand::None),
-    ("IS NULL", Operand::None),
-    ("IS NOT NULL", Operand::None),
-    ("&", Operand::Text),
-    ("!&", Operand::Text),
-];
+use crate::provisioning::{Clause, ClauseText, Operator};
 
 /// What became of a mapping's filters.
 #[derive(Default)]
@@ -94,7 +68,7 @@ fn one(app: &str, group: &FilterGroup, filters: &mut Filters) {
     filters.live += 1;
     filters.text.push('\n');
     let is_pattern = |clause: &FilterClause| {
-        clause.operator_name.as_deref().is_some_and(|name| folded(name).ends_with("regexmatch"))
+        clause.operator_name.as_deref().and_then(Operator::parse).is_some_and(Operator::is_regex)
     };
     if clauses.iter().any(is_pattern) {
         comment(
@@ -135,8 +109,8 @@ fn table(app: &str, group: &FilterGroup) -> String {
 /// A clause as the members of its inline table; the error says why it cannot be used.
 fn clause_text(clause: &FilterClause) -> Result<String, String> {
     let written = clause.operator_name.as_deref().unwrap_or_default();
-    let Some((operator, operand)) = operator(written) else {
-        let hint = if folded(written) == "ismemberof" {
+    let Some(operator) = Operator::parse(written) else {
+        let hint = if written.eq_ignore_ascii_case("IsMemberOf") {
             "; a clause on `memberOf` takes a group's name or id"
         } else {
             ""
@@ -144,22 +118,32 @@ fn clause_text(clause: &FilterClause) -> Result<String, String> {
         return Err(format!("the operator {} is not known{hint}", shown(written)));
     };
     let attribute = clause.source_operand_name.as_deref().unwrap_or_default().trim();
-    if !is_known_source_attribute(attribute) {
-        return Err(format!("the attribute {} is not known", shown(attribute)));
-    }
-    let head = format!("attribute = {}, operator = {}", quoted(attribute), quoted(operator));
-    if operand == Operand::None {
-        return Ok(head);
-    }
+    let head =
+        format!("attribute = {}, operator = {}", quoted(attribute), quoted(&operator.to_string()));
     let values = values(clause);
-    let [value] = values.as_slice() else {
-        let count = values.len();
-        return Err(format!("{operator} compares with one value, and there are {count}"));
+    let value = match values.as_slice() {
+        _ if !operator.takes_value() => None,
+        [value] => Some(*value),
+        several => {
+            let count = several.len();
+            return Err(format!("{operator} compares with one value, and there are {count}"));
+        }
     };
-    if operand == Operand::Integer && value.trim().parse::<i64>().is_err() {
-        return Err(format!("{operator} compares whole numbers, and {} is none", shown(value)));
+    let compiled = Clause::compile(&ClauseText {
+        attribute,
+        operator: operator.as_str(),
+        value,
+        quantifier: None,
+        anchor: None,
+    });
+    if let Err(errors) = compiled {
+        let problems: Vec<String> = errors.into_iter().map(|error| error.problem).collect();
+        return Err(problems.join("; "));
     }
-    Ok(format!("{head}, value = {}", quoted(value)))
+    Ok(match value {
+        Some(value) => format!("{head}, value = {}", quoted(value)),
+        None => head,
+    })
 }
 
 /// A clause that cannot be used, as it was written.
@@ -178,15 +162,4 @@ fn values(clause: &FilterClause) -> Vec<&str> {
     let operand = clause.target_operand.as_ref();
     let values = operand.and_then(|operand| operand.values.as_deref()).unwrap_or_default();
     values.iter().flatten().map(String::as_str).collect()
-}
-
-fn operator(written: &str) -> Option<(&'static str, Operand)> {
-    let wanted = folded(written);
-    OPERATORS.into_iter().find(|(name, _)| folded(name) == wanted)
-}
-
-/// Without case, blanks and underscores.
-fn folded(name: &str) -> String {
-    let kept = name.chars().filter(|c| !c.is_whitespace() && *c != '_');
-    kept.flat_map(char::to_lowercase).collect()
 }

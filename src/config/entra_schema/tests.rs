@@ -636,12 +636,14 @@ proptest! {
             { "name": text(0), "clauses": [clause("department", "EQUALS", &[text(1)])] },
             { "name": text(2), "clauses": [clause(text(3), text(4), &[text(5), text(6)])] },
         ]});
-        let toml = import(&schema).toml;
-        let document: Result<toml::Table, _> = toml.parse();
-        prop_assert!(document.is_ok(), "{document:?}\n{toml}");
-        let document = document.expect("just asserted");
-        let value = &document["apps"]["crm"]["users"]["scoping_filters"][0]["clauses"][0]["value"];
-        prop_assert_eq!(value.as_str(), Some(text(1)));
+        let imported = import(&schema);
+        loaded(&imported);
+        // A blank value compares with nothing and is lost, with a comment.
+        if !text(1).trim().is_empty() {
+            let document: toml::Table = imported.toml.parse().expect("it was loaded");
+            let filters = &document["apps"]["crm"]["users"]["scoping_filters"];
+            prop_assert_eq!(filters[0]["clauses"][0]["value"].as_str(), Some(text(1)));
+        }
     }
 
     #[test]
