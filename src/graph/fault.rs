@@ -44,6 +44,8 @@ pub(super) enum Reading {
     Memberships,
     DeletedUsers,
     ProvisioningJobs,
+    Organization,
+    Domains,
 }
 
 impl Reading {
@@ -54,6 +56,8 @@ impl Reading {
             Self::Users | Self::Managers | Self::DeletedUsers => "User.Read.All",
             Self::Groups | Self::Memberships => "GroupMember.Read.All",
             Self::ProvisioningJobs => "Synchronization.Read.All",
+            Self::Organization => "Organization.Read.All",
+            Self::Domains => "Domain.Read.All",
         }
     }
 
@@ -67,6 +71,8 @@ impl Reading {
             Self::Memberships => "the groups of a user",
             Self::DeletedUsers => "deleted users",
             Self::ProvisioningJobs => "Entra's own provisioning jobs",
+            Self::Organization => "the tenant's default domain",
+            Self::Domains => "the tenant's domains",
         }
     }
 

@@ -170,6 +170,7 @@ pub(super) struct State {
     /// Objects that rounds leave out, and for how many more rounds of their type.
     pub(super) late: BTreeMap<SourceId, u32>,
     pub(super) jobs: BTreeMap<SourceId, Vec<Value>>,
+    pub(super) default_domain: String,
     pub(super) switches: Switches,
     pub(super) faults: Faults,
     pub(super) recorder: Recorder,
@@ -193,6 +194,7 @@ impl State {
             rounds: BTreeMap::new(),
             late: BTreeMap::new(),
             jobs: BTreeMap::new(),
+            default_domain: "contoso.com".to_owned(),
             switches: Switches::default(),
             faults: Faults::seeded(options.seed),
             recorder: Recorder::default(),
