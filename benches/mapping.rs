@@ -4,6 +4,9 @@
 //! what it may be. Each figure is the median of many batches, so that a pause of the machine plays
 //! no part. Nothing here reads a network, a file or the state.
 
+#![expect(clippy::disallowed_methods, reason = "a benchmark is about the machine's time")]
+#![expect(clippy::print_stdout, reason = "the figures are its output")]
+
 use std::{
     hint::black_box,
     process::ExitCode,

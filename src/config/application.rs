@@ -104,8 +104,9 @@ pub(super) fn decode(
         pace,
         safeguards,
         revision: Fingerprint::of([]),
+        revision_parts: Vec::new(),
     };
-    job.revision = revision::of(&job, &profile.name);
+    (job.revision, job.revision_parts) = revision::of(&job, &profile.name);
     let settings = AppSettings { job, schedule, target: connection, profile: profile.name.clone() };
     Some(Application { settings, tenant_url_at })
 }

@@ -45,6 +45,8 @@ pub(super) enum Reading {
     DeletedUsers,
     ProvisioningJobs,
     ProvisioningSchema,
+    Organization,
+    Domains,
 }
 
 impl Reading {
@@ -55,6 +57,8 @@ impl Reading {
             Self::Users | Self::Managers | Self::DeletedUsers => "User.Read.All",
             Self::Groups | Self::Memberships => "GroupMember.Read.All",
             Self::ProvisioningJobs | Self::ProvisioningSchema => "Synchronization.Read.All",
+            Self::Organization => "Organization.Read.All",
+            Self::Domains => "Domain.Read.All",
         }
     }
 
@@ -69,6 +73,8 @@ impl Reading {
             Self::DeletedUsers => "deleted users",
             Self::ProvisioningJobs => "Entra's own provisioning jobs",
             Self::ProvisioningSchema => "the schema of Entra's own provisioning",
+            Self::Organization => "the tenant's default domain",
+            Self::Domains => "the tenant's domains",
         }
     }
 

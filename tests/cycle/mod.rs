@@ -1,13 +1,17 @@
 //! Whole cycles on the sandbox: what an administrator would see happen.
 
 mod adopted_managers;
+mod clock;
+mod default_domain;
 mod directory_faults;
 mod life;
 mod mapping;
 mod matching;
 mod profiles;
 mod redaction;
+mod rematching;
 mod requests;
+mod revision;
 mod roles;
 mod safeguards;
 mod scope;
