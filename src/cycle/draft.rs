@@ -284,7 +284,7 @@ impl<D, R: TargetRead> Drafting<'_, D, R> {
                 Turn::Second => self.without_freed(hits, key)?,
             };
             let enough = !hits.is_empty();
-            found.insert(key.path.clone(), hits);
+            found.entry(key.path.clone()).or_default().extend(hits);
             if enough
                 && crate::provisioning::settle(keys, &found).0 != crate::provisioning::Matched::None
             {

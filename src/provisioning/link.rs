@@ -46,7 +46,7 @@ pub enum LinkStanding {
 }
 
 /// A create whose outcome is unknown.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct UnsettledCreate {
     /// When it was sent.
     pub sent_at: Timestamp,
@@ -54,6 +54,8 @@ pub struct UnsettledCreate {
     pub looks: u32,
     /// The cycle of the last look.
     pub last_look: Option<CycleId>,
+    /// What was sent, by path: the account has these values whatever the person is called by now.
+    pub sent: Values,
 }
 
 impl Link {

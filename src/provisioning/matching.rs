@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::{Mapped, Reason, Step, StepKind, StepStatus};
+use super::{Mapped, Reason, Step, StepKind, StepStatus, UnsettledCreate};
 use crate::{
     model::{SourceId, TargetId},
     scim::{AttributePath, EqFilter, Values, same},
@@ -71,20 +71,29 @@ impl Matched {
 }
 
 /// What to look up, in the order of precedence; empty if no matching attribute has a value.
-pub fn match_keys(mapped: &Mapped) -> Vec<EqFilter> {
+///
+/// What an earlier create without a known outcome sent comes first: its account, if there is one,
+/// has those values, even if the person was renamed since.
+pub fn match_keys(mapped: &Mapped, unsettled: Option<&UnsettledCreate>) -> Vec<EqFilter> {
     let mut rows: Vec<_> =
         mapped.rows.iter().filter_map(|row| Some((row.matching_priority?, row))).collect();
     rows.sort_by_key(|(priority, _)| *priority);
-    rows.into_iter()
-        .filter_map(|(_, row)| match row.value.as_ref()? {
-            Value::String(text) => Some(EqFilter { path: row.path.clone(), value: text.clone() }),
-            Value::Null
-            | Value::Bool(_)
-            | Value::Number(_)
-            | Value::Array(_)
-            | Value::Object(_) => None,
-        })
-        .collect()
+    let sent = rows.iter().filter_map(|(_, row)| {
+        let value = unsettled?.sent.get(&row.path)?;
+        Some((row.path.clone(), value.as_str()?.to_owned()))
+    });
+    let now = rows.iter().filter_map(|(_, row)| {
+        let value = row.value.as_ref()?;
+        Some((row.path.clone(), value.as_str()?.to_owned()))
+    });
+    let mut keys: Vec<EqFilter> = Vec::new();
+    for (path, value) in sent.chain(now) {
+        let key = EqFilter { path, value };
+        if !keys.contains(&key) {
+            keys.push(key);
+        }
+    }
+    keys
 }
 
 /// Decides which candidate is the person's account.

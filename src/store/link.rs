@@ -92,19 +92,22 @@ impl View<'_> {
 
     /// A create of this person that has no known outcome.
     pub fn unsettled_create(&self, id: SourceId) -> Result<Option<UnsettledCreate>, StoreError> {
-        let row: Option<(i64, u32, Option<String>)> = self
+        let row: Option<(i64, u32, Option<String>, String)> = self
             .connection
             .prepare_cached(
-                "SELECT sent_at, looks, last_look FROM unsettled_create WHERE source = ?1",
+                "SELECT sent_at, looks, last_look, sent FROM unsettled_create WHERE source = ?1",
             )?
-            .query_row([id.to_string()], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+            .query_row([id.to_string()], |row| {
+                Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
+            })
             .optional()?;
-        let Some((sent_at, looks, last_look)) = row else { return Ok(None) };
+        let Some((sent_at, looks, last_look, sent)) = row else { return Ok(None) };
         let last_look = last_look
             .map(|id| id.parse::<CycleId>().map_err(|e| StoreError::stored("cycle id", e)))
             .transpose()?;
         let sent_at = Timestamp::from_timestamp_millis(sent_at).unwrap_or_default();
-        Ok(Some(UnsettledCreate { sent_at, looks, last_look }))
+        let sent = parse_values(&sent)?;
+        Ok(Some(UnsettledCreate { sent_at, looks, last_look, sent }))
     }
 }
 
@@ -211,12 +214,17 @@ impl Tx<'_> {
         Ok(())
     }
 
-    /// Remembers a create that was sent and has no outcome.
-    pub fn set_unsettled(&self, source: SourceId, sent_at: Timestamp) -> Result<(), StoreError> {
+    /// Remembers a create that was sent with these values and has no outcome.
+    pub fn set_unsettled(
+        &self,
+        source: SourceId,
+        sent: &Values,
+        sent_at: Timestamp,
+    ) -> Result<(), StoreError> {
         self.connection.execute(
-            "INSERT OR REPLACE INTO unsettled_create (source, sent_at, looks, last_look) \
-             VALUES (?1, ?2, 0, NULL)",
-            params![source.to_string(), sent_at.timestamp_millis()],
+            "INSERT OR REPLACE INTO unsettled_create (source, sent_at, looks, last_look, sent) \
+             VALUES (?1, ?2, 0, NULL, ?3)",
+            params![source.to_string(), sent_at.timestamp_millis(), print_values(sent)?],
         )?;
         Ok(())
     }

@@ -58,11 +58,11 @@ impl Tx<'_> {
                 self.settle_failure(&mut done, failure.as_ref(), ended)?;
             }
             Outcome::Unknown(failure) => {
-                match change.write {
-                    Write::Create(_) => self.set_unsettled(change.source, began)?,
+                match &change.write {
+                    Write::Create(sent) => self.set_unsettled(change.source, sent, began)?,
                     // There is no link yet that could be stale: the account is looked for again.
-                    Write::Patch { .. } if change.action == Action::Adopt => {
-                        self.set_unsettled(change.source, began)?;
+                    Write::Patch { baseline } if change.action == Action::Adopt => {
+                        self.set_unsettled(change.source, baseline, began)?;
                     }
                     Write::Patch { .. } | Write::Delete | Write::Nothing => {
                         self.set_stale(change.source)?;

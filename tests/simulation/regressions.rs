@@ -32,3 +32,23 @@ async fn the_account_of_a_lost_adoption_is_disabled_if_its_person_was_disabled_m
     }
     assert_eq!(world.account("ada@contoso.com").expect("it is kept")["active"], json!(false));
 }
+
+#[tokio::test]
+async fn the_account_of_a_lost_create_is_found_after_its_person_was_renamed_twice() {
+    let mut world = World::with_users(["ada"]);
+    world.expects_violations();
+    world.application.inject(Fault::Reset(Moment::AfterApplying), Matcher::method(Method::POST));
+    world.sync_well().await;
+    for name in ["ada.lovell@contoso.com", "ada.byron@contoso.com"] {
+        world.set("ada", "userPrincipalName", name);
+        world.set("ada", "mailNickname", name);
+        world.later();
+    }
+    for _ in 0..3 {
+        world.sync_well().await;
+        world.later();
+    }
+    assert_eq!(world.application.user_count(), 1);
+    assert!(world.account("ada.byron@contoso.com").is_some());
+    world.is_settled().await;
+}

@@ -64,7 +64,7 @@ impl Setup {
             _ => Filter::Nobody,
         };
         let begins: Timestamp = "2026-11-23T08:00:00Z".parse().expect("a time");
-        let turns_at = (apart.u8(..3) == 1)
+        let turns_at = (apart.u8(..3) == 0)
             .then(|| begins + TimeDelta::minutes(90) + TimeDelta::hours(apart.i64(0..240)));
         let everybody = rng.u8(..4) == 0;
         Self {

@@ -174,7 +174,7 @@ impl<'a> Case<'a> {
     }
 
     /// Whether looking for the account of a lost create counts: a while after, once a cycle.
-    pub(super) fn look_counts(&self, unsettled: UnsettledCreate) -> bool {
+    pub(super) fn look_counts(&self, unsettled: &UnsettledCreate) -> bool {
         let waited = (self.inputs.now - unsettled.sent_at).to_std().unwrap_or_default();
         waited >= CONFIRMATION_DELAY && unsettled.last_look != Some(self.inputs.cycle.0)
     }

@@ -26,7 +26,7 @@ pub(super) fn unlinked(mut case: Case<'_>, scoping: &Scoping) -> Verdict {
     let subject = case.inputs.subject;
     let wanted =
         *scoping == Scoping::In && subject.presence == Presence::Live && subject.is_enabled();
-    if let (Some(unsettled), false) = (case.inputs.unsettled, wanted)
+    if let (Some(unsettled), false) = (&case.inputs.unsettled, wanted)
         && unsettled.looks < LOOKS_BEFORE_CREATE
     {
         return abandoned(case, unsettled);
@@ -50,7 +50,7 @@ pub(super) fn unlinked(mut case: Case<'_>, scoping: &Scoping) -> Verdict {
         Err(_) => Mapped::default(),
     };
     case.rests_on(&mapped);
-    let keys = match_keys(&mapped);
+    let keys = match_keys(&mapped, case.inputs.unsettled.as_ref());
     if keys.is_empty() && enabled {
         let row = Row::concern(
             ChangeStatus::Skipped,
@@ -92,11 +92,11 @@ pub(super) fn unlinked(mut case: Case<'_>, scoping: &Scoping) -> Verdict {
 
 /// Someone who is not wanted any more, and whose create may have made an account all the same: it
 /// is looked for and linked, so that the next cycle withdraws it like any other.
-fn abandoned(mut case: Case<'_>, unsettled: UnsettledCreate) -> Verdict {
+fn abandoned(mut case: Case<'_>, unsettled: &UnsettledCreate) -> Verdict {
     let inputs = case.mapping_inputs(false);
     let mapped =
         map_to_compare(&case.inputs.job.users, case.inputs.subject, inputs).unwrap_or_default();
-    let keys = match_keys(&mapped);
+    let keys = match_keys(&mapped, case.inputs.unsettled.as_ref());
     let found = match &case.inputs.evidence {
         Evidence::NotLooked if !keys.is_empty() => {
             return Verdict::Lookup { keys, required: true };
@@ -167,7 +167,7 @@ fn disabled_at_first_sight(case: Case<'_>, matched: &Matched) -> Verdict {
 }
 
 fn create(mut case: Case<'_>, mapped: &Mapped) -> Verdict {
-    if let Some(unsettled) = case.inputs.unsettled {
+    if let Some(unsettled) = &case.inputs.unsettled {
         let counts = case.look_counts(unsettled);
         case.looked = counts;
         let looks = unsettled.looks + u32::from(counts);
