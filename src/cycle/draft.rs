@@ -3,34 +3,28 @@
 //! Only here and in the survey is the target read before anything is written: for people without a
 //! link, and for accounts whose last write has no known outcome.
 
-use std::{
-    collections::BTreeMap,
-    sync::atomic::{AtomicU32, Ordering},
-};
+use std::collections::BTreeMap;
 
 use super::{
     context::{Context, CycleError, Tracker},
+    look::{Eyes, ReadBack, failed_lookup},
     pace::Pacer,
     references::{manager_path, references},
-    survey::{Lookup, candidates, mapped_paths, matching_paths},
+    survey::Lookup,
 };
 use crate::{
-    model::{AppRole, ChangeId, CycleId, ObjectKind, SourceId, Timestamp},
-    port::{FaultClass, TargetFault, TargetRead},
+    model::{CycleId, SourceId, Timestamp},
+    port::TargetRead,
     provisioning::{
-        Action, Candidate, ChangeStatus, Claim, Decision, Evidence, Failure, Link, LinkEffect,
-        MappingInputs, Phase, PlanInputs, PlannedChange, Reason, Step, StepKind, StepStatus,
-        Subject, Verdict, Write, decide, failure_of, map, order_claims,
+        Candidate, ChangeStatus, Claim, Decision, Evidence, Failure, LinkEffect, PlanInputs,
+        PlannedChange, Reason, Subject, Verdict, decide, order_claims,
     },
-    scim::{AttributePath, EqFilter, project, same},
-    store::StoreError,
+    scim::EqFilter,
+    store::{Engine, StoreError},
 };
 
 /// Dirty people decided between two looks at the clock and the stop request.
 const BATCH: u32 = 200;
-
-/// Server errors in one draft after which they are no longer about single people.
-const SERVER_ERRORS_MAX: u32 = 5;
 
 /// Whoever wants a value that another person's account has is decided about once everybody else
 /// is: by then it is known who gives a value up.
@@ -50,13 +44,8 @@ enum Drafted {
 /// Everything that drafting one person needs beside the person.
 struct Drafting<'a, D, R> {
     context: &'a Context<'a, D>,
-    target: &'a R,
-    pacer: &'a Pacer<'a>,
-    lookup: Lookup,
+    eyes: Eyes<'a, Engine, R>,
     cycle: (CycleId, Timestamp),
-    roles: Vec<AppRole>,
-    unique: Vec<AttributePath>,
-    server_errors: AtomicU32,
 }
 
 /// Drafts the plan of this cycle.
@@ -67,16 +56,10 @@ pub(super) async fn draft<D: Sync, R: TargetRead>(
     lookup: Lookup,
     cycle: (CycleId, Timestamp),
 ) -> Result<(), CycleError> {
-    let drafting = Drafting {
-        context,
-        target,
-        pacer,
-        lookup,
-        cycle,
-        roles: context.store.read(|view| view.app_roles())?,
-        unique: matching_paths(context.job),
-        server_errors: AtomicU32::new(0),
-    };
+    let roles = context.store.read(|view| view.app_roles())?;
+    let parts = (context.job, context.store, context.clock);
+    let eyes = Eyes::new(parts, (target, pacer), lookup, roles);
+    let drafting = Drafting { context, eyes, cycle };
     let tracker = Tracker::new(context, cycle.0, "draft");
     let total = context.store.read(|view| view.dirty_count())?;
     context.store.write(|tx| tx.clear_plan())?;
@@ -99,7 +82,7 @@ pub(super) async fn draft<D: Sync, R: TargetRead>(
         drafting.person(id, Turn::Second).await?;
     }
     if let Some(path) = manager_path(context.job) {
-        references(context, cycle.0, &drafting.unique, &path)?;
+        references(context, cycle.0, &drafting.eyes.unique, &path)?;
     }
     drafting.refuse_contested()?;
     order(context)?;
@@ -113,9 +96,14 @@ impl<D, R: TargetRead> Drafting<'_, D, R> {
             return Ok(Drafted::Stored);
         };
         let link = match store.read(|view| view.link(id))? {
-            Some(link) if link.stale => match self.read_back(link, &subject).await? {
-                Ok(link) => link,
-                Err(failure) => return self.failed_lookup(&subject, failure),
+            Some(link) if link.stale => match self.eyes.read_back(link, &subject).await? {
+                ReadBack::There(link) => Some(*link),
+                ReadBack::Gone => {
+                    let now = self.context.clock.now();
+                    store.write(|tx| tx.release_link(id, now))?;
+                    None
+                }
+                ReadBack::Failed(failure) => return self.failed_lookup(&subject, failure),
             },
             link => link,
         };
@@ -126,7 +114,7 @@ impl<D, R: TargetRead> Drafting<'_, D, R> {
             cycle: self.cycle,
             now: self.context.clock.now(),
             subject: &subject,
-            declared_roles: &self.roles,
+            declared_roles: &self.eyes.roles,
             memory,
             link: link.as_ref(),
             unsettled,
@@ -154,8 +142,7 @@ impl<D, R: TargetRead> Drafting<'_, D, R> {
         Ok(Drafted::Stored)
     }
 
-    /// What the target has for a person without a link. A fault that concerns this person alone
-    /// is returned, one that concerns everybody ends the cycle.
+    /// What the target has for a person without a link, as far as this cycle looks.
     async fn look(
         &self,
         id: SourceId,
@@ -163,33 +150,14 @@ impl<D, R: TargetRead> Drafting<'_, D, R> {
         required: bool,
         turn: Turn,
     ) -> Result<Result<Evidence, Failure>, CycleError> {
-        if !required && self.lookup == Lookup::Filtered {
+        if !required && self.eyes.lookup == Lookup::Filtered {
             return Ok(Ok(Evidence::Found(BTreeMap::new())));
         }
-        let mut found: BTreeMap<AttributePath, Vec<Candidate>> = BTreeMap::new();
-        for key in keys {
-            let hits =
-                candidates(self.context, self.target, self.pacer, self.lookup, (id, key)).await;
-            let hits = match hits {
-                Ok(hits) => hits,
-                Err(CycleError::Target(fault)) if self.concerns_one(&fault) => {
-                    return Ok(Err(failure_of(&fault)));
-                }
-                Err(error) => return Err(error),
-            };
-            let hits = match turn {
-                Turn::First => hits,
-                Turn::Second => self.without_freed(hits, key)?,
-            };
-            let enough = !hits.is_empty();
-            found.insert(key.path.clone(), hits);
-            if enough
-                && crate::provisioning::settle(keys, &found).0 != crate::provisioning::Matched::None
-            {
-                break;
-            }
-        }
-        Ok(Ok(Evidence::Found(found)))
+        let keep = |hits, key: &EqFilter| match turn {
+            Turn::First => Ok(hits),
+            Turn::Second => self.without_freed(hits, key),
+        };
+        self.eyes.look(id, keys, keep).await
     }
 
     /// The candidates without those that give the value up before it is taken.
@@ -213,100 +181,8 @@ impl<D, R: TargetRead> Drafting<'_, D, R> {
         })
     }
 
-    /// A link whose account was just read, because its last write has no known outcome. An account
-    /// that is gone ends the link; one that has become another person's is left alone.
-    async fn read_back(
-        &self,
-        mut link: Link,
-        subject: &Subject,
-    ) -> Result<Result<Option<Link>, Failure>, CycleError> {
-        let answer = self.pacer.ask(|| self.target.get(ObjectKind::User, &link.target)).await;
-        let resource = match answer {
-            Ok(Some(resource)) => resource,
-            Ok(None) => {
-                let now = self.context.clock.now();
-                self.context.store.write(|tx| tx.release_link(link.source, now))?;
-                return Ok(Ok(None));
-            }
-            Err(fault) if self.concerns_one(&fault) => return Ok(Err(failure_of(&fault))),
-            Err(fault) => return Err(fault.into()),
-        };
-        let found = project(&resource.document, &mapped_paths(self.context.job));
-        let inputs = MappingInputs {
-            declared_roles: &self.roles,
-            is_soft_deleted: false,
-            now: self.context.clock.now(),
-            default_domain: None,
-        };
-        let mapped = map(&self.context.job.users, subject, inputs).unwrap_or_default();
-        let is_stranger = self.unique.iter().any(|path| {
-            let ours = link.exported.get(path).into_iter().chain(mapped.value(path));
-            let mut ours = ours.peekable();
-            found.get(path).is_some_and(|theirs| {
-                ours.peek().is_some() && !ours.any(|value| same(path, value, theirs))
-            })
-        });
-        if is_stranger {
-            return Ok(Err(Failure {
-                reason: Reason::InvalidAnchor,
-                detail: format!(
-                    "account `{}` now has another person's matching value; nothing was sent to it",
-                    link.target
-                ),
-            }));
-        }
-        link.read_back = Some(found);
-        Ok(Ok(Some(link)))
-    }
-
-    /// Whether a fault concerns this one person and not the target as a whole.
-    ///
-    /// A server error may be about one value; several are about the server.
-    fn concerns_one(&self, fault: &TargetFault) -> bool {
-        match fault.class {
-            FaultClass::Rejected
-            | FaultClass::Malformed
-            | FaultClass::Conflict
-            | FaultClass::Missing
-            | FaultClass::Lost => true,
-            FaultClass::Unavailable if fault.status.is_some() => {
-                self.server_errors.fetch_add(1, Ordering::Relaxed) + 1 < SERVER_ERRORS_MAX
-            }
-            FaultClass::Unavailable
-            | FaultClass::Throttled
-            | FaultClass::Unauthorized
-            | FaultClass::NotCompliant => false,
-        }
-    }
-
     fn failed_lookup(&self, subject: &Subject, failure: Failure) -> Result<Drafted, CycleError> {
-        let change = PlannedChange {
-            id: ChangeId::derive(&[
-                &self.cycle.0.to_string(),
-                &subject.id.to_string(),
-                Action::Skip.as_str(),
-            ]),
-            kind: ObjectKind::User,
-            source: subject.id,
-            source_display: subject.display(),
-            target: None,
-            action: Action::Skip,
-            status: ChangeStatus::Failure,
-            reason: failure.reason,
-            detail: failure.detail.clone(),
-            changes: Vec::new(),
-            write: Write::Nothing,
-            effect: LinkEffect::Unchanged,
-            phase: Phase::Updates,
-            reference: None,
-            steps: vec![Step::new(
-                StepKind::Matching,
-                StepStatus::Failure,
-                "EntrySynchronizationMatching",
-                failure.detail.clone(),
-            )],
-            error: Some(failure),
-        };
+        let change = failed_lookup(self.cycle.0, subject, failure);
         let store = self.context.store;
         let memory = store.read(|view| view.entitlement(subject.id))?;
         let decision = Decision {
@@ -328,7 +204,7 @@ impl<D, R: TargetRead> Drafting<'_, D, R> {
                 tx.count_look(id, self.cycle.0)?;
             }
             for change in &decision.changes {
-                tx.add_planned(self.cycle.0, change, &self.unique, decision.again)?;
+                tx.add_planned(self.cycle.0, change, &self.eyes.unique, decision.again)?;
                 if change.status != ChangeStatus::Planned {
                     tx.record_decision(self.cycle.0, change, now)?;
                 }

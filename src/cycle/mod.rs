@@ -10,6 +10,7 @@ mod context;
 mod draft;
 mod export;
 mod import;
+mod look;
 mod pace;
 mod references;
 mod report;

@@ -15,7 +15,7 @@ use crate::{
     port::TargetRead,
     provisioning::{Candidate, job::Job},
     scim::{AttributePath, EqFilter, project},
-    store::StoreError,
+    store::{StateRead, StoreError},
 };
 
 /// Accounts asked for in one page.
@@ -109,19 +109,19 @@ fn is_past_the_end(fault: &crate::port::TargetFault) -> bool {
 }
 
 /// What the target has for one filter.
-pub(super) async fn candidates<D, R: TargetRead>(
-    context: &Context<'_, D>,
+pub(super) async fn candidates<S: StateRead, R: TargetRead>(
+    (job, store): (&Job, &S),
     target: &R,
     pacer: &Pacer<'_>,
     lookup: Lookup,
     (source, key): (crate::model::SourceId, &EqFilter),
 ) -> Result<Vec<Candidate>, CycleError> {
     match lookup {
-        Lookup::Surveyed => Ok(context.store.read(|view| view.surveyed(key, source))?),
+        Lookup::Surveyed => Ok(store.read(|view| view.surveyed(key, source))?),
         Lookup::Filtered => {
             let found = pacer.ask(|| target.find(ObjectKind::User, key)).await?;
-            let mapped = mapped_paths(context.job);
-            let candidates: Result<Vec<Candidate>, StoreError> = context.store.read(|view| {
+            let mapped = mapped_paths(job);
+            let candidates: Result<Vec<Candidate>, StoreError> = store.read(|view| {
                 found
                     .iter()
                     .map(|resource| {

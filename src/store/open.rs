@@ -89,6 +89,33 @@ pub struct Reader {
     path: PathBuf,
 }
 
+/// A state that can be read: the engine's own, or another process's.
+pub trait StateRead: Sync {
+    /// Reads.
+    fn read<T>(
+        &self,
+        work: impl FnOnce(&View<'_>) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError>;
+}
+
+impl StateRead for Engine {
+    fn read<T>(
+        &self,
+        work: impl FnOnce(&View<'_>) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        Self::read(self, work)
+    }
+}
+
+impl StateRead for Reader {
+    fn read<T>(
+        &self,
+        work: impl FnOnce(&View<'_>) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        Self::read(self, work)
+    }
+}
+
 /// What can be read.
 pub struct View<'c> {
     pub(super) connection: &'c Connection,
