@@ -16,6 +16,8 @@ mod demo;
 mod document;
 mod entry;
 mod exit;
+mod explain;
+mod expression;
 mod init;
 mod log;
 mod output;

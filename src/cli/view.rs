@@ -97,7 +97,7 @@ fn color(color: AnsiColor) -> Style {
 }
 
 /// A value as JSON on one line, shortened.
-fn shown(value: &Value) -> String {
+pub(super) fn shown(value: &Value) -> String {
     let text = value.to_string();
     if text.chars().count() <= VALUE_CHARS_MAX {
         return text;

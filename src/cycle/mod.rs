@@ -8,7 +8,9 @@
 
 mod context;
 mod draft;
+mod explain;
 mod export;
+mod find;
 mod import;
 mod look;
 mod pace;
@@ -16,8 +18,12 @@ mod references;
 mod report;
 mod run;
 mod survey;
+mod told;
 
 pub use context::{Context, CycleError, CycleOptions, Stop};
+pub use explain::{Explained, Explanation, Found, Members, explain};
+pub use find::{FoundBy, FoundGroup, Namesake, Person, Question, Search};
 pub use import::{FULL_READ_AFTER, selection_of};
 pub use report::CycleEnd;
 pub use run::{preview, sync};
+pub use told::{AssignedRole, WouldSend};

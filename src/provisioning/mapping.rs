@@ -185,7 +185,8 @@ fn source_value(
     }
 }
 
-fn read_source(name: &str, subject: &Subject, is_soft_deleted: bool) -> Value {
+/// The value of a source attribute, under any of its names; null where it has none.
+pub fn read_source(name: &str, subject: &Subject, is_soft_deleted: bool) -> Value {
     match SourceAttribute::parse(name) {
         Some(SourceAttribute::IsSoftDeleted) => Value::Bool(is_soft_deleted),
         Some(SourceAttribute::ObjectId) => Value::String(subject.id.to_string()),
@@ -204,7 +205,7 @@ fn mentions_soft_deleted(source: &MappingSource) -> bool {
 }
 
 /// The same person gives the same random values, whatever the cycle.
-fn seed_of(subject: &Subject) -> u64 {
+pub fn seed_of(subject: &Subject) -> u64 {
     let (high, low) = subject.id.as_uuid().as_u64_pair();
     high ^ low
 }

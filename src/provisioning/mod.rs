@@ -11,6 +11,7 @@
 
 pub mod job;
 mod link;
+mod mapped_value;
 mod mapping;
 mod matching;
 mod outcome;
@@ -24,7 +25,10 @@ mod source_attribute;
 mod step;
 
 pub use link::{Link, LinkStanding, UnsettledCreate};
-pub use mapping::{Mapped, MappedRow, MappingFault, MappingInputs, map, map_withdrawal};
+pub use mapped_value::{MappedValue, REDACTED, mapped_values};
+pub use mapping::{
+    Mapped, MappedRow, MappingFault, MappingInputs, map, map_withdrawal, read_source, seed_of,
+};
 pub use matching::{Candidate, Claim, Evidence, Matched, match_keys, settle};
 pub use outcome::{Failure, Outcome, Remedy, failure_of, remedy};
 pub use plan::{

@@ -12,6 +12,7 @@ mod filter;
 mod list;
 mod patch;
 mod path;
+mod resource_path;
 mod schema;
 mod tenant_url;
 #[cfg(test)]
@@ -26,5 +27,6 @@ pub use filter::EqFilter;
 pub use list::{InvalidList, ListResponse, resource_id};
 pub use patch::{AttributeChange, Operation, PatchRequest, patch};
 pub use path::{AttributePath, ENTERPRISE_USER, InvalidPath, ValueFilter};
+pub use resource_path::{percent_encoded, resource_path};
 pub use schema::{CORE_GROUP, CORE_USER, ERROR, LIST_RESPONSE, PATCH_OP};
 pub use tenant_url::{InvalidTenantUrl, TenantUrl, parse_tenant_url};

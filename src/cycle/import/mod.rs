@@ -9,4 +9,5 @@ mod people;
 mod users;
 
 pub use application::{FULL_READ_AFTER, selection_of};
-pub(super) use application::{import, kind};
+pub(super) use application::{import, is_bound, kind, warnings_of};
+pub(super) use people::managers_of;

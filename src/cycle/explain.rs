@@ -1,0 +1,393 @@
+//! The explanation of one person: every step to what a cycle would do now, and what it would send.
+//!
+//! The person is read live; its link and what else is remembered come out of the state, where
+//! there is one; the same [`decide`] as in a cycle decides. Nothing is written anywhere: there is
+//! no writer here, neither of the state nor of the target.
+
+use std::collections::BTreeMap;
+
+use super::{
+    context::CycleError,
+    find::{FoundBy, FoundGroup, Namesake, Person, Question, Search},
+    import::{selection_of, warnings_of},
+    look::{Eyes, ReadBack, failed_lookup},
+    pace::{self, Pacer},
+    references::{Resolved, found_manager, manager_path, resolve, wants_manager},
+    survey::Lookup,
+    told::{self, AssignedRole, WouldSend},
+};
+use crate::{
+    model::{CycleId, MemberKind, ObjectKind, SourceId},
+    port::{Directory, GroupsAt, RoundEnd, TargetRead},
+    provisioning::{
+        Evidence, Failure, Link, ManagerStanding, MappedValue, MappingInputs, PlanInputs,
+        PlannedChange, Presence, Step, StepKind, StepStatus, Subject, Verdict, decide, job::Scope,
+        mapped_values,
+    },
+    scim::{AttributePath, EqFilter},
+    store::{StateRead, StoreError, View},
+};
+
+/// What explaining a name comes to.
+pub enum Explained {
+    /// Somebody was found and is explained.
+    One(Box<Explanation>),
+    /// Several have this name.
+    Several(Vec<Namesake>),
+    /// Nobody has.
+    Nobody,
+}
+
+/// Why a cycle would do what it would do for one person.
+#[derive(Clone, Debug)]
+pub struct Explanation {
+    /// Whom it is about.
+    pub found: Found,
+    /// The steps, in the order in which they are taken.
+    pub steps: Vec<Step>,
+    /// What each mapping gives.
+    pub mapping: Vec<MappedValue>,
+    /// The rows that a plan would have.
+    pub changes: Vec<PlannedChange>,
+    /// What would be sent to the application.
+    pub requests: Vec<WouldSend>,
+    /// Whether `IsSoftDeleted` is true for what each mapping gives.
+    pub is_soft_deleted: bool,
+    /// What else a person should know.
+    pub notes: Vec<String>,
+}
+
+/// Whom an explanation is about.
+#[derive(Clone, Debug)]
+pub struct Found {
+    /// The directory's id.
+    pub id: SourceId,
+    /// User or group.
+    pub kind: ObjectKind,
+    /// Its name.
+    pub display: String,
+    /// By what it was found.
+    pub by: FoundBy,
+    /// Whether it is in the directory.
+    pub presence: Presence,
+    /// Whether sign-in is enabled, of users.
+    pub enabled: Option<bool>,
+    /// The manager, where one is read and set.
+    pub manager: Option<SourceId>,
+    /// Every role, and by which path.
+    pub assignments: Vec<AssignedRole>,
+    /// The direct members, of groups.
+    pub members: Option<Members>,
+}
+
+/// How many direct members a group has.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Members {
+    /// Users.
+    pub users: u64,
+    /// Groups, whose own members do not count.
+    pub groups: u64,
+    /// Whether there are more, who were not counted.
+    pub more: bool,
+}
+
+/// What the state remembers of a person.
+struct Memory {
+    link: Option<Link>,
+    entitlement: crate::provisioning::EntitlementMemory,
+    unsettled: Option<crate::provisioning::UnsettledCreate>,
+    has_cycle: bool,
+    held_by: Option<String>,
+}
+
+/// Explains whom `who` means: an object id, a user principal name, a mail address or the display
+/// name of a group.
+pub async fn explain<D: Directory, S: StateRead, R: TargetRead>(
+    question: &Question<'_, D, S>,
+    target: &R,
+    who: &str,
+) -> Result<Explained, CycleError> {
+    Ok(match question.find(who, &selection_of(question.job)).await? {
+        Search::Nobody => Explained::Nobody,
+        Search::Several(all) => Explained::Several(all),
+        Search::Group(group) => Explained::One(Box::new(of_group(question, *group).await?)),
+        Search::Person(person) => {
+            let explanation = of_person(question, target, *person).await?;
+            Explained::One(Box::new(explanation))
+        }
+    })
+}
+
+async fn of_person<D: Directory, S: StateRead, R: TargetRead>(
+    question: &Question<'_, D, S>,
+    target: &R,
+    person: Person,
+) -> Result<Explanation, CycleError> {
+    let (job, store, clock) = (question.job, question.store, question.clock);
+    let Person { subject, by, application } = person;
+    let now = clock.now();
+    let cycle = CycleId::derive(&["explanation", &subject.id.to_string(), &now.to_rfc3339()]);
+    let mut memory = store.read(|view| remembered(view, subject.id))?;
+    let mut notes = notes_of(question, &memory);
+    notes.extend(warnings_of(job, &application));
+    let pacer = Pacer::new(clock, &job.pace);
+    let roles = application.roles.clone();
+    let eyes = Eyes::new((job, store, clock), (target, &pacer), Lookup::Filtered, roles);
+    let mut failed = None;
+    if let Some(link) = memory.link.take_if(|link| link.stale) {
+        match eyes.read_back(link, &subject).await? {
+            ReadBack::There(link) => memory.link = Some(*link),
+            ReadBack::Gone => notes.push("its linked account is gone at the application".into()),
+            ReadBack::Failed(failure) => failed = Some(failure),
+        }
+    }
+    let mut deciding = Deciding {
+        inputs: PlanInputs {
+            job,
+            cycle: (cycle, now),
+            now,
+            subject: &subject,
+            declared_roles: &application.roles,
+            memory: memory.entitlement,
+            link: memory.link.as_ref(),
+            unsettled: memory.unsettled,
+            evidence: Evidence::NotLooked,
+            default_domain: None,
+        },
+        asked: Vec::new(),
+    };
+    let (in_scope, mut changes) = match failed {
+        Some(failure) => deciding.failed(failure),
+        None => deciding.decide(&eyes).await?,
+    };
+    let asked = std::mem::take(&mut deciding.asked);
+    let manager = match manager_path(job) {
+        None => None,
+        Some(path) => {
+            let link = memory.link.clone();
+            Some(store.read(|view| refer(view, (cycle, &subject), link, path, &mut changes))?)
+        }
+    };
+    let inputs = MappingInputs {
+        declared_roles: &application.roles,
+        is_soft_deleted: !(in_scope && subject.is_enabled()),
+        now,
+        default_domain: None,
+    };
+    let is_soft_deleted = inputs.is_soft_deleted;
+    let mut mapping = mapped_values(&job.users, &subject, inputs);
+    if let Some((path, standing)) = &manager {
+        told::tell_manager(&mut mapping, path, standing);
+    }
+    let assignments = told::assigned_roles(&subject.grants, &application.roles);
+    let steps = told::steps((&subject, by), &assignments, &memory.link, &asked, &changes);
+    told::redact(&mapping, &mut changes);
+    if changes.iter().any(|change| change.action.is_removal()) {
+        notes.push("removals of a cycle are counted by the safeguards first".to_owned());
+    }
+    Ok(Explanation {
+        requests: told::requests(job.dialect, &mapping, &changes),
+        found: Found {
+            id: subject.id,
+            kind: ObjectKind::User,
+            display: subject.display(),
+            by,
+            presence: subject.presence,
+            enabled: subject
+                .attributes
+                .contains_key("accountEnabled")
+                .then(|| subject.is_enabled()),
+            manager: subject.manager,
+            assignments,
+            members: None,
+        },
+        steps,
+        mapping,
+        changes,
+        is_soft_deleted,
+        notes,
+    })
+}
+
+/// A decision in the making: what it rests on, and what the target was asked for it.
+struct Deciding<'a> {
+    inputs: PlanInputs<'a>,
+    asked: Vec<EqFilter>,
+}
+
+impl Deciding<'_> {
+    /// Whether the person is in scope, and the rows of the plan.
+    async fn decide<S: StateRead, R: TargetRead>(
+        &mut self,
+        eyes: &Eyes<'_, S, R>,
+    ) -> Result<(bool, Vec<PlannedChange>), CycleError> {
+        let keys = match decide(&self.inputs) {
+            Verdict::Decided(decision) => return Ok((decision.in_scope, decision.changes)),
+            // Even what a cycle decides without it is said better with it.
+            Verdict::Lookup { keys, .. } => keys,
+        };
+        let subject = self.inputs.subject;
+        match eyes.look(subject.id, &keys, |hits, _| Ok(hits)).await? {
+            Ok(evidence) => self.inputs.evidence = evidence,
+            Err(failure) => return Ok(self.failed(failure)),
+        }
+        self.asked = keys;
+        Ok(match decide(&self.inputs) {
+            Verdict::Decided(decision) => (decision.in_scope, decision.changes),
+            Verdict::Lookup { .. } => (true, Vec::new()),
+        })
+    }
+
+    /// What a lookup comes to that failed, with the steps that were taken before it.
+    fn failed(&mut self, failure: Failure) -> (bool, Vec<PlannedChange>) {
+        let mut change = failed_lookup(self.inputs.cycle.0, self.inputs.subject, failure);
+        self.inputs.evidence = Evidence::Found(BTreeMap::new());
+        let Verdict::Decided(decision) = decide(&self.inputs) else { return (true, vec![change]) };
+        let before = decision.changes.into_iter().next().map(|row| row.steps).unwrap_or_default();
+        let before = before
+            .into_iter()
+            .filter(|s| s.kind == StepKind::Import || s.kind == StepKind::Scoping);
+        change.steps = before.chain(change.steps).collect();
+        (decision.in_scope, vec![change])
+    }
+}
+
+fn remembered(view: &View<'_>, id: SourceId) -> Result<Memory, StoreError> {
+    let held = view.held_changes()?;
+    let held_by = held.into_iter().find(|held| held.source == id.to_string());
+    Ok(Memory {
+        link: view.link(id)?,
+        entitlement: view.entitlement(id)?,
+        unsettled: view.unsettled_create(id)?,
+        has_cycle: view.fact("finished_once")?.is_some(),
+        held_by: held_by.map(|held| held.plan),
+    })
+}
+
+fn notes_of<D, S>(question: &Question<'_, D, S>, memory: &Memory) -> Vec<String> {
+    let app = &question.job.app;
+    let mut notes = Vec::new();
+    if !memory.has_cycle {
+        notes.push("no cycle has finished here yet, so no account is linked".to_owned());
+    }
+    if !question.job.provisioning {
+        notes.push(format!("`apps.{app}.provisioning` is off: the service runs no cycle"));
+    }
+    if let Some(plan) = &memory.held_by {
+        notes.push(format!(
+            "a safeguard holds a change of this person (plan {plan}); `entra-scim plan {app} \
+             --held` lists it"
+        ));
+    }
+    notes
+}
+
+/// Lets the rows refer to the manager's account, as far as it is known before a cycle.
+fn refer(
+    view: &View<'_>,
+    (cycle, subject): (CycleId, &Subject),
+    link: Option<Link>,
+    path: AttributePath,
+    changes: &mut Vec<PlannedChange>,
+) -> Result<(AttributePath, ManagerStanding), StoreError> {
+    let standing = match subject.manager {
+        None => ManagerStanding::None,
+        Some(manager) => match view.linked_target(manager)? {
+            Some(target) => ManagerStanding::Linked(target),
+            None => ManagerStanding::NotProvisioned(manager),
+        },
+    };
+    let Some(at) = changes.iter().position(wants_manager) else { return Ok((path, standing)) };
+    let is_linked = matches!(standing, ManagerStanding::Linked(_));
+    if found_manager(&changes[at], &path).is_some() && !is_linked {
+        return Ok((path, standing));
+    }
+    match resolve((cycle, &path), changes[at].clone(), link, &standing) {
+        None => {}
+        Some(Resolved::Joined(row)) => changes[at] = *row,
+        Some(Resolved::Apart(row)) => changes.push(*row),
+    }
+    Ok((path, standing))
+}
+
+async fn of_group<D: Directory, S: StateRead>(
+    question: &Question<'_, D, S>,
+    group: FoundGroup,
+) -> Result<Explanation, CycleError> {
+    let FoundGroup { id, attributes, by, grants, application } = group;
+    let assignments = told::assigned_roles(&grants, &application.roles);
+    let members = members_of(question, id).await?;
+    let import = Step::new(
+        StepKind::Import,
+        StepStatus::Success,
+        "EntryImport",
+        "found in the directory".to_owned(),
+    );
+    let everybody = question.job.scope == Scope::All;
+    let (status, sentence) = match (everybody, assignments.is_empty()) {
+        (true, _) => (
+            StepStatus::Skipped,
+            "every user of the tenant is in scope, whatever the groups".to_owned(),
+        ),
+        (false, true) => (StepStatus::Skipped, "not assigned to the application".to_owned()),
+        (false, false) => {
+            (StepStatus::Success, "its direct members are assigned through it".to_owned())
+        }
+    };
+    let flag = if assignments.is_empty() { "False" } else { "True" };
+    let scoping = Step::new(StepKind::Scoping, status, "EntrySynchronizationScoping", sentence)
+        .with("Assigned to the application", flag);
+    let skipped = "group objects are not provisioned, only the people who are direct members";
+    let processing = Step::new(
+        StepKind::Processing,
+        StepStatus::Skipped,
+        "EntrySynchronizationSkip",
+        skipped.to_owned(),
+    );
+    let display = attributes.get("displayName").and_then(serde_json::Value::as_str);
+    Ok(Explanation {
+        found: Found {
+            id,
+            kind: ObjectKind::Group,
+            display: display.map_or_else(|| id.to_string(), str::to_owned),
+            by,
+            presence: Presence::Live,
+            enabled: None,
+            manager: None,
+            assignments,
+            members: Some(members),
+        },
+        steps: vec![import, scoping, processing],
+        mapping: Vec::new(),
+        changes: Vec::new(),
+        requests: Vec::new(),
+        is_soft_deleted: false,
+        notes: warnings_of(question.job, &application),
+    })
+}
+
+/// Counts the direct members on the first page of them: a large group has more.
+async fn members_of<D: Directory, S>(
+    question: &Question<'_, D, S>,
+    group: SourceId,
+) -> Result<Members, CycleError> {
+    let groups = [group];
+    let page = pace::directory(question.clock, || {
+        question.directory.groups_delta(GroupsAt::Initial(&groups))
+    })
+    .await?;
+    let mut standing = BTreeMap::new();
+    for change in page.items.iter().filter(|change| change.id == group) {
+        for member in &change.members {
+            standing.insert(member.id, (member.kind, member.removed));
+        }
+    }
+    let count = |wanted: MemberKind| {
+        standing.values().filter(|(kind, removed)| *kind == wanted && !removed).count() as u64
+    };
+    Ok(Members {
+        users: count(MemberKind::User),
+        groups: count(MemberKind::Group),
+        more: matches!(page.end, RoundEnd::Next(_)),
+    })
+}
