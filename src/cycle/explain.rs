@@ -17,12 +17,12 @@ use super::{
     told::{self, AssignedRole, WouldSend},
 };
 use crate::{
-    model::{CycleId, MemberKind, ObjectKind, SourceId},
+    model::{CycleId, DEFAULT_ACCESS, MemberKind, ObjectKind, SourceId},
     port::{Directory, GroupsAt, RoundEnd, TargetRead},
     provisioning::{
         Evidence, Failure, Link, ManagerStanding, MappedValue, MappingInputs, PlanInputs,
-        PlannedChange, Presence, Step, StepKind, StepStatus, Subject, Verdict, decide, job::Scope,
-        mapped_values,
+        PlannedChange, Presence, Reason, Step, StepKind, StepStatus, Subject, Verdict, decide,
+        job::Scope, mapped_values,
     },
     scim::{AttributePath, EqFilter},
     store::{StateRead, StoreError, View},
@@ -182,6 +182,16 @@ async fn of_person<D: Directory, S: StateRead, R: TargetRead>(
     let assignments = told::assigned_roles(&subject.grants, &application.roles);
     let steps = told::steps((&subject, by), &assignments, &memory.link, &asked, &changes);
     told::redact(&mapping, &mut changes);
+    if matches!(subject.presence, Presence::SoftDeleted | Presence::Deleted) {
+        notes.push("assignments play no part once somebody is deleted".to_owned());
+    }
+    if changes.iter().any(|change| change.reason == Reason::DuplicateSourceEntries) {
+        notes.push(
+            "should the other person give the value up in the same cycle, this one is decided \
+             again after that"
+                .to_owned(),
+        );
+    }
     if changes.iter().any(|change| change.action.is_removal()) {
         notes.push("removals of a cycle are counted by the safeguards first".to_owned());
     }
@@ -324,19 +334,21 @@ async fn of_group<D: Directory, S: StateRead>(
         "found in the directory".to_owned(),
     );
     let everybody = question.job.scope == Scope::All;
-    let (status, sentence) = match (everybody, assignments.is_empty()) {
-        (true, _) => (
-            StepStatus::Skipped,
-            "every user of the tenant is in scope, whatever the groups".to_owned(),
-        ),
-        (false, true) => (StepStatus::Skipped, "not assigned to the application".to_owned()),
-        (false, false) => {
-            (StepStatus::Success, "its direct members are assigned through it".to_owned())
-        }
+    let has_role = grants.iter().any(|grant| grant.role != DEFAULT_ACCESS);
+    let (status, sentence) = if everybody {
+        (StepStatus::Skipped, "every user of the tenant is in scope, whatever the groups")
+    } else if assignments.is_empty() {
+        (StepStatus::Skipped, "not assigned to the application")
+    } else if question.job.exclude_default_access && !has_role {
+        (StepStatus::Skipped, "assigned with Default Access only, which is excluded")
+    } else {
+        (StepStatus::Success, "its direct members are assigned through it")
     };
     let flag = if assignments.is_empty() { "False" } else { "True" };
-    let scoping = Step::new(StepKind::Scoping, status, "EntrySynchronizationScoping", sentence)
+    let name = "EntrySynchronizationScoping";
+    let mut scoping = Step::new(StepKind::Scoping, status, name, sentence.to_owned())
         .with("Assigned to the application", flag);
+    told::tell_assignments(&mut scoping, &assignments);
     let skipped = "group objects are not provisioned, only the people who are direct members";
     let processing = Step::new(
         StepKind::Processing,

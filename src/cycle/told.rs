@@ -93,11 +93,7 @@ pub(super) fn steps(
         }
     }
     if let Some(scoping) = steps.iter_mut().find(|step| step.kind == StepKind::Scoping) {
-        let roles: BTreeSet<String> = assignments.iter().map(path_of).collect();
-        if !roles.is_empty() {
-            let roles: Vec<String> = roles.into_iter().collect();
-            scoping.details.insert("Assignments".to_owned(), roles.join("; "));
-        }
+        tell_assignments(scoping, assignments);
     }
     let looked_for: Vec<String> = asked.iter().map(ToString::to_string).collect();
     if let Some(matching) = steps.iter_mut().find(|step| step.kind == StepKind::Matching) {
@@ -112,6 +108,15 @@ pub(super) fn steps(
         steps.insert(at, matching_without_search(link.as_ref(), &looked_for));
     }
     steps
+}
+
+/// Names every role in the step, and by which path it is held.
+pub(super) fn tell_assignments(scoping: &mut Step, assignments: &[AssignedRole]) {
+    let roles: BTreeSet<String> = assignments.iter().map(path_of).collect();
+    if !roles.is_empty() {
+        let roles: Vec<String> = roles.into_iter().collect();
+        scoping.details.insert("Assignments".to_owned(), roles.join("; "));
+    }
 }
 
 fn matching_without_search(link: Option<&Link>, looked_for: &[String]) -> Step {

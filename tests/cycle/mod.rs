@@ -2,6 +2,7 @@
 
 mod adopted_managers;
 mod directory_faults;
+mod explain;
 mod life;
 mod mapping;
 mod matching;

@@ -8,7 +8,9 @@ use crate::{
     cli::{document::reason, view},
     cycle::{Explanation, Found, Members},
     model::ObjectKind,
-    provisioning::{Action, ChangeStatus, MappedValue, PlannedChange, Step, StepKind, StepStatus},
+    provisioning::{
+        Action, ChangeStatus, MappedValue, PlannedChange, Presence, Step, StepKind, StepStatus,
+    },
 };
 
 /// A column of names gets no wider than this, so that the values stay on the screen.
@@ -139,7 +141,8 @@ fn sent(out: &mut dyn Write, explanation: &Explanation) -> anyhow::Result<()> {
         writeln!(out, "{}", view::counted(explanation.requests.len() as u64, "request"))?;
     }
     for row in &explanation.changes {
-        decision(out, row)?;
+        // Whoever is disabled or deleted needs no advice on roles.
+        decision(out, row, !explanation.is_soft_deleted || is_present(&explanation.found))?;
     }
     for step in explanation.steps.iter().filter(|s| s.kind == StepKind::ReferenceResolution) {
         writeln!(out, "   reference: {}", step.description)?;
@@ -155,7 +158,11 @@ fn sent(out: &mut dyn Write, explanation: &Explanation) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn decision(out: &mut dyn Write, row: &PlannedChange) -> anyhow::Result<()> {
+fn is_present(found: &Found) -> bool {
+    found.presence == Presence::Live && found.enabled != Some(false)
+}
+
+fn decision(out: &mut dyn Write, row: &PlannedChange, may_advise: bool) -> anyhow::Result<()> {
     let action = row.action.as_str();
     writeln!(out, "   {action}: {} ({})", reason(row), row.reason)?;
     if row.action != Action::Create {
@@ -169,7 +176,7 @@ fn decision(out: &mut dyn Write, row: &PlannedChange) -> anyhow::Result<()> {
     let concerns = matches!(row.status, ChangeStatus::Failure | ChangeStatus::Warning)
         || (row.status == ChangeStatus::Skipped && row.error.is_some());
     let advice = row.reason.recommended_action();
-    if (concerns || row.action == Action::Skip) && advice != "Nothing." {
+    if (concerns || (row.action == Action::Skip && may_advise)) && advice != "Nothing." {
         writeln!(out, "     what to do: {advice}")?;
     }
     Ok(())

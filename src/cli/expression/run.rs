@@ -10,6 +10,7 @@ use crate::{
     cli::{
         args::{ExpressionArgs, Global},
         exit::ExitCode,
+        output,
         problem::Problem,
     },
     daemon::SystemClock,
@@ -32,12 +33,15 @@ pub(in crate::cli) async fn run(
     let expression = Expression::parse(&text).map_err(|error| mistakes(&[error], &text))?;
     let now = args.now.unwrap_or_else(|| SystemClock.now());
     // What can be found without asking anybody is found first.
-    refuse(&expression.check(&|_| true, Role::Plain), &text)?;
+    refuse(&expression.check(&|_| true, Role::Trial), &text)?;
+    for error in expression.check(&|_| true, Role::Plain) {
+        output::note(global, &format!("warning: a mapping would refuse it: {error}"));
+    }
     let Evaluated { given, roles, seed } = inputs(args, global, &expression, now).await?;
     match given {
         Given::Nothing => refuse_attributes(&expression, &text)?,
         Given::File(_) | Given::Person { .. } => {
-            refuse(&expression.check(&|name| given.knows(name), Role::Plain), &text)?;
+            refuse(&expression.check(&|name| given.knows(name), Role::Trial), &text)?;
         }
     }
     let inputs = Inputs {
@@ -102,9 +106,12 @@ fn refuse_attributes(expression: &Expression, text: &str) -> Result<(), Problem>
     let Some(name) = expression.attributes().into_iter().next() else { return Ok(()) };
     let hint = "give the values with --user: a JSON file, or somebody in Entra";
     let errors: Vec<ExpressionError> = expression
-        .check(&|_| false, Role::Plain)
+        .check(&|_| false, Role::Trial)
         .into_iter()
-        .map(|error| ExpressionError { message: "no value is given for it".to_owned(), ..error })
+        .map(|error| {
+            let message = format!("no value is given for {}", &text[error.span.clone()]);
+            ExpressionError { message, ..error }
+        })
         .collect();
     if errors.is_empty() {
         return Err(Problem::usage(format!("no value is given for [{name}]")).with_hint(hint));
