@@ -133,14 +133,14 @@ async fn of_person<D: Directory, S: StateRead, R: TargetRead>(
     let pacer = Pacer::new(clock, &job.pace);
     let roles = application.roles.clone();
     let eyes = Eyes::new((job, store, clock), (target, &pacer), Lookup::Filtered, roles);
-    let mut failed = None;
-    if let Some(link) = memory.link.take_if(|link| link.stale) {
-        match eyes.read_back(link, &subject).await? {
-            ReadBack::There(link) => memory.link = Some(*link),
-            ReadBack::Gone => notes.push("its linked account is gone at the application".into()),
-            ReadBack::Failed(failure) => failed = Some(failure),
+    let (link, failed) = match link_of(&eyes, memory.link, &subject).await? {
+        ReadBack::There(link) => (link, None),
+        ReadBack::Gone => {
+            notes.push("its linked account is gone at the application".to_owned());
+            (None, None)
         }
-    }
+        ReadBack::Failed(failure) => (None, Some(failure)),
+    };
     let mut deciding = Deciding {
         inputs: PlanInputs {
             job,
@@ -180,7 +180,7 @@ async fn of_person<D: Directory, S: StateRead, R: TargetRead>(
         told::tell_manager(&mut mapping, path, standing);
     }
     let assignments = told::assigned_roles(&subject.grants, &application.roles);
-    let steps = told::steps((&subject, by), &assignments, &memory.link, &asked, &changes);
+    let steps = told::steps((&subject, by), &assignments, memory.link.as_ref(), &asked, &changes);
     told::redact(&mapping, &mut changes);
     if matches!(subject.presence, Presence::SoftDeleted | Presence::Deleted) {
         notes.push("assignments play no part once somebody is deleted".to_owned());

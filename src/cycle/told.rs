@@ -73,7 +73,7 @@ pub(super) fn tell_manager(
 pub(super) fn steps(
     (subject, by): (&Subject, FoundBy),
     assignments: &[AssignedRole],
-    link: &Option<Link>,
+    link: Option<&Link>,
     asked: &[EqFilter],
     changes: &[PlannedChange],
 ) -> Vec<Step> {
@@ -105,7 +105,7 @@ pub(super) fn steps(
             .iter()
             .position(|step| !matches!(step.kind, StepKind::Import | StepKind::Scoping))
             .unwrap_or(steps.len());
-        steps.insert(at, matching_without_search(link.as_ref(), &looked_for));
+        steps.insert(at, matching_without_search(link, &looked_for));
     }
     steps
 }

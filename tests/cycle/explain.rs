@@ -26,20 +26,20 @@ async fn explained(world: &World, who: &str) -> Explanation {
 fn told(world: &World, explanation: &Explanation) -> String {
     let mut text = String::new();
     for step in &explanation.steps {
-        writeln!(text, "{:?} {:?}: {}", step.kind, step.status, step.description).unwrap();
+        writeln!(text, "{:?} {:?}: {}", step.kind, step.status, step.description).expect("a text takes it");
         for (name, value) in step.details.iter().filter(|(name, _)| *name != "Object id") {
-            writeln!(text, "    {name}: {value}").unwrap();
+            writeln!(text, "    {name}: {value}").expect("a text takes it");
         }
     }
     for change in &explanation.changes {
-        writeln!(text, "{} {}: {}", change.action.as_str(), change.reason, change.detail).unwrap();
+        writeln!(text, "{} {}: {}", change.action.as_str(), change.reason, change.detail).expect("a text takes it");
     }
     for request in &explanation.requests {
         let body = request.body.as_ref().map_or_else(String::new, ToString::to_string);
-        writeln!(text, "{} {} {body}", request.method, request.path).unwrap();
+        writeln!(text, "{} {} {body}", request.method, request.path).expect("a text takes it");
     }
     for note in &explanation.notes {
-        writeln!(text, "note: {note}").unwrap();
+        writeln!(text, "note: {note}").expect("a text takes it");
     }
     for (name, id) in &world.people {
         text = text.replace(&id.to_string(), &name.to_uppercase());

@@ -97,10 +97,10 @@ pub(in crate::cli) fn question<'a>(
 
 /// Why there is no answer.
 pub(in crate::cli) fn failed(app: &str, error: CycleError) -> Problem {
-    match error {
-        CycleError::Store(error) => Problem::of_store(app, error),
-        other => Problem::of_question(app, &other),
+    if let CycleError::Store(error) = error {
+        return Problem::of_store(app, error);
     }
+    Problem::of_question(app, &error)
 }
 
 /// Nobody has this name.

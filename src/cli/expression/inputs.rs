@@ -85,7 +85,8 @@ pub(super) async fn inputs(
         let roles = roles_of_file(values.get(ROLES))?;
         return Ok(Evaluated { given: Given::File(values), roles, seed: by_time });
     }
-    if user.contains('/') || user.ends_with(".json") {
+    let is_named_like_a_file = path.extension().is_some_and(|end| end == "json");
+    if user.contains('/') || is_named_like_a_file {
         return Err(Problem::usage(format!("there is no file {user}")).into());
     }
     person(user, args, global, expression).await
@@ -158,7 +159,10 @@ async fn person(
     let found = question.find(who, &selection).await.map_err(|error| failed(name, error))?;
     match found {
         Search::Nobody => Err(nobody(name, who)
-            .with_hint("--user takes a file of attribute values, or a user principal name, mail address or object id")
+            .with_hint(
+                "--user takes a file of attribute values, or a user principal name, mail address \
+                 or object id",
+            )
             .into()),
         Search::Several(all) => Err(several(who, &all).into()),
         Search::Group(_) => {
