@@ -89,6 +89,8 @@ pub(super) enum Command {
     Resume(AppArgs),
     /// Forget parts of the state, as Microsoft Graph's resetScope; runs no cycle
     Restart(RestartArgs),
+    /// List the built-in profiles, or show one with its mapping, limits and set-up steps
+    Gallery(GalleryArgs),
     /// Try everything with a simulated tenant and a simulated application
     Demo(DemoArgs),
 }
@@ -290,6 +292,13 @@ pub(super) struct RestartArgs {
     /// All of the above but --rebind, and what was learned of the directory's properties
     #[arg(long)]
     pub(super) full: bool,
+}
+
+#[derive(Args, Clone, Debug)]
+#[command(after_help = "Examples:\n  entra-scim gallery\n  entra-scim gallery whimsical")]
+pub(super) struct GalleryArgs {
+    /// The profile to show [default: a table of all]
+    pub(super) name: Option<String>,
 }
 
 #[derive(Args, Clone, Debug)]

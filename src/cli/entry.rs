@@ -10,7 +10,7 @@ use super::{
     args::{Cli, Command, Global, LogFormat},
     check, control, demo,
     exit::ExitCode,
-    explain, expression, init, log, output, plan,
+    explain, expression, gallery, init, log, output, plan,
     problem::Problem,
     run, status, sync,
 };
@@ -72,6 +72,7 @@ async fn dispatch(cli: &Cli) -> anyhow::Result<ExitCode> {
         Command::Pause(args) => control::pause(args, global).await,
         Command::Resume(args) => control::resume(args, global).await,
         Command::Restart(args) => control::restart(args, global).await,
+        Command::Gallery(args) => gallery::run(args, global),
         Command::Demo(args) => {
             refuse_json("demo")?;
             demo::run(args, global).await
@@ -96,6 +97,7 @@ fn log_lines(global: &Global, command: &Command) -> Result<(), Problem> {
         | Command::Pause(_)
         | Command::Resume(_)
         | Command::Restart(_)
+        | Command::Gallery(_)
         | Command::Demo(_) => "error",
     };
     let wanted = global.log_filter.as_deref().filter(|filter| !filter.is_empty());

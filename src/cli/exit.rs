@@ -77,7 +77,7 @@ impl ExitCode {
             | Trouble::TargetToken
             | Trouble::Target
             | Trouble::TargetAddress => Self::Unreachable,
-            Trouble::EnterpriseApplication | Trouble::Rebound => Self::Usage,
+            Trouble::EnterpriseApplication | Trouble::Rebound | Trouble::FilterName => Self::Usage,
             Trouble::PropertyVanished | Trouble::State | Trouble::Stopped => Self::Unexpected,
         }
     }

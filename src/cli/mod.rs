@@ -18,6 +18,7 @@ mod entry;
 mod exit;
 mod explain;
 mod expression;
+mod gallery;
 mod init;
 mod log;
 mod output;

@@ -112,7 +112,11 @@ fn hint_of(trouble: Trouble, app: &str) -> Option<String> {
             format!("check `apps.{app}.target.tenant_url` with `entra-scim check {app}`")
         }
         // Their messages say what to do.
-        Trouble::Rebound | Trouble::PropertyVanished | Trouble::State | Trouble::Stopped => {
+        Trouble::Rebound
+        | Trouble::PropertyVanished
+        | Trouble::FilterName
+        | Trouble::State
+        | Trouble::Stopped => {
             return None;
         }
     })

@@ -4,6 +4,7 @@ use chrono_tz::Tz;
 
 use super::{
     diagnosis::{At, Findings, suggestion},
+    filter,
     mapping::{self, UserMapping},
     raw::{Located, Node, Section},
     revision, safeguards, schedule,
@@ -12,11 +13,11 @@ use super::{
     target::{self, Target},
 };
 use crate::{
-    gallery::{self, Profile},
+    gallery::{self, Profile, Unsupported},
     model::{AppName, ApplicationRef, Fingerprint},
     provisioning::{
-        Schedule,
-        job::{Capability, DirectoryDelete, Job, OutOfScope, Safeguards, Scope},
+        Schedule, is_always_in_clear,
+        job::{Capability, DirectoryDelete, Job, MappingSource, OutOfScope, Safeguards, Scope},
     },
 };
 
@@ -80,12 +81,13 @@ pub(super) fn decode(
     let exclude_default_access = section.flag("exclude_default_access", true, findings);
     let schedule = schedule::decode(&section, defaults.zone, findings)
         .unwrap_or_else(|| defaults.schedule.clone());
-    let safeguards = safeguards::decode(section.get("safeguards").as_ref(), findings);
+    let safeguards = safeguards::decode(section.get("safeguards").as_ref(), profile, findings);
     let target = section
         .required("target", findings)
         .and_then(|node| target::decode(&node, profile, defaults.surroundings, findings));
     let users = mapping::decode(section.get("users").as_ref(), &section.at, profile, findings);
     check_mapping(&users, &safeguards, findings);
+    let scoping_filters = filter::decode(section.get("users").as_ref(), scope, findings);
     let Target { connection, dialect, pace, tenant_url_at } = target?;
     let mut job = Job {
         app: app?,
@@ -95,9 +97,10 @@ pub(super) fn decode(
         scope,
         exclude_default_access,
         users: users.rows,
+        scoping_filters,
         target_base: connection.base.to_string(),
         dialect,
-        capability: Capability { filterable: profile.filterable.clone(), list: profile.list },
+        capability: capability(profile),
         pace,
         safeguards,
         revision: Fingerprint::of([]),
@@ -105,6 +108,15 @@ pub(super) fn decode(
     job.revision = revision::of(&job, &profile.name);
     let settings = AppSettings { job, schedule, target: connection, profile: profile.name.clone() };
     Some(Application { settings, tenant_url_at })
+}
+
+fn capability(profile: &Profile) -> Capability {
+    Capability {
+        filterable: profile.filterable.clone(),
+        list: profile.list,
+        renames: profile.supports(Unsupported::UserRename),
+        page_size_max: profile.limits.page_size.as_ref().map(|limit| limit.max),
+    }
 }
 
 /// The chosen profile; after a wrong name `generic`, so that the rest can be looked at.
@@ -154,6 +166,7 @@ fn check_mapping(users: &UserMapping, safeguards: &Safeguards, findings: &mut Fi
     if !users.is_whole {
         return;
     }
+    check_redaction(users, findings);
     if users.rows.iter().all(|row| row.matching_priority.is_none()) {
         findings.error_hint(
             &users.at,
@@ -182,5 +195,30 @@ fn check_mapping(users: &UserMapping, safeguards: &Safeguards, findings: &mut Fi
                  \"delete\" or \"keep\""
             ),
         );
+    }
+}
+
+/// A source that is redacted in one row and flows in clear by another is most likely an oversight.
+fn check_redaction(users: &UserMapping, findings: &mut Findings<'_>) {
+    for row in users.rows.iter().filter(|row| row.is_redacted()) {
+        let MappingSource::Expression(expression) = &row.source else { continue };
+        for name in expression.redacted_attributes() {
+            let leaks = users.rows.iter().find(|other| {
+                !other.is_redacted()
+                    && match &other.source {
+                        MappingSource::Attribute(source) => source == name,
+                        MappingSource::Expression(other) => other.attributes().contains(name),
+                        MappingSource::Constant(_) => false,
+                    }
+            });
+            if let Some(other) = leaks.filter(|_| !is_always_in_clear(name)) {
+                let message = format!(
+                    "`{name}` is redacted at `{}` and flows in clear to `{}`, where plans, logs \
+                     and the state show it",
+                    row.target, other.target
+                );
+                findings.warning(&users.at, message);
+            }
+        }
     }
 }

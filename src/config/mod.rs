@@ -12,6 +12,7 @@ mod diagnosis;
 mod duration;
 mod endpoint;
 mod environment;
+mod filter;
 mod load;
 mod mapping;
 mod raw;

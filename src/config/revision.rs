@@ -18,12 +18,14 @@ pub(super) fn of(job: &Job, profile: &str) -> Fingerprint {
         format!("{:?} {}", job.scope, job.exclude_default_access),
         format!("{:?}", job.dialect),
         format!("{} {}", job.capability.list, filterable.join(" ")),
+        format!("renames {}", job.capability.renames),
         format!("{:?} {:?}", safeguards.on_out_of_scope, safeguards.on_directory_delete),
         format!("{} {} {}", safeguards.create, safeguards.update, safeguards.delete),
         format!("{:?}", safeguards.protect),
     ];
     // The order of rows is the order of attributes in requests, so it counts.
     parts.extend(job.users.iter().map(canonical));
+    parts.extend(job.scoping_filters.iter().map(|filter| format!("filter {filter}")));
     Fingerprint::of(parts.iter().map(String::as_str))
 }
 
@@ -35,7 +37,13 @@ fn canonical(row: &AttributeMapping) -> String {
     };
     let default = row.default.as_ref().map(ToString::to_string);
     format!(
-        "{} <- {source} match {:?} default {default:?} {:?} {:?} {:?} {}",
-        row.target, row.matching_priority, row.apply, row.null, row.value_type, row.required
+        "{} <- {source} match {:?} default {default:?} {:?} {:?} {:?} {} {:?}",
+        row.target,
+        row.matching_priority,
+        row.apply,
+        row.null,
+        row.value_type,
+        row.required,
+        row.limit
     )
 }

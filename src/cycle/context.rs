@@ -98,6 +98,23 @@ pub enum CycleError {
         /// The permission, where it is known.
         hint: &'static str,
     },
+    /// A scoping filter names something that the directory does not have exactly once.
+    #[error(
+        "a scoping filter of application `{app}` names the {kind} {text:?}, and the directory has \
+         {} of that name. Nobody was put in or out of scope. Correct \
+         `apps.{app}.users.scoping_filters`, or name it by its object id",
+        if *found == 0 { "none".to_owned() } else { found.to_string() }
+    )]
+    FilterName {
+        /// The application's section.
+        app: String,
+        /// `group` or `manager`.
+        kind: &'static str,
+        /// How the filter names it.
+        text: String,
+        /// How many there are.
+        found: usize,
+    },
     /// Somebody asked the cycle to end.
     #[error("the cycle was asked to stop; the next one goes on where it ended")]
     Stopped,

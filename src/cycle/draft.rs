@@ -16,8 +16,8 @@ use crate::{
     model::{CycleId, SourceId, Timestamp},
     port::TargetRead,
     provisioning::{
-        Candidate, ChangeStatus, Claim, Decision, Evidence, Failure, LinkEffect, PlanInputs,
-        PlannedChange, Reason, Subject, Verdict, decide, order_claims,
+        Candidate, ChangeStatus, Claim, Decision, Evidence, Failure, FilterPrincipals, LinkEffect,
+        PlanInputs, PlannedChange, Reason, Subject, Verdict, decide, order_claims,
     },
     scim::EqFilter,
     store::{Engine, StoreError},
@@ -46,6 +46,7 @@ struct Drafting<'a, D, R> {
     context: &'a Context<'a, D>,
     eyes: Eyes<'a, Engine, R>,
     cycle: (CycleId, Timestamp),
+    principals: FilterPrincipals,
 }
 
 /// Drafts the plan of this cycle.
@@ -57,9 +58,10 @@ pub(super) async fn draft<D: Sync, R: TargetRead>(
     cycle: (CycleId, Timestamp),
 ) -> Result<(), CycleError> {
     let roles = context.store.read(|view| view.app_roles())?;
-    let parts = (context.job, context.store, context.clock);
-    let eyes = Eyes::new(parts, (target, pacer), lookup, roles);
-    let drafting = Drafting { context, eyes, cycle };
+    let principals = context.store.read(|view| view.filter_principals())?;
+    let parts = (context.job, context.store);
+    let eyes = Eyes::new(parts, (target, pacer), lookup, roles, cycle.1);
+    let drafting = Drafting { context, eyes, cycle, principals };
     let tracker = Tracker::new(context, cycle.0, "draft");
     let total = context.store.read(|view| view.dirty_count())?;
     context.store.write(|tx| tx.clear_plan())?;
@@ -115,16 +117,18 @@ impl<D, R: TargetRead> Drafting<'_, D, R> {
             now: self.context.clock.now(),
             subject: &subject,
             declared_roles: &self.eyes.roles,
+            principals: &self.principals,
             memory,
             link: link.as_ref(),
             unsettled,
             evidence: Evidence::NotLooked,
             default_domain: None,
+            key: store.key(),
         };
         let decision = match decide(&inputs) {
             Verdict::Decided(decision) => decision,
             Verdict::Lookup { keys, required } => {
-                inputs.evidence = match self.look(id, &keys, required, turn).await? {
+                inputs.evidence = match self.look(&subject, &keys, required, turn).await? {
                     Ok(evidence) => evidence,
                     Err(failure) => return self.failed_lookup(&subject, failure),
                 };
@@ -145,7 +149,7 @@ impl<D, R: TargetRead> Drafting<'_, D, R> {
     /// What the target has for a person without a link, as far as this cycle looks.
     async fn look(
         &self,
-        id: SourceId,
+        subject: &Subject,
         keys: &[EqFilter],
         required: bool,
         turn: Turn,
@@ -157,7 +161,7 @@ impl<D, R: TargetRead> Drafting<'_, D, R> {
             Turn::First => Ok(hits),
             Turn::Second => self.without_freed(hits, key),
         };
-        self.eyes.look(id, keys, keep).await
+        self.eyes.look(subject, keys, keep).await
     }
 
     /// The candidates without those that give the value up before it is taken.

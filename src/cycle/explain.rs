@@ -12,6 +12,7 @@ use super::{
     import::{selection_of, warnings_of},
     look::{Eyes, ReadBack, failed_lookup},
     pace::{self, Pacer},
+    redaction::mapping_inputs,
     references::{Resolved, found_manager, manager_path, resolve, wants_manager},
     survey::Lookup,
     told::{self, AssignedRole, WouldSend},
@@ -21,8 +22,8 @@ use crate::{
     port::{Directory, GroupsAt, RoundEnd, TargetRead},
     provisioning::{
         Evidence, Failure, Link, ManagerStanding, MappedValue, MappingInputs, PlanInputs,
-        PlannedChange, Presence, Reason, Step, StepKind, StepStatus, Subject, Verdict, decide,
-        job::Scope, mapped_values,
+        PlannedChange, Presence, Step, StepKind, StepStatus, Subject, Verdict, decide, job::Scope,
+        mapped_values,
     },
     scim::{AttributePath, EqFilter},
     store::{StateRead, StoreError, View},
@@ -124,35 +125,33 @@ async fn of_person<D: Directory, S: StateRead, R: TargetRead>(
     person: Person,
 ) -> Result<Explanation, CycleError> {
     let (job, store, clock) = (question.job, question.store, question.clock);
-    let Person { subject, by, application } = person;
+    let Person { mut subject, by, application } = person;
+    let principals = question.principals().await?;
+    subject.filter_groups.retain(|group| principals.groups.values().any(|named| named == group));
     let now = clock.now();
     let cycle = CycleId::derive(&["explanation", &subject.id.to_string(), &now.to_rfc3339()]);
     let mut memory = store.read(|view| remembered(view, subject.id))?;
     let mut notes = notes_of(question, &memory);
     notes.extend(warnings_of(job, &application));
     let pacer = Pacer::new(clock, &job.pace);
-    let roles = application.roles.clone();
-    let eyes = Eyes::new((job, store, clock), (target, &pacer), Lookup::Filtered, roles);
-    let (link, failed) = match link_of(&eyes, memory.link, &subject).await? {
-        ReadBack::There(link) => (link, None),
-        ReadBack::Gone => {
-            notes.push("its linked account is gone at the application".to_owned());
-            (None, None)
-        }
-        ReadBack::Failed(failure) => (None, Some(failure)),
-    };
+    let roles = &application.roles;
+    let (state, target) = ((job, store), (target, &pacer));
+    let eyes = Eyes::new(state, target, Lookup::Filtered, roles.clone(), now);
+    let failed = in_doubt(&eyes, &mut memory, &subject, &mut notes).await?;
     let mut deciding = Deciding {
         inputs: PlanInputs {
             job,
             cycle: (cycle, now),
             now,
             subject: &subject,
-            declared_roles: &application.roles,
+            declared_roles: roles,
+            principals: &principals,
             memory: memory.entitlement,
             link: memory.link.as_ref(),
             unsettled: memory.unsettled,
             evidence: Evidence::NotLooked,
             default_domain: None,
+            key: store.key(),
         },
         asked: Vec::new(),
     };
@@ -160,7 +159,7 @@ async fn of_person<D: Directory, S: StateRead, R: TargetRead>(
         Some(failure) => deciding.failed(failure),
         None => deciding.decide(&eyes).await?,
     };
-    let asked = std::mem::take(&mut deciding.asked);
+    let asked = deciding.asked;
     let manager = match manager_path(job) {
         None => None,
         Some(path) => {
@@ -168,55 +167,53 @@ async fn of_person<D: Directory, S: StateRead, R: TargetRead>(
             Some(store.read(|view| refer(view, (cycle, &subject), link, path, &mut changes))?)
         }
     };
-    let inputs = MappingInputs {
-        declared_roles: &application.roles,
-        is_soft_deleted: !(in_scope && subject.is_enabled()),
-        now,
-        default_domain: None,
-    };
-    let is_soft_deleted = inputs.is_soft_deleted;
+    let is_soft_deleted = !(in_scope && subject.is_enabled());
+    let inputs = MappingInputs { is_soft_deleted, ..mapping_inputs(roles, now, store.key()) };
     let mut mapping = mapped_values(&job.users, &subject, inputs);
     if let Some((path, standing)) = &manager {
         told::tell_manager(&mut mapping, path, standing);
     }
-    let assignments = told::assigned_roles(&subject.grants, &application.roles);
+    let assignments = told::assigned_roles(&subject.grants, roles);
     let steps = told::steps((&subject, by), &assignments, memory.link.as_ref(), &asked, &changes);
-    told::redact(&mapping, &mut changes);
-    if matches!(subject.presence, Presence::SoftDeleted | Presence::Deleted) {
-        notes.push("assignments play no part once somebody is deleted".to_owned());
+    notes.extend(told::remarks(&subject, &changes).map(str::to_owned));
+    let requests = told::requests(job.dialect, &changes);
+    told::hide(&mut changes);
+    let found = found(&subject, by, assignments);
+    Ok(Explanation { found, steps, mapping, changes, requests, is_soft_deleted, notes })
+}
+
+fn found(subject: &Subject, by: FoundBy, assignments: Vec<AssignedRole>) -> Found {
+    let is_known = subject.attributes.contains_key("accountEnabled");
+    Found {
+        id: subject.id,
+        kind: ObjectKind::User,
+        display: subject.display(),
+        by,
+        presence: subject.presence,
+        enabled: is_known.then(|| subject.is_enabled()),
+        manager: subject.manager,
+        assignments,
+        members: None,
     }
-    if changes.iter().any(|change| change.reason == Reason::DuplicateSourceEntries) {
-        notes.push(
-            "should the other person give the value up in the same cycle, this one is decided \
-             again after that"
-                .to_owned(),
-        );
+}
+
+/// Reads the account of a link whose last write has no known outcome, as a cycle does before it
+/// decides. Why that failed, where it did.
+async fn in_doubt<S: StateRead, R: TargetRead>(
+    eyes: &Eyes<'_, S, R>,
+    memory: &mut Memory,
+    subject: &Subject,
+    notes: &mut Vec<String>,
+) -> Result<Option<Failure>, CycleError> {
+    let Some(link) = memory.link.take_if(|link| link.stale) else { return Ok(None) };
+    match eyes.read_back(link, subject).await? {
+        ReadBack::There(link) => memory.link = Some(*link),
+        ReadBack::Gone => {
+            notes.push("its linked account is gone at the application".to_owned());
+        }
+        ReadBack::Failed(failure) => return Ok(Some(failure)),
     }
-    if changes.iter().any(|change| change.action.is_removal()) {
-        notes.push("removals of a cycle are counted by the safeguards first".to_owned());
-    }
-    Ok(Explanation {
-        requests: told::requests(job.dialect, &mapping, &changes),
-        found: Found {
-            id: subject.id,
-            kind: ObjectKind::User,
-            display: subject.display(),
-            by,
-            presence: subject.presence,
-            enabled: subject
-                .attributes
-                .contains_key("accountEnabled")
-                .then(|| subject.is_enabled()),
-            manager: subject.manager,
-            assignments,
-            members: None,
-        },
-        steps,
-        mapping,
-        changes,
-        is_soft_deleted,
-        notes,
-    })
+    Ok(None)
 }
 
 /// A decision in the making: what it rests on, and what the target was asked for it.
@@ -237,7 +234,7 @@ impl Deciding<'_> {
             Verdict::Lookup { keys, .. } => keys,
         };
         let subject = self.inputs.subject;
-        match eyes.look(subject.id, &keys, |hits, _| Ok(hits)).await? {
+        match eyes.look(subject, &keys, |hits, _| Ok(hits)).await? {
             Ok(evidence) => self.inputs.evidence = evidence,
             Err(failure) => return Ok(self.failed(failure)),
         }

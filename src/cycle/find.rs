@@ -4,11 +4,12 @@
 //! A handful of requests, whatever the size of the tenant. The state is only asked where the
 //! directory shows nobody: it remembers people who are gone.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     context::CycleError,
-    import::{is_bound, managers_of},
+    import::{Names, is_bound, managers_of},
+    memberships::{groups_of, groups_with},
     pace,
 };
 use crate::{
@@ -18,7 +19,7 @@ use crate::{
     },
     port::{Directory, Link, Selection},
     provisioning::{
-        Grant, Presence, Scoping, Subject,
+        FilterPrincipals, Grant, Presence, Scoping, ScopingInputs, Subject,
         job::{Job, Scope},
         scope,
     },
@@ -139,11 +140,27 @@ impl<D: Directory, S: StateRead> Question<'_, D, S> {
         })
     }
 
+    /// What the scoping filters name, live. A name that leads to nobody, or to several, is an
+    /// error, as in a cycle.
+    pub(super) async fn principals(&self) -> Result<FilterPrincipals, CycleError> {
+        let Self { job, directory, clock, .. } = *self;
+        Names { job, directory, clock }.principals(|| Ok(())).await
+    }
+
     /// Whether `IsSoftDeleted` is true of a person: out of scope, disabled or deleted.
-    pub fn is_soft_deleted(&self, person: &Person) -> bool {
+    pub async fn is_soft_deleted(&self, person: &Person) -> Result<bool, CycleError> {
         let subject = &person.subject;
-        let (scoping, _) = scope(self.job, subject, &person.application.roles);
-        scoping != Scoping::In || subject.presence != Presence::Live || !subject.is_enabled()
+        let scoped = scope(
+            self.job,
+            subject,
+            ScopingInputs {
+                declared_roles: &person.application.roles,
+                principals: &self.principals().await?,
+                now: self.clock.now(),
+            },
+        );
+        let is_there = subject.presence == Presence::Live && subject.is_enabled();
+        Ok(scoped.scoping != Scoping::In || !is_there)
     }
 
     async fn by_id(
@@ -262,38 +279,36 @@ impl<D: Directory, S: StateRead> Question<'_, D, S> {
         } else {
             None
         };
-        let grants = if self.job.scope == Scope::All {
-            Vec::new()
-        } else {
-            self.grants(application, id, is_live).await?
+        let (mut grants, of_groups) = match self.job.scope {
+            Scope::All => (Vec::new(), Vec::new()),
+            Scope::Assigned => self.assigned(application, id).await?,
         };
-        Ok(Subject { id, attributes: object.attributes, presence, manager, grants })
+        let of_filters = self.job.clauses().any(|clause| clause.group().is_some());
+        let mut filter_groups = BTreeSet::new();
+        if is_live && (of_filters || !of_groups.is_empty()) {
+            let groups = self.groups_of(id, &of_groups).await?;
+            grants.extend(through(of_groups, &groups));
+            if of_filters {
+                filter_groups.extend(groups.into_keys());
+            }
+        }
+        Ok(Subject { id, attributes: object.attributes, presence, manager, grants, filter_groups })
     }
 
-    /// Every role a user holds: its own first, then through groups in the order of their ids.
-    async fn grants(
+    /// The groups of which a user is a direct member, with their names; at least those that are
+    /// assigned or that a filter names.
+    async fn groups_of(
         &self,
-        application: &Application,
         user: SourceId,
-        is_live: bool,
-    ) -> Result<Vec<Grant>, CycleError> {
-        let (mut grants, of_groups) = self.assigned(application, user).await?;
-        if of_groups.is_empty() || !is_live {
-            return Ok(grants);
+        of_groups: &[Assignment],
+    ) -> Result<BTreeMap<SourceId, String>, CycleError> {
+        let Self { directory, clock, .. } = *self;
+        if let Some(groups) = groups_of(directory, clock, user).await? {
+            return Ok(groups);
         }
-        let groups = pace::directory(self.clock, || self.directory.groups_of(user)).await?;
-        let names: BTreeMap<SourceId, String> =
-            groups.iter().map(|group| (group.id, display_of(group))).collect();
-        let mut through: Vec<Grant> = of_groups
-            .into_iter()
-            .filter_map(|row| {
-                let name = names.get(&row.principal)?.clone();
-                Some(Grant { role: row.role, via: Some((row.principal, name)) })
-            })
-            .collect();
-        through.sort_by_key(|grant| (grant.via.as_ref().map(|(id, _)| *id), grant.role));
-        grants.extend(through);
-        Ok(grants)
+        let mut wanted: BTreeSet<SourceId> = of_groups.iter().map(|row| row.principal).collect();
+        wanted.extend(self.principals().await?.groups.into_values());
+        groups_with(directory, clock, user, wanted).await
     }
 
     /// The roles assigned to a principal itself, and the assignments of groups.
@@ -324,6 +339,19 @@ impl<D: Directory, S: StateRead> Question<'_, D, S> {
         own.sort_by_key(|grant| grant.role);
         Ok((own, of_groups))
     }
+}
+
+/// The roles held through these groups, in the order of the groups' ids.
+fn through(assigned: Vec<Assignment>, groups: &BTreeMap<SourceId, String>) -> Vec<Grant> {
+    let mut grants: Vec<Grant> = assigned
+        .into_iter()
+        .filter_map(|row| {
+            let name = groups.get(&row.principal)?.clone();
+            Some(Grant { role: row.role, via: Some((row.principal, name)) })
+        })
+        .collect();
+    grants.sort_by_key(|grant| (grant.via.as_ref().map(|(id, _)| *id), grant.role));
+    grants
 }
 
 fn has(object: &SourceObject, attribute: &str, name: &str) -> bool {

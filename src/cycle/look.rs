@@ -8,18 +8,19 @@ use std::{
 
 use super::{
     context::CycleError,
-    pace::Pacer,
-    survey::{Lookup, candidates, mapped_paths, matching_paths},
+    pace::{Class, Pacer},
+    redaction::{mapping_inputs, secrets},
+    survey::{Lookup, candidates, matching_paths},
 };
 use crate::{
-    model::{AppRole, ChangeId, Clock, CycleId, ObjectKind, SourceId},
+    model::{AppRole, ChangeId, CycleId, ObjectKind, Timestamp},
     port::{FaultClass, TargetFault, TargetRead},
     provisioning::{
-        Action, Candidate, ChangeStatus, Evidence, Failure, Link, LinkEffect, MappingInputs,
-        Matched, Phase, PlannedChange, Reason, Step, StepKind, StepStatus, Subject, Write,
-        failure_of, job::Job, map, settle,
+        Action, Candidate, ChangeStatus, Evidence, Failure, Link, LinkEffect, Matched, Phase,
+        PlannedChange, Reason, Secrets, Step, StepKind, StepStatus, Subject, Write, failure_of,
+        job::Job, map_to_compare, project_redacted, settle,
     },
-    scim::{AttributePath, EqFilter, project, same},
+    scim::{AttributePath, EqFilter, same},
     store::{StateRead, StoreError},
 };
 
@@ -30,7 +31,6 @@ const SERVER_ERRORS_MAX: u32 = 5;
 pub(super) struct Eyes<'a, S, R> {
     job: &'a Job,
     store: &'a S,
-    clock: &'a dyn Clock,
     target: &'a R,
     pacer: &'a Pacer<'a>,
     /// How candidates are found.
@@ -39,6 +39,7 @@ pub(super) struct Eyes<'a, S, R> {
     pub(super) roles: Vec<AppRole>,
     /// The attributes that matching compares.
     pub(super) unique: Vec<AttributePath>,
+    began: Timestamp,
     server_errors: AtomicU32,
 }
 
@@ -54,33 +55,33 @@ pub(super) enum ReadBack {
 
 impl<'a, S: StateRead, R: TargetRead> Eyes<'a, S, R> {
     pub(super) fn new(
-        (job, store, clock): (&'a Job, &'a S, &'a dyn Clock),
+        (job, store): (&'a Job, &'a S),
         (target, pacer): (&'a R, &'a Pacer<'a>),
         lookup: Lookup,
         roles: Vec<AppRole>,
+        began: Timestamp,
     ) -> Self {
         let unique = matching_paths(job);
         let server_errors = AtomicU32::new(0);
-        Self { job, store, clock, target, pacer, lookup, roles, unique, server_errors }
+        Self { job, store, target, pacer, lookup, roles, unique, began, server_errors }
     }
 
     /// What the target has for a person without a link; `keep` says which candidates count. A
     /// fault that concerns this person alone is returned, one that concerns everybody is an error.
     pub(super) async fn look(
         &self,
-        id: SourceId,
+        subject: &Subject,
         keys: &[EqFilter],
         keep: impl Fn(Vec<Candidate>, &EqFilter) -> Result<Vec<Candidate>, StoreError>,
     ) -> Result<Result<Evidence, Failure>, CycleError> {
         let mut found: BTreeMap<AttributePath, Vec<Candidate>> = BTreeMap::new();
         for key in keys {
             let state = (self.job, self.store);
-            let hits = candidates(state, self.target, self.pacer, self.lookup, (id, key)).await;
+            let hits =
+                candidates(state, self.target, self.pacer, self.lookup, (subject.id, key)).await;
             let hits = match hits {
                 Ok(hits) => hits,
-                Err(CycleError::Target(fault)) if self.concerns_one(&fault) => {
-                    return Ok(Err(failure_of(&fault)));
-                }
+                Err(CycleError::Target(fault)) => return self.failed((subject, None), fault),
                 Err(error) => return Err(error),
             };
             let hits = keep(hits, key)?;
@@ -100,23 +101,20 @@ impl<'a, S: StateRead, R: TargetRead> Eyes<'a, S, R> {
         mut link: Link,
         subject: &Subject,
     ) -> Result<ReadBack, CycleError> {
-        let answer = self.pacer.ask(|| self.target.get(ObjectKind::User, &link.target)).await;
+        let answer =
+            self.pacer.ask(Class::Read, || self.target.get(ObjectKind::User, &link.target)).await;
         let resource = match answer {
             Ok(Some(resource)) => resource,
             Ok(None) => return Ok(ReadBack::Gone),
-            Err(fault) if self.concerns_one(&fault) => {
-                return Ok(ReadBack::Failed(failure_of(&fault)));
+            Err(fault) => {
+                let failed = self.failed::<ReadBack>((subject, Some(&link)), fault)?;
+                return Ok(failed.unwrap_or_else(ReadBack::Failed));
             }
-            Err(fault) => return Err(fault.into()),
         };
-        let found = project(&resource.document, &mapped_paths(self.job));
-        let inputs = MappingInputs {
-            declared_roles: &self.roles,
-            is_soft_deleted: false,
-            now: self.clock.now(),
-            default_domain: None,
-        };
-        let mapped = map(&self.job.users, subject, inputs).unwrap_or_default();
+        let (job, key) = (self.job, self.store.key());
+        let found = project_redacted(job, &resource.document, key);
+        let inputs = mapping_inputs(&self.roles, self.began, key);
+        let mapped = map_to_compare(&job.users, subject, inputs).unwrap_or_default();
         let is_stranger = self.unique.iter().any(|path| {
             let ours = link.exported.get(path).into_iter().chain(mapped.value(path));
             let mut ours = ours.peekable();
@@ -135,6 +133,24 @@ impl<'a, S: StateRead, R: TargetRead> Eyes<'a, S, R> {
         }
         link.read_back = Some(found);
         Ok(ReadBack::There(Box::new(link)))
+    }
+
+    /// The failure that a fault is for one person, without anything secret of this person; one
+    /// that concerns everybody is an error.
+    fn failed<T>(
+        &self,
+        (subject, link): (&Subject, Option<&Link>),
+        fault: TargetFault,
+    ) -> Result<Result<T, Failure>, CycleError> {
+        let fault = self.secrets(subject, link).clean_fault(fault);
+        if self.concerns_one(&fault) { Ok(Err(failure_of(&fault))) } else { Err(fault.into()) }
+    }
+
+    /// What no message about a person may repeat.
+    fn secrets(&self, subject: &Subject, link: Option<&Link>) -> Secrets {
+        let exported = link.map(|link| &link.exported);
+        let job = (self.job, self.store.key());
+        secrets(job, (subject, &self.roles), exported, self.began)
     }
 
     /// Whether a fault concerns this one person and not the target as a whole.

@@ -8,10 +8,13 @@ use super::find::FoundBy;
 use crate::{
     model::{AppRole, AppRoleId, DEFAULT_ACCESS, SourceId},
     provisioning::{
-        ChangeStatus, Grant, Link, ManagerStanding, MappedValue, PlannedChange, REDACTED, Step,
-        StepKind, StepStatus, Subject, Write,
+        ChangeStatus, Grant, Link, ManagerStanding, MappedValue, PlannedChange, Presence, Reason,
+        Step, StepKind, StepStatus, Subject, Write,
     },
-    scim::{AttributeChange, AttributePath, Dialect, EqFilter, create_body, patch, resource_path},
+    scim::{
+        AttributeChange, AttributePath, Dialect, EqFilter, Values, create_body, patch,
+        resource_path, shown,
+    },
 };
 
 /// A role that somebody holds, and by which path.
@@ -34,7 +37,7 @@ pub struct WouldSend {
     pub method: &'static str,
     /// The path below the tenant URL.
     pub path: String,
-    /// The body, with every redacted value as [`REDACTED`].
+    /// The body, with every redacted value as [`REDACTED`](crate::scim::REDACTED).
     pub body: Option<Value>,
 }
 
@@ -163,32 +166,45 @@ pub(super) fn found_by(by: FoundBy) -> &'static str {
     }
 }
 
-/// Puts [`REDACTED`] in the place of every value that must not be shown.
-pub(super) fn redact(mapping: &[MappedValue], changes: &mut [PlannedChange]) {
+/// What a cycle would do besides, where the rows alone do not say it.
+pub(super) fn remarks(
+    subject: &Subject,
+    changes: &[PlannedChange],
+) -> impl Iterator<Item = &'static str> {
+    let is_gone = matches!(subject.presence, Presence::SoftDeleted | Presence::Deleted);
+    let any = |wanted: fn(&PlannedChange) -> bool| changes.iter().any(wanted);
+    let gone = is_gone.then_some("assignments play no part once somebody is deleted");
+    let duplicate = any(|row| row.reason == Reason::DuplicateSourceEntries).then_some(
+        "should the other person give the value up in the same cycle, this one is decided again \
+         after that",
+    );
+    let removal = any(|row| row.action.is_removal())
+        .then_some("removals of a cycle are counted by the safeguards first");
+    [gone, duplicate, removal].into_iter().flatten()
+}
+
+/// Hides every redacted value.
+pub(super) fn hide(changes: &mut [PlannedChange]) {
     for change in changes.iter_mut().flat_map(|row| &mut row.changes) {
-        if is_redacted(mapping, &change.path) {
-            for value in [&mut change.old, &mut change.new].into_iter().flatten() {
-                *value = Value::from(REDACTED);
-            }
-        }
+        *change = hidden(change);
     }
 }
 
-fn is_redacted(mapping: &[MappedValue], path: &AttributePath) -> bool {
-    mapping.iter().any(|told| told.redacted && &told.target == path)
+fn hidden(change: &AttributeChange) -> AttributeChange {
+    AttributeChange {
+        path: change.path.clone(),
+        old: change.old.as_ref().map(shown),
+        new: change.new.as_ref().map(shown),
+    }
 }
 
-/// What would be sent for these rows, whose changes are redacted already.
-pub(super) fn requests(
-    dialect: Dialect,
-    mapping: &[MappedValue],
-    changes: &[PlannedChange],
-) -> Vec<WouldSend> {
+/// What would be sent for these rows, every redacted value hidden.
+pub(super) fn requests(dialect: Dialect, changes: &[PlannedChange]) -> Vec<WouldSend> {
     let planned = changes.iter().filter(|row| row.status == ChangeStatus::Planned);
-    planned.filter_map(|row| request(dialect, mapping, row)).collect()
+    planned.filter_map(|row| request(dialect, row)).collect()
 }
 
-fn request(dialect: Dialect, mapping: &[MappedValue], row: &PlannedChange) -> Option<WouldSend> {
+fn request(dialect: Dialect, row: &PlannedChange) -> Option<WouldSend> {
     // A row behind a create names an account that has no id yet.
     let place = |method| {
         let path = match &row.target {
@@ -197,26 +213,26 @@ fn request(dialect: Dialect, mapping: &[MappedValue], row: &PlannedChange) -> Op
         };
         WouldSend { method, path, body: None }
     };
+    // What stands in for a value is hidden first: in a body it would be taken for an object.
     match &row.write {
         Write::Nothing => None,
         Write::Create(values) => {
-            let mut values = values.clone();
-            for (path, value) in &mut values {
-                if is_redacted(mapping, path) {
-                    *value = Value::from(REDACTED);
-                }
-            }
+            let values = without_stand_ins(values);
             let body = create_body(row.kind, &values, dialect);
             let path = resource_path(row.kind, None);
             Some(WouldSend { method: "POST", path, body: Some(Value::Object(body)) })
         }
         Write::Patch { baseline } => {
-            let changes: &[AttributeChange] = &row.changes;
-            let request = patch(baseline, changes, dialect);
+            let changes: Vec<AttributeChange> = row.changes.iter().map(hidden).collect();
+            let request = patch(&without_stand_ins(baseline), &changes, dialect);
             // What changes nothing is not sent.
             (!request.operations.is_empty())
                 .then(|| WouldSend { body: serde_json::to_value(&request).ok(), ..place("PATCH") })
         }
         Write::Delete => Some(place("DELETE")),
     }
+}
+
+fn without_stand_ins(values: &Values) -> Values {
+    values.iter().map(|(path, value)| (path.clone(), shown(value))).collect()
 }

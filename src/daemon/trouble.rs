@@ -29,6 +29,8 @@ pub enum Trouble {
     Rebound,
     /// A complete read lacked a property that had values.
     PropertyVanished,
+    /// A scoping filter names what the directory does not have exactly once.
+    FilterName,
     /// The state cannot be used.
     State,
     /// Somebody asked for it.
@@ -66,6 +68,7 @@ impl Trouble {
             CycleError::Store(_) => Self::State,
             CycleError::Rebound { .. } => Self::Rebound,
             CycleError::PropertyVanished { .. } => Self::PropertyVanished,
+            CycleError::FilterName { .. } => Self::FilterName,
             CycleError::Stopped => Self::Stopped,
         }
     }

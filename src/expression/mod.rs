@@ -22,6 +22,7 @@ mod functions;
 mod lex;
 mod parse;
 mod parsed;
+mod text_pattern;
 mod value;
 
 #[cfg(test)]
@@ -29,6 +30,7 @@ mod tests;
 
 pub use check::Role;
 pub use error::{EvaluationError, ExpressionError};
-pub use evaluate::{Flow, Inputs, Traced};
+pub use evaluate::{Flow, Inputs, STEPS_MAX, Traced};
 pub use functions::{FunctionHelp, functions};
 pub use parsed::Expression;
+pub use text_pattern::{Anchor, TextPattern, parse_date};

@@ -19,6 +19,7 @@ use super::{
 pub struct Expression {
     source: String,
     root: Node,
+    redacts: bool,
 }
 
 impl PartialEq for Expression {
@@ -48,7 +49,8 @@ impl Expression {
     /// does not compile already here. Fails with the first mistake and its place.
     pub fn parse(text: &str) -> Result<Self, ExpressionError> {
         let root = parse::parse(text)?;
-        Ok(Self { source: text.to_owned(), root })
+        let redacts = !redactions(&root).is_empty();
+        Ok(Self { source: text.to_owned(), root, redacts })
     }
 
     /// The text it was parsed from, which the places of [`ExpressionError`]s refer to.
@@ -64,6 +66,25 @@ impl Expression {
                 names.insert(name.as_str());
             }
         });
+        names
+    }
+
+    /// Whether a `Redact` stands anywhere in it: its value is then to be shown nowhere, whichever
+    /// branch is taken.
+    pub fn is_redacted(&self) -> bool {
+        self.redacts
+    }
+
+    /// Every attribute that it mentions below a `Redact`.
+    pub fn redacted_attributes(&self) -> BTreeSet<&str> {
+        let mut names = BTreeSet::new();
+        for redaction in redactions(&self.root) {
+            redaction.walk(&mut |node| {
+                if let NodeKind::Attribute(name) = &node.kind {
+                    names.insert(name.as_str());
+                }
+            });
+        }
         names
     }
 
@@ -128,4 +149,17 @@ impl Expression {
         let flow = evaluator.flow(&self.root);
         (flow, evaluator.into_trace())
     }
+}
+
+/// The calls of `Redact`.
+fn redactions(root: &Node) -> Vec<&Node> {
+    let mut found = Vec::new();
+    root.walk(&mut |node| {
+        if let NodeKind::Call(call) = &node.kind
+            && call.function.is_some_and(|function| function.name == "Redact")
+        {
+            found.push(node);
+        }
+    });
+    found
 }

@@ -8,15 +8,8 @@ use super::{
     MappingInputs, Subject,
     job::{Apply, AttributeMapping, MappingSource, NullFlow, ValueType},
     map,
-    mapping::read_source,
 };
-use crate::{
-    expression::{Flow, Inputs},
-    scim::AttributePath,
-};
-
-/// What stands in the place of a redacted value, as in Entra's log.
-pub const REDACTED: &str = "[Redact]";
+use crate::scim::{AttributePath, REDACTED, shown};
 
 /// What one mapping gives for one person.
 #[derive(Clone, Debug, PartialEq)]
@@ -49,9 +42,9 @@ fn mapped_value(
 ) -> MappedValue {
     let mut told = MappedValue {
         target: mapping.target.clone(),
-        source: source_text(&mapping.source),
+        source: source_text(mapping),
         value: None,
-        redacted: is_redacted(mapping, subject, inputs),
+        redacted: mapping.is_redacted(),
         notes: Vec::new(),
     };
     if let Some(priority) = mapping.matching_priority {
@@ -59,10 +52,6 @@ fn mapped_value(
     }
     if mapping.apply == Apply::Create {
         told.notes.push("on create only".to_owned());
-    }
-    if told.redacted {
-        told.value = Some(Value::from(REDACTED));
-        return told;
     }
     if mapping.value_type == ValueType::Reference {
         return told;
@@ -75,7 +64,7 @@ fn mapped_value(
                 if row.value.is_none() {
                     told.notes.extend(notes_of_nothing(mapping));
                 }
-                told.value = row.value;
+                told.value = row.value.as_ref().map(shown);
             }
         },
     }
@@ -85,6 +74,9 @@ fn mapped_value(
 /// What follows from a source without a value.
 fn notes_of_nothing(mapping: &AttributeMapping) -> Option<String> {
     match (&mapping.default, mapping.required, mapping.null) {
+        (Some(_), _, _) if mapping.is_redacted() => {
+            Some(format!("a new account gets the default {REDACTED}"))
+        }
         (Some(default), _, _) => Some(format!("a new account gets the default {default}")),
         (None, true, _) => Some("the application refuses an account without it".to_owned()),
         (None, false, NullFlow::Keep) => Some("the account keeps what it has".to_owned()),
@@ -92,24 +84,16 @@ fn notes_of_nothing(mapping: &AttributeMapping) -> Option<String> {
     }
 }
 
-fn source_text(source: &MappingSource) -> String {
-    match source {
+fn source_text(mapping: &AttributeMapping) -> String {
+    match &mapping.source {
         MappingSource::Attribute(name) => format!("[{name}]"),
         MappingSource::Constant(text) => Value::from(text.as_str()).to_string(),
+        // A text in it may be a part of the value.
+        MappingSource::Expression(expression)
+            if mapping.is_redacted() && expression.source().contains('"') =>
+        {
+            "an expression with `Redact`".to_owned()
+        }
         MappingSource::Expression(expression) => expression.source().to_owned(),
     }
-}
-
-fn is_redacted(mapping: &AttributeMapping, subject: &Subject, inputs: MappingInputs<'_>) -> bool {
-    let MappingSource::Expression(expression) = &mapping.source else { return false };
-    let roles: Vec<_> = subject.roles(inputs.declared_roles).into_iter().cloned().collect();
-    let flow = expression.evaluate(&Inputs {
-        attribute: &|name| read_source(name, subject, inputs.is_soft_deleted),
-        app_roles: &roles,
-        now: inputs.now,
-        // Whether a value is redacted does not depend on which value it is.
-        seed: 0,
-        default_domain: inputs.default_domain,
-    });
-    matches!(flow, Ok(Flow::Redacted(_)))
 }

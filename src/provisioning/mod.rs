@@ -17,17 +17,20 @@ mod matching;
 mod outcome;
 mod plan;
 mod reason;
+mod redaction;
 mod reference;
 mod safeguard;
 mod schedule;
 mod scoping;
+mod scoping_filter;
 mod source_attribute;
 mod step;
 
 pub use link::{Link, LinkStanding, UnsettledCreate};
-pub use mapped_value::{MappedValue, REDACTED, mapped_values};
+pub use mapped_value::{MappedValue, mapped_values};
 pub use mapping::{
-    Mapped, MappedRow, MappingFault, MappingInputs, map, map_withdrawal, read_source, seed_of,
+    Mapped, MappedRow, MappingFault, MappingInputs, map, map_to_compare, map_withdrawal,
+    read_source, seed_of,
 };
 pub use matching::{Candidate, Claim, Evidence, Matched, match_keys, settle};
 pub use outcome::{Failure, Outcome, Remedy, failure_of, remedy};
@@ -36,12 +39,17 @@ pub use plan::{
     decide, order_claims,
 };
 pub use reason::Reason;
+pub use redaction::{Revealed, Secrets, is_always_in_clear, project_redacted, reveal};
 pub use reference::{ManagerStanding, manager_change};
 pub use safeguard::{Cleared, Draft, Held, Plan, ReviewFacts, removal_threshold, review};
 pub use schedule::{InvalidCron, Schedule};
 pub use scoping::{
     CONFIRMATION_DELAY, ENTITLEMENT_SETTLES_AFTER, EntitlementMemory, Grant, OutReason, Presence,
-    Scoping, Subject, Withdrawal, confirm, scope,
+    Scoped, Scoping, ScopingInputs, Subject, Withdrawal, confirm, scope,
+};
+pub use scoping_filter::{
+    Clause, ClauseError, ClauseFinding, ClauseKey, ClauseText, FilterFault, FilterInputs,
+    FilterPrincipals, FilterResult, Operand, Operator, Quantifier, ScopingFilter,
 };
 pub use source_attribute::{SourceAttribute, is_known_source_attribute, selected_property};
 pub use step::{Step, StepKind, StepStatus};

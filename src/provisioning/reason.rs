@@ -19,6 +19,8 @@ pub enum Reason {
     AdoptedAccountDisabled,
     /// Not assigned, assigned by Default Access only, or disabled before it ever had an account.
     NotEffectivelyEntitled,
+    /// No scoping filter holds.
+    EntrySynchronizationSkipped,
     /// It is not in the directory any more, restorable for 30 days.
     SoftDeleted,
     /// It is gone from the directory for good.
@@ -47,6 +49,8 @@ pub enum Reason {
     Protected,
     /// The action is switched off in the configuration.
     ActionDisabled,
+    /// The application cannot change an account's `userName`.
+    RenameNotSupported,
     /// The account is kept as it is, as configured.
     Kept,
     /// A safeguard holds it until a person approves.
@@ -73,13 +77,14 @@ pub enum Reason {
 
 impl Reason {
     /// Every reason, for documentation and its test.
-    pub const ALL: [Self; 31] = [
+    pub const ALL: [Self; 33] = [
         Self::InScope,
         Self::Matched,
         Self::AttributesChanged,
         Self::BackInScope,
         Self::AdoptedAccountDisabled,
         Self::NotEffectivelyEntitled,
+        Self::EntrySynchronizationSkipped,
         Self::SoftDeleted,
         Self::HardDeleted,
         Self::AccountDisabled,
@@ -94,6 +99,7 @@ impl Reason {
         Self::CreateUnsettled,
         Self::Protected,
         Self::ActionDisabled,
+        Self::RenameNotSupported,
         Self::Kept,
         Self::HeldBySafeguard,
         Self::EntryConflict,
@@ -123,8 +129,13 @@ impl Reason {
             Self::NotEffectivelyEntitled => {
                 "Assign the person to the application with a role other than Default Access."
             }
+            Self::EntrySynchronizationSkipped => {
+                "Nothing; or change the person's attributes or the scoping filters, which \
+                 `explain` shows clause by clause."
+            }
             Self::AttributeValidationFailed => {
-                "Give the source attribute a value, or the mapping a `default`."
+                "Give the source attribute a value that the application takes, or the mapping a \
+                 `default`."
             }
             Self::UnableToResolveReferenceAttributeValue => {
                 "Assign the manager to the application too."
@@ -144,6 +155,9 @@ impl Reason {
             Self::CreateUnsettled => "Nothing: the next cycles look the account up.",
             Self::Protected => "Remove the account from `safeguards.protect` if it may be changed.",
             Self::ActionDisabled => "Switch the action on under `safeguards`, or do it by hand.",
+            Self::RenameNotSupported => {
+                "Rename the account in the application by hand, or leave it as it is."
+            }
             Self::HeldBySafeguard => {
                 "Read the list with `plan --held`; restore the scope or `approve` it."
             }

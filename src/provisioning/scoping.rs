@@ -6,10 +6,11 @@
 //!
 //! **Invariant:** knows no target. A scope that depended on the target could never be previewed.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use super::{
-    Step, StepKind, StepStatus,
+    ClauseFinding, FilterInputs, FilterPrincipals, FilterResult, Reason, ScopingFilter, Step,
+    StepKind, StepStatus,
     job::{Job, Scope},
 };
 use crate::model::{AppRole, AppRoleId, Attributes, DEFAULT_ACCESS, SourceId, Timestamp};
@@ -56,6 +57,8 @@ pub struct Subject {
     pub manager: Option<SourceId>,
     /// Every role it holds.
     pub grants: Vec<Grant>,
+    /// Those of the groups that filters name which it is a direct member of.
+    pub filter_groups: BTreeSet<SourceId>,
 }
 
 /// Whether a person belongs to the job.
@@ -65,6 +68,30 @@ pub enum Scoping {
     In,
     /// It does not.
     Out(OutReason),
+    /// It cannot be said: a filter could not be evaluated, for this reason. Nothing is concluded.
+    Undecided(String),
+}
+
+/// What scoping rests on beside the job and the person.
+#[derive(Clone, Copy, Debug)]
+pub struct ScopingInputs<'a> {
+    /// The roles that the application declares.
+    pub declared_roles: &'a [AppRole],
+    /// The principals that filters name.
+    pub principals: &'a FilterPrincipals,
+    /// The present moment.
+    pub now: Timestamp,
+}
+
+/// Whether a person belongs to the job, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Scoped {
+    /// Whether it does.
+    pub scoping: Scoping,
+    /// Why.
+    pub step: Step,
+    /// When time alone may next change it, where a filter compares a date with the present.
+    pub reconsider_at: Option<Timestamp>,
 }
 
 /// Why a person does not belong to the job.
@@ -74,6 +101,8 @@ pub enum OutReason {
     NotAssigned,
     /// Default Access is its only role.
     OnlyDefaultAccess,
+    /// No scoping filter holds.
+    ScopingFilter,
 }
 
 impl OutReason {
@@ -82,6 +111,15 @@ impl OutReason {
         match self {
             Self::NotAssigned => "not assigned to the application",
             Self::OnlyDefaultAccess => "its only role is Default Access",
+            Self::ScopingFilter => "no scoping filter holds",
+        }
+    }
+
+    /// The reason under which it is logged.
+    pub fn reason(self) -> Reason {
+        match self {
+            Self::NotAssigned | Self::OnlyDefaultAccess => Reason::NotEffectivelyEntitled,
+            Self::ScopingFilter => Reason::EntrySynchronizationSkipped,
         }
     }
 }
@@ -112,34 +150,29 @@ impl Subject {
     }
 }
 
-/// Decides whether a person belongs to the job.
+/// Decides whether a person belongs to the job: by its assignments, then by the scoping filters.
 ///
 /// Default Access is decided over all its roles: one other role, by any path, is enough, even a
 /// disabled or vanished one, which then only flows no value and warns.
-pub fn scope(job: &Job, subject: &Subject, declared: &[AppRole]) -> (Scoping, Step) {
+pub fn scope(job: &Job, subject: &Subject, inputs: ScopingInputs<'_>) -> Scoped {
     let assigned = !subject.grants.is_empty();
     let has_role = subject.grants.iter().any(|grant| grant.role != DEFAULT_ACCESS);
     let required = !job.exclude_default_access || has_role;
-    let scoping = match job.scope {
-        Scope::Assigned if !assigned => Scoping::Out(OutReason::NotAssigned),
-        Scope::Assigned if !required => Scoping::Out(OutReason::OnlyDefaultAccess),
-        Scope::Assigned | Scope::All => Scoping::In,
+    let filter_inputs = FilterInputs {
+        subject,
+        declared_roles: inputs.declared_roles,
+        principals: inputs.principals,
+        now: inputs.now,
     };
-    let dead: Vec<String> = subject
-        .grants
-        .iter()
-        .filter(|grant| grant.role != DEFAULT_ACCESS)
-        .filter(|grant| !declared.iter().any(|role| role.id == grant.role && role.is_enabled))
-        .map(|grant| grant.role.to_string())
-        .collect();
-    let (status, description) = match &scoping {
-        Scoping::In if !dead.is_empty() => (
-            StepStatus::Warning,
-            format!("in scope; it holds a disabled or removed app role ({})", dead.join(", ")),
-        ),
-        Scoping::In => (StepStatus::Success, "in scope".to_owned()),
-        Scoping::Out(reason) => (StepStatus::Skipped, reason.sentence().to_owned()),
+    let filtered = FilterResult::of(&job.scoping_filters, filter_inputs);
+    let scoping = match (job.scope, &filtered) {
+        (Scope::Assigned, _) if !assigned => Scoping::Out(OutReason::NotAssigned),
+        (Scope::Assigned, _) if !required => Scoping::Out(OutReason::OnlyDefaultAccess),
+        (_, FilterResult::Passed) => Scoping::In,
+        (_, FilterResult::NotPassed) => Scoping::Out(OutReason::ScopingFilter),
+        (_, FilterResult::Undecided(fault)) => Scoping::Undecided(fault.to_string()),
     };
+    let (status, description) = described(&scoping, &dead_roles(subject, inputs.declared_roles));
     let flag = |value: bool| if value { "True" } else { "False" };
     let mut step = Step::new(StepKind::Scoping, status, "EntrySynchronizationScoping", description)
         .with("Active in the source system", flag(is_active(subject)))
@@ -157,7 +190,57 @@ pub fn scope(job: &Job, subject: &Subject, declared: &[AppRole]) -> (Scoping, St
     if !groups.is_empty() {
         step = step.with("Assigned through", groups.join(", "));
     }
-    (scoping, step)
+    if !job.scoping_filters.is_empty() {
+        step =
+            step.with("Scoping filter evaluation passed", flag(filtered == FilterResult::Passed));
+        let redacted = job.sealed_properties();
+        for finding in ScopingFilter::findings(&job.scoping_filters, filter_inputs, &redacted) {
+            let (name, value) = finding_detail(&finding);
+            step = step.with(&name, value);
+        }
+    }
+    let reconsider_at = ScopingFilter::reconsider_at(&job.scoping_filters, filter_inputs);
+    Scoped { scoping, step, reconsider_at }
+}
+
+/// Roles it holds that the application has no more, or has disabled.
+fn dead_roles(subject: &Subject, declared: &[AppRole]) -> Vec<String> {
+    subject
+        .grants
+        .iter()
+        .filter(|grant| grant.role != DEFAULT_ACCESS)
+        .filter(|grant| !declared.iter().any(|role| role.id == grant.role && role.is_enabled))
+        .map(|grant| grant.role.to_string())
+        .collect()
+}
+
+fn described(scoping: &Scoping, dead_roles: &[String]) -> (StepStatus, String) {
+    match scoping {
+        Scoping::In if !dead_roles.is_empty() => (
+            StepStatus::Warning,
+            format!(
+                "in scope; it holds a disabled or removed app role ({})",
+                dead_roles.join(", ")
+            ),
+        ),
+        Scoping::In => (StepStatus::Success, "in scope".to_owned()),
+        Scoping::Out(reason) => (StepStatus::Skipped, reason.sentence().to_owned()),
+        Scoping::Undecided(problem) => (StepStatus::Failure, problem.clone()),
+    }
+}
+
+/// `filter 1 "engineering", department EQUALS "Engineering"`, and `True: saw "Engineering"`.
+fn finding_detail(finding: &ClauseFinding) -> (String, String) {
+    let name = finding.name.as_ref().map(|name| format!(" {name:?}")).unwrap_or_default();
+    let holds = match finding.holds {
+        Some(true) => "True",
+        Some(false) => "False",
+        None => "not evaluated",
+    };
+    (
+        format!("Filter {}{name}: {}", finding.filter, finding.clause),
+        format!("{holds}: saw {}", finding.saw),
+    )
 }
 
 fn is_active(subject: &Subject) -> bool {

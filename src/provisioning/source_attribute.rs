@@ -3,6 +3,8 @@
 //! A mapping that is copied out of the Entra portal names `telephoneNumber`; Graph keeps that as
 //! the first of `businessPhones`. Graph's own names work too.
 
+use std::borrow::Cow;
+
 use serde_json::Value;
 
 use crate::model::Attributes;
@@ -87,6 +89,13 @@ const PROPERTIES: &[&str] = &[
     "userType",
 ];
 
+/// Those of them that are lists (Graph `user`).
+const MULTI_VALUED: [&str; 5] =
+    ["businessPhones", "identities", "imAddresses", "otherMails", "proxyAddresses"];
+
+/// What a guest's user principal name has between the home address and the tenant.
+const GUEST_MARK: &str = "#EXT#";
+
 impl SourceAttribute {
     /// What `name` stands for, or `None` if nothing does. Names are case-sensitive, as in Entra,
     /// but for the computed `IsSoftDeleted`, which is written both ways in Microsoft's own pages.
@@ -135,26 +144,52 @@ impl SourceAttribute {
 
     /// Its value, except of those that are not a property of the object ([`Value::Null`]).
     pub fn read(&self, attributes: &Attributes) -> Value {
-        let property = |name: &str| attributes.get(name).cloned().unwrap_or(Value::Null);
+        self.borrow(attributes).into_owned()
+    }
+
+    /// As [`SourceAttribute::read`], without a copy where the value is there as it is.
+    pub fn borrow<'v>(&self, attributes: &'v Attributes) -> Cow<'v, Value> {
+        let property = |name: &str| attributes.get(name).unwrap_or(&Value::Null);
         match self {
-            Self::Property(name) => property(name),
+            Self::Property(name) => Cow::Borrowed(property(name)),
             Self::First(name) => {
                 let value = property(name);
-                value.as_array().and_then(|items| items.first()).unwrap_or(&value).clone()
+                Cow::Borrowed(value.as_array().and_then(|items| items.first()).unwrap_or(value))
             }
-            Self::Field(name, field) => attributes
-                .get(*name)
-                .and_then(|value| value.get(field))
-                .cloned()
-                .unwrap_or_default(),
-            Self::UserPrincipalName => attributes
-                .get("userPrincipalName")
-                .and_then(Value::as_str)
-                .map_or(Value::Null, |name| Value::String(home_address(name))),
-            Self::OriginalUserPrincipalName => property("userPrincipalName"),
+            Self::Field(name, field) => {
+                Cow::Borrowed(property(name).get(field).unwrap_or(&Value::Null))
+            }
+            Self::UserPrincipalName => {
+                let name = property("userPrincipalName");
+                match name.as_str() {
+                    Some(text) if text.contains(GUEST_MARK) => {
+                        Cow::Owned(Value::String(home_address(text)))
+                    }
+                    Some(_) | None => Cow::Borrowed(name),
+                }
+            }
+            Self::OriginalUserPrincipalName => Cow::Borrowed(property("userPrincipalName")),
             Self::ObjectId | Self::IsSoftDeleted | Self::Manager | Self::AppRoleAssignments => {
-                Value::Null
+                Cow::Borrowed(&Value::Null)
             }
+        }
+    }
+
+    /// Whether an object can have more than one value of it. A directory extension says so in its
+    /// own definition, which is not read.
+    pub fn may_have_several_values(&self) -> bool {
+        match self {
+            Self::Property(name) => {
+                MULTI_VALUED.contains(&name.as_str()) || is_directory_extension(name)
+            }
+            Self::AppRoleAssignments => true,
+            Self::First(_)
+            | Self::Field(..)
+            | Self::ObjectId
+            | Self::IsSoftDeleted
+            | Self::UserPrincipalName
+            | Self::OriginalUserPrincipalName
+            | Self::Manager => false,
         }
     }
 }
@@ -171,7 +206,7 @@ pub fn selected_property(name: &str) -> Option<String> {
 
 /// `alice_fabrikam.com#EXT#@contoso.onmicrosoft.com` is `alice@fabrikam.com` (specification §1.4).
 fn home_address(name: &str) -> String {
-    match name.split_once("#EXT#").and_then(|(home, _)| home.rsplit_once('_')) {
+    match name.split_once(GUEST_MARK).and_then(|(home, _)| home.rsplit_once('_')) {
         Some((local, domain)) => format!("{local}@{domain}"),
         None => name.to_owned(),
     }

@@ -16,6 +16,12 @@ const DIRTY_PRINCIPALS: &str = "UPDATE source_user SET dirty = 1 WHERE id IN ( \
      SELECT principal FROM changed UNION \
      SELECT member_id FROM membership JOIN changed ON changed.principal = membership.group_id)";
 
+/// Forgets groups that are neither assigned nor named in a filter.
+const FORGET_GROUPS: &str = "DELETE FROM membership WHERE group_id NOT IN \
+         (SELECT principal FROM assignment UNION SELECT id FROM filter_principal); \
+     DELETE FROM source_group WHERE id NOT IN \
+         (SELECT principal FROM assignment UNION SELECT id FROM filter_principal)";
+
 impl View<'_> {
     /// The roles the application declares, by id.
     pub fn app_roles(&self) -> Result<Vec<AppRole>, StoreError> {
@@ -132,8 +138,7 @@ impl Tx<'_> {
              DELETE FROM assignment; \
              INSERT INTO assignment SELECT * FROM assignment_incoming; \
              DELETE FROM assignment_incoming; \
-             DELETE FROM membership WHERE group_id NOT IN (SELECT principal FROM assignment); \
-             DELETE FROM source_group WHERE id NOT IN (SELECT principal FROM assignment);"
+             {FORGET_GROUPS};"
         );
         self.connection.execute_batch(&compare)?;
         Ok(())
@@ -142,11 +147,14 @@ impl Tx<'_> {
     /// Applies what a page says of one group: later entries for the same member win.
     pub fn apply_group(&self, change: &GroupChange, generation: u64) -> Result<(), StoreError> {
         let id = change.id.to_string();
-        let assigned: bool = self
+        let followed: bool = self
             .connection
-            .prepare_cached("SELECT EXISTS (SELECT 1 FROM assignment WHERE principal = ?1)")?
+            .prepare_cached(
+                "SELECT EXISTS (SELECT 1 FROM assignment WHERE principal = ?1) \
+                 OR EXISTS (SELECT 1 FROM filter_principal WHERE kind = 0 AND id = ?1)",
+            )?
             .query_row([&id], |row| row.get(0))?;
-        if !assigned {
+        if !followed {
             return Ok(());
         }
         if let Some(removal) = change.removal {

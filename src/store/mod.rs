@@ -12,12 +12,15 @@ mod chain;
 mod command;
 mod cycle;
 mod fact;
+mod filter;
 mod held;
+mod key;
 mod link;
 mod log;
 mod open;
 mod outcome;
 mod plan;
+mod redaction;
 mod source;
 mod survey;
 

@@ -8,10 +8,13 @@ use std::{
     time::Duration,
 };
 
+use super::key;
+use crate::model::RedactionKey;
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior, config::DbConfig};
 
 /// The schema, as numbered steps that are never edited once released.
-const MIGRATIONS: [&str; 1] = [include_str!("migrations/0001_state.sql")];
+const MIGRATIONS: [&str; 2] =
+    [include_str!("migrations/0001_state.sql"), include_str!("migrations/0002_filters.sql")];
 
 /// How long a reader waits for a writer's commit.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
@@ -80,17 +83,22 @@ impl StoreError {
 pub struct Engine {
     connection: Mutex<Connection>,
     path: PathBuf,
-    _lock: Option<File>,
+    key: Box<RedactionKey>,
+    lock: Option<File>,
 }
 
 /// A look at a state file that another process may be writing.
 pub struct Reader {
     connection: Mutex<Connection>,
     path: PathBuf,
+    key: Box<RedactionKey>,
 }
 
 /// A state that can be read: the engine's own, or another process's.
 pub trait StateRead: Sync {
+    /// What redacted values are hashed with.
+    fn key(&self) -> &RedactionKey;
+
     /// Reads.
     fn read<T>(
         &self,
@@ -99,6 +107,10 @@ pub trait StateRead: Sync {
 }
 
 impl StateRead for Engine {
+    fn key(&self) -> &RedactionKey {
+        Self::key(self)
+    }
+
     fn read<T>(
         &self,
         work: impl FnOnce(&View<'_>) -> Result<T, StoreError>,
@@ -108,6 +120,10 @@ impl StateRead for Engine {
 }
 
 impl StateRead for Reader {
+    fn key(&self) -> &RedactionKey {
+        Self::key(self)
+    }
+
     fn read<T>(
         &self,
         work: impl FnOnce(&View<'_>) -> Result<T, StoreError>,
@@ -119,6 +135,7 @@ impl StateRead for Reader {
 /// What can be read.
 pub struct View<'c> {
     pub(super) connection: &'c Connection,
+    pub(super) key: &'c RedactionKey,
 }
 
 /// What can be changed, all together or not at all.
@@ -160,8 +177,12 @@ impl Engine {
         }
         restrict(path).map_err(file_error)?;
         let connection = Connection::open(path).map_err(|error| classify(path, error))?;
-        let engine =
-            Self { connection: Mutex::new(connection), path: path.to_owned(), _lock: Some(lock) };
+        let engine = Self {
+            connection: Mutex::new(connection),
+            path: path.to_owned(),
+            key: Box::new(key::read_or_make(path)?),
+            lock: Some(lock),
+        };
         engine.prepare()?;
         Ok(engine)
     }
@@ -196,7 +217,7 @@ impl Engine {
         let mut connection = self.connection();
         let transaction: Transaction<'_> =
             connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let result = work(&Tx { view: View { connection: &transaction } })?;
+        let result = work(&Tx { view: View { connection: &transaction, key: &self.key } })?;
         transaction.commit()?;
         Ok(result)
     }
@@ -207,12 +228,33 @@ impl Engine {
         work: impl FnOnce(&View<'_>) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
         let connection = self.connection();
-        work(&View { connection: &connection })
+        work(&View { connection: &connection, key: &self.key })
     }
 
     /// The file.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// What redacted values are hashed with, and their sources sealed.
+    pub fn key(&self) -> &RedactionKey {
+        &self.key
+    }
+
+    /// Writes the file anew without what was deleted or overwritten, and empties SQLite's log;
+    /// returns whether nobody was in the way. Of a private copy nothing is left in any case.
+    pub(super) fn compact(&self) -> Result<bool, StoreError> {
+        if self.lock.is_none() {
+            return Ok(true);
+        }
+        let connection = self.connection();
+        match connection.execute_batch("VACUUM") {
+            Err(error) if is_busy(&error) => return Ok(false),
+            done => done?,
+        }
+        let busy: bool =
+            connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))?;
+        Ok(!busy)
     }
 
     fn connection(&self) -> MutexGuard<'_, Connection> {
@@ -241,7 +283,8 @@ impl Reader {
                         .to_owned(),
             });
         }
-        Ok(Self { connection: Mutex::new(connection), path: path.to_owned() })
+        let key = Box::new(key::read_or_invent(path)?);
+        Ok(Self { connection: Mutex::new(connection), path: path.to_owned(), key })
     }
 
     /// Reads.
@@ -250,7 +293,7 @@ impl Reader {
         work: impl FnOnce(&View<'_>) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
         let connection = self.connection.lock().unwrap_or_else(PoisonError::into_inner);
-        work(&View { connection: &connection })
+        work(&View { connection: &connection, key: &self.key })
     }
 
     /// Hands the engine a command: one row.
@@ -260,7 +303,7 @@ impl Reader {
     ) -> Result<T, StoreError> {
         let mut connection = self.connection.lock().unwrap_or_else(PoisonError::into_inner);
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let result = work(&Tx { view: View { connection: &transaction } })?;
+        let result = work(&Tx { view: View { connection: &transaction, key: &self.key } })?;
         transaction.commit()?;
         Ok(result)
     }
@@ -268,6 +311,11 @@ impl Reader {
     /// The file.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// What redacted values were hashed with.
+    pub fn key(&self) -> &RedactionKey {
+        &self.key
     }
 }
 
@@ -280,7 +328,8 @@ pub fn preview_copy(path: &Path) -> Result<Engine, StoreError> {
         // An empty name makes a private temporary database that spills to disk when large.
         connection: Mutex::new(Connection::open("")?),
         path: path.to_owned(),
-        _lock: None,
+        key: Box::new(key::read_or_invent(path)?),
+        lock: None,
     };
     if !path.exists() {
         copy.prepare()?;
@@ -337,6 +386,11 @@ fn version_of(connection: &Connection, path: &Path) -> Result<usize, StoreError>
             known: i64::try_from(known).unwrap_or(i64::MAX),
         }),
     }
+}
+
+fn is_busy(error: &rusqlite::Error) -> bool {
+    use rusqlite::ErrorCode::{DatabaseBusy, DatabaseLocked};
+    matches!(error.sqlite_error_code(), Some(DatabaseBusy | DatabaseLocked))
 }
 
 fn classify(path: &Path, error: rusqlite::Error) -> StoreError {

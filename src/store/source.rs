@@ -1,8 +1,13 @@
 //! Users of the directory, as last read.
 
+use std::collections::BTreeSet;
+
 use rusqlite::{OptionalExtension, params};
 
-use super::open::{StoreError, Tx, View};
+use super::{
+    open::{StoreError, Tx, View},
+    redaction::{opened, sealed},
+};
 use crate::{
     model::{Attributes, ManagerChange, SourceId, Timestamp},
     provisioning::{Decision, EntitlementMemory, Grant, Presence, Subject},
@@ -19,7 +24,8 @@ pub struct FoundSource {
 
 /// Users who are assigned, directly or through a group.
 const ASSIGNED: &str = "SELECT principal AS id FROM assignment WHERE kind = 0 UNION \
-     SELECT member_id FROM membership WHERE kind <> 1";
+     SELECT member_id FROM membership WHERE kind <> 1 \
+     AND group_id IN (SELECT principal FROM assignment WHERE kind = 1)";
 
 impl View<'_> {
     /// What is known of a person, with every role it holds.
@@ -35,11 +41,24 @@ impl View<'_> {
         let Some((attributes, presence, manager)) = row else { return Ok(None) };
         let attributes: Attributes =
             serde_json::from_str(&attributes).map_err(|error| StoreError::stored("user", error))?;
+        let attributes = opened(self.key, id, attributes);
         let manager = manager
             .map(|text| text.parse().map_err(|error| StoreError::stored("manager", error)))
             .transpose()?;
         let grants = self.grants(&key)?;
-        Ok(Some(Subject { id, attributes, presence: presence_of(presence), manager, grants }))
+        let filter_groups = self.filter_groups_of(&key)?;
+        let presence = presence_of(presence);
+        Ok(Some(Subject { id, attributes, presence, manager, grants, filter_groups }))
+    }
+
+    fn filter_groups_of(&self, user: &str) -> Result<BTreeSet<SourceId>, StoreError> {
+        let mut statement = self.connection.prepare_cached(
+            "SELECT DISTINCT filter_principal.id FROM filter_principal \
+             JOIN membership ON membership.group_id = filter_principal.id \
+             WHERE filter_principal.kind = 0 AND membership.member_id = ?1",
+        )?;
+        let rows = statement.query_map([user], |row| row.get::<_, String>(0))?;
+        rows.map(|row| row?.parse().map_err(|error| StoreError::stored("id", error))).collect()
     }
 
     fn grants(&self, user: &str) -> Result<Vec<Grant>, StoreError> {
@@ -171,7 +190,8 @@ impl View<'_> {
         self.ids_after(&sql, after, limit)
     }
 
-    fn ids_after(
+    /// Up to `?2` ids after `?1`, selected by `sql`.
+    pub(super) fn ids_after(
         &self,
         sql: &str,
         after: Option<SourceId>,
@@ -238,15 +258,17 @@ fn stored_presence(presence: Presence) -> i64 {
 }
 
 impl Tx<'_> {
-    /// Stores a live user as just read; it is dirty if anything differs.
+    /// Stores a live user as just read, what is to be sealed of it sealed; it is dirty if anything
+    /// differs.
     pub fn upsert_user(
         &self,
         id: SourceId,
         attributes: &Attributes,
         generation: u64,
     ) -> Result<(), StoreError> {
-        let text =
-            serde_json::to_string(attributes).map_err(|error| StoreError::stored("user", error))?;
+        let attributes = sealed(self.key, id, attributes, &self.sealed_properties()?);
+        let text = serde_json::to_string(&attributes)
+            .map_err(|error| StoreError::stored("user", error))?;
         self.connection
             .prepare_cached(
                 "INSERT INTO source_user (id, attributes, presence, dirty, read_generation) \

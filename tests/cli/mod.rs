@@ -5,6 +5,8 @@ mod cycle;
 mod documents;
 mod explain;
 mod expression;
+mod gallery;
+mod redaction;
 mod refusals;
 mod safeguard;
 mod service;

@@ -70,7 +70,7 @@ fn every_optional_line_of_the_example_is_accepted() {
         let excluded: &[&str] = match key {
             "certificate" | "federated_token_file" | "managed_identity" => &["client_secret"],
             "cron" => &["interval"],
-            "target" | "constant" => continue,
+            "target" | "constant" | "expression" => continue,
             _ => &[],
         };
         let text: Vec<&str> = EXAMPLE
@@ -84,6 +84,20 @@ fn every_optional_line_of_the_example_is_accepted() {
             panic!("{line}\n{}", shown.join("\n"));
         }
     }
+}
+
+#[test]
+fn every_optional_row_of_the_example_is_accepted() {
+    let mut inside = false;
+    let lines = EXAMPLE.lines().map(|line| {
+        inside = line.starts_with("# [[") || (inside && line.starts_with("# "));
+        if inside { &line[2..] } else { line }
+    });
+    let text: Vec<&str> = lines.collect();
+    let rows = text.iter().filter(|line| line.starts_with("[[")).count();
+    let given = EXAMPLE.lines().filter(|line| line.starts_with("[[")).count();
+    assert!(rows >= given + 2, "{rows} rows, {given} of them given");
+    accept(&text.join("\n"));
 }
 
 #[test]

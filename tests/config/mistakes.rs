@@ -390,3 +390,75 @@ fn a_file_with_any_line_missing_or_cut_is_understood_or_refused_with_a_place() {
         }
     }
 }
+
+#[test]
+fn a_scoping_filter_says_which_clause_is_wrong_and_what_would_do() {
+    assert_snapshot!(refuse(&and(r#"[[apps.crm.users.scoping_filters]]
+name = "engineers"
+clauses = [
+  { attribute = "departmnet", operator = "EQUALS", value = "Engineering" },
+  { attribute = "department", operator = "EQUAL", value = "Engineering" },
+  { attribute = "department", operator = "EQUALS" },
+  { attribute = "accountEnabled", operator = "IS TRUE", value = true },
+  { attribute = "employeeId", operator = "Greater_Than", value = "ten" },
+  { attribute = "department", operator = "EQUALS", value = 1.5 },
+  { attribute = "mail", operator = "REGEX MATCH", value = "(a", anchor = "find" },
+  { attribute = "department", operator = "EQUALS", vaule = "x" },
+]
+
+[[apps.crm.users.scoping_filters]]
+clauses = []
+
+[[apps.crm.users.scoping_filters]]
+name = "nothing"
+"#)), @r#"
+    config.toml:15: apps.crm.users.scoping_filters[1].clauses[1].attribute: unknown source attribute "departmnet"; did you mean `department`?
+    config.toml:16: apps.crm.users.scoping_filters[1].clauses[2].operator: unknown operator "EQUAL"; did you mean `EQUALS`?
+    config.toml:17: apps.crm.users.scoping_filters[1].clauses[3].value: missing; EQUALS compares with a value
+    config.toml:18: apps.crm.users.scoping_filters[1].clauses[4].value: IS TRUE takes no value
+    config.toml:19: apps.crm.users.scoping_filters[1].clauses[5].value: Greater_Than compares whole numbers; "ten" is none
+    config.toml:20: apps.crm.users.scoping_filters[1].clauses[6].value: expected a text, a whole number, true or false, found a number
+    config.toml:21: apps.crm.users.scoping_filters[1].clauses[7].value: this is not a regular expression: Opening parenthesis without closing parenthesis
+    config.toml:22: apps.crm.users.scoping_filters[1].clauses[8].value: missing; EQUALS compares with a value
+    config.toml:22: apps.crm.users.scoping_filters[1].clauses[8].vaule: unknown key; did you mean `value`?
+    config.toml:26: apps.crm.users.scoping_filters[2].clauses: has no clause, so it would let everybody in; add a clause, or remove the filter
+    config.toml:28: apps.crm.users.scoping_filters[3].clauses: missing; this key is needed
+    "#);
+}
+
+#[test]
+fn app_roles_cannot_be_filtered_where_nobody_is_assigned() {
+    let text = app("scope = \"all\"")
+        + "\n[[apps.crm.users.scoping_filters]]\nclauses = [{ attribute = \"appRoles\", operator = \
+           \"EQUALS\", value = \"Editor\" }]\n";
+    assert_snapshot!(refuse(&text), @r#"config.toml:15: apps.crm.users.scoping_filters[1].clauses[1].attribute: with scope = "all" nobody is looked up for app roles; use scope = "assigned", or another attribute"#);
+}
+
+#[test]
+fn what_the_application_does_not_do_or_take_is_refused() {
+    let slack = |more: &str| {
+        let text = with("[apps.crm]\n", "[apps.crm]\nprofile = \"slack\"\n");
+        refuse(&format!("{text}{more}\n"))
+    };
+    assert_snapshot!(
+        slack(
+            "[apps.crm.safeguards]\non_out_of_scope = \"delete\"\non_directory_delete = \"delete\""
+        ),
+        @r#"
+    config.toml:14: apps.crm.safeguards.on_out_of_scope: accounts of profile `slack` cannot be deleted; write "disable" or "keep"; the vendor deletes an account only by hand
+    config.toml:15: apps.crm.safeguards.on_directory_delete: accounts of profile `slack` cannot be deleted; write "disable" or "keep"; the vendor deletes an account only by hand
+    "#
+    );
+    let row = "[apps.crm.users]\ninherit = true\n[[apps.crm.users.attributes]]\n";
+    assert_snapshot!(
+        slack(&format!("{row}target = \"displayName\"\nconstant = \"staff@contoso\"")),
+        @"config.toml:17: apps.crm.users.attributes[1].constant: holds `@`, which the application does not take"
+    );
+    assert_snapshot!(
+        slack(&format!(
+            "{row}target = \"userName\"\nsource = \"mailNickname\"\nmatch = 1\n\
+             default = \"somebody-without-a-name\""
+        )),
+        @"config.toml:19: apps.crm.users.attributes[1].default: has 23 characters, and the application takes at most 20"
+    );
+}

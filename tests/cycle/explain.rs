@@ -26,13 +26,15 @@ async fn explained(world: &World, who: &str) -> Explanation {
 fn told(world: &World, explanation: &Explanation) -> String {
     let mut text = String::new();
     for step in &explanation.steps {
-        writeln!(text, "{:?} {:?}: {}", step.kind, step.status, step.description).expect("a text takes it");
+        writeln!(text, "{:?} {:?}: {}", step.kind, step.status, step.description)
+            .expect("a text takes it");
         for (name, value) in step.details.iter().filter(|(name, _)| *name != "Object id") {
             writeln!(text, "    {name}: {value}").expect("a text takes it");
         }
     }
     for change in &explanation.changes {
-        writeln!(text, "{} {}: {}", change.action.as_str(), change.reason, change.detail).expect("a text takes it");
+        writeln!(text, "{} {}: {}", change.action.as_str(), change.reason, change.detail)
+            .expect("a text takes it");
     }
     for request in &explanation.requests {
         let body = request.body.as_ref().map_or_else(String::new, ToString::to_string);
@@ -490,8 +492,84 @@ async fn what_is_redacted_is_shown_nowhere() {
     let explanation = explained(&world, "ada@contoso.com").await;
     let told = explanation.mapping.iter().find(|row| row.redacted).expect("one is redacted");
     assert_eq!(told.value, Some(json!("[Redact]")));
-    assert!(!format!("{:?}", explanation.mapping).contains("S3CRET"));
-    assert!(!format!("{:?}", explanation.requests).contains("S3CRET"));
+    for who in [explanation, {
+        let world = world.all_provisioned().await;
+        world.set("ada", "employeeId", "S3CRET-2");
+        let explanation = explained(&world, "ada@contoso.com").await;
+        let body = &explanation.requests[0].body.as_ref().expect("a body")["Operations"][0];
+        assert_eq!((&body["path"], &body["value"]), (&json!("nickName"), &json!("[Redact]")));
+        explanation
+    }] {
+        assert!(!format!("{:?}{:?}", who.mapping, who.requests).contains("S3CRET"));
+        assert!(!format!("{:?}{:?}", who.changes, who.steps).contains("S3CRET"));
+        assert!(!format!("{:?}", who.requests).contains("$redacted"), "{:?}", who.requests);
+        assert!(format!("{:?}", who.requests).contains("[Redact]"), "{:?}", who.requests);
+    }
+}
+
+#[tokio::test]
+async fn each_clause_of_a_scoping_filter_says_what_it_saw_of_the_person_as_it_is_now() {
+    let filter = r#"[[apps.crm.users.scoping_filters]]
+name = "sales"
+clauses = [
+    { attribute = "department", operator = "EQUALS", value = "Sales" },
+    { memberOf = "Sales & Søns", operator = "IS TRUE" },
+    { manager = "bob@contoso.com", operator = "IS TRUE" },
+]
+"#;
+    let mut world = World::with_config(&format!("{SMALL}{filter}"));
+    let group = world.tenant.add_group("Sales & Søns");
+    world.hire("ada");
+    world.person("bob");
+    world.set("ada", "department", "Legal");
+    let clauses = |world: &World, explanation: &Explanation| {
+        let told = told(world, explanation);
+        let lines: Vec<_> = told.lines().filter(|line| line.contains("Filter ")).collect();
+        lines.join("\n")
+    };
+    let explanation = explained(&world, "ada@contoso.com").await;
+    assert_snapshot!(clauses(&world, &explanation), @"");
+    assert_eq!(explanation.changes[0].detail, "assigned, but no scoping filter holds");
+    world.set("ada", "department", "Sales");
+    world.join(group, "ada");
+    world.tenant.set_manager(world.id("ada"), Some(world.id("bob")));
+    let before = world.state_bytes();
+    let explanation = explained(&world, "ada@contoso.com").await;
+    assert_snapshot!(clauses(&world, &explanation), @"");
+    assert!(world.state_bytes() == before, "the state is not as it was");
+    world.application.take_requests();
+    world.sync_well().await;
+    assert_eq!(written(&world), announced(&explanation));
+}
+
+#[tokio::test]
+async fn a_group_that_a_filter_names_in_vain_is_the_error_that_a_cycle_has() {
+    let filter = r#"[[apps.crm.users.scoping_filters]]
+clauses = [{ memberOf = "Nobody's", operator = "IS TRUE" }]
+"#;
+    let mut world = World::with_config(&format!("{SMALL}{filter}"));
+    world.hire("ada");
+    let error = world.try_explain("ada@contoso.com").await.err().expect("no such group");
+    assert!(error.to_string().contains("Nobody's"), "{error}");
+}
+
+#[tokio::test]
+async fn a_directory_that_refuses_somebodys_groups_is_asked_for_the_groups_members() {
+    for status in [400, 404, 405, 501] {
+        let mut world = World::with_config(SMALL);
+        let group = world.assigned_group("Sales", world.editor);
+        let other = world.assigned_group("Other", world.editor);
+        world.person("ada");
+        world.person("bob");
+        world.join(group, "ada");
+        world.join(other, "bob");
+        world.tenant.inject_at("/memberOf", Fault::status(status));
+        let explanation = explained(&world, "ada@contoso.com").await;
+        let groups: Vec<_> =
+            explanation.found.assignments.iter().map(|role| role.group.clone()).collect();
+        assert_eq!(groups, [Some((group, "Sales".to_owned()))], "{status}");
+        assert_eq!(explanation.changes[0].action.as_str(), "create", "{status}");
+    }
 }
 
 #[tokio::test]

@@ -5,7 +5,10 @@ use std::collections::BTreeSet;
 use entra_scim::model::{Clock as _, DEFAULT_ACCESS, SourceId};
 use serde_json::Value;
 
-use super::story::{Person, Story, spec};
+use super::{
+    setup::Filter,
+    story::{Person, Story, spec},
+};
 
 /// Somebody new: assigned, in a group, or neither.
 pub(super) fn hire(story: &mut Story) {
@@ -152,7 +155,8 @@ fn change_group(story: &mut Story) {
             story.world.tenant.unassign(app, group, None);
             story.say(format!("group {number} is unassigned"));
         }
-        8 if is_live && !frees => {
+        // Without the group of its filter the engine ends every cycle, as it should.
+        8 if is_live && !frees && (number > 0 || story.setup.filter != Filter::FirstGroup) => {
             story.world.tenant.delete_group(group);
             story.say(format!("group {number} is deleted"));
         }

@@ -16,7 +16,7 @@ use serde_json::{Map, Value, json};
 
 use super::{
     churn,
-    setup::Leaving,
+    setup::{Filter, Leaving},
     story::{Person, Story},
 };
 use crate::support::world::World;
@@ -85,10 +85,24 @@ impl Story {
         let belongs = |person: &&Person| {
             let held = roles.get(&person.id);
             tenant.is_live(person.id)
+                && self.passes(person)
                 && (self.setup.everybody
                     || held.is_some_and(|real| *real || !self.setup.excludes_default))
         };
         self.people.iter().filter(belongs).map(|person| person.id).collect()
+    }
+
+    /// Whether the scoping filter lets a person in.
+    fn passes(&self, person: &Person) -> bool {
+        let tenant = &self.world.tenant;
+        match self.setup.filter {
+            Filter::Nobody => true,
+            Filter::Department(out) => {
+                let attributes = tenant.attributes(person.id);
+                attributes.get("department").is_some_and(|department| department != out)
+            }
+            Filter::FirstGroup => tenant.is_member(self.groups[0], person.id),
+        }
     }
 
     /// Who should have an active account.

@@ -10,6 +10,30 @@ pub(super) enum Leaving {
     Keep,
 }
 
+/// Who of those in scope belongs to the application.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Filter {
+    Nobody,
+    /// Not of this department; somebody without one does not pass either.
+    Department(&'static str),
+    /// A member of the first group, which may be assigned or not.
+    FirstGroup,
+}
+
+impl Filter {
+    fn lines(self) -> String {
+        let (attribute, operator, value) = match self {
+            Self::Nobody => return String::new(),
+            Self::Department(department) => ("department", "NOT EQUALS", department),
+            Self::FirstGroup => ("memberOf", "EQUALS", "Group 0"),
+        };
+        format!(
+            "[[apps.crm.users.scoping_filters]]\nclauses = [{{ attribute = \"{attribute}\", \
+             operator = \"{operator}\", value = \"{value}\" }}]\n"
+        )
+    }
+}
+
 /// The drawn configuration, as far as the expectations depend on it.
 #[derive(Debug)]
 #[expect(clippy::struct_excessive_bools, reason = "each is drawn by itself")]
@@ -17,6 +41,7 @@ pub(super) struct Setup {
     pub(super) everybody: bool,
     pub(super) excludes_default: bool,
     pub(super) managers: bool,
+    pub(super) filter: Filter,
     pub(super) leaving: Leaving,
     pub(super) removals_max: u64,
     pub(super) legacy: bool,
@@ -25,8 +50,15 @@ pub(super) struct Setup {
 
 impl Setup {
     pub(super) fn draw(rng: &mut fastrand::Rng) -> Self {
+        // Drawn apart, so that the other draws of a seed stay what they are.
+        let filter = match rng.clone().u8(..5) {
+            1 => Filter::Department("Department 3"),
+            2 => Filter::FirstGroup,
+            _ => Filter::Nobody,
+        };
         let everybody = rng.u8(..4) == 0;
         Self {
+            filter,
             everybody,
             excludes_default: !everybody && rng.bool(),
             managers: rng.bool(),
@@ -74,7 +106,7 @@ impl Setup {
         row("active", "expression = 'Not([IsSoftDeleted])'");
         row("externalId", "source = \"mailNickname\"");
         row("displayName", "source = \"displayName\"");
-        row("title", "source = \"jobTitle\"");
+        row("title", "expression = 'Redact([jobTitle])'");
         row("emails[type eq \"work\"].value", "source = \"mail\"");
         row("name.givenName", "source = \"givenName\"");
         row("name.familyName", "source = \"surname\"");
@@ -82,6 +114,7 @@ impl Setup {
         if self.managers {
             row(&format!("{enterprise}:manager"), "source = \"manager\"");
         }
+        text.push_str(&self.filter.lines());
         text
     }
 

@@ -20,7 +20,7 @@ use std::{
 use chrono::TimeZone;
 use entra_scim::{
     config,
-    cycle::{Context, CycleEnd, CycleOptions, Explained, Question, Stop, explain, preview, sync},
+    cycle::{Context, CycleEnd, CycleError, CycleOptions, Explained, Question, Stop, explain, preview, sync},
     graph::{GraphDirectory, GraphSettings, scope, token_url},
     http::{
         Answer, Authorizer, Bearer, Credential, Exchange, Network, NetworkOptions, SecretSent,
@@ -30,9 +30,10 @@ use entra_scim::{
     provisioning::{ChangeStatus, PlannedChange, job::Job},
     sandbox::{
         VirtualClock,
-        application::{Application, ApplicationOptions, Quirks},
+        application::{Application, ApplicationOptions, AttributeType, Quirks},
         tenant::{ApplicationSpec, RecordedRequest, Tenant, TenantOptions, UserSpec},
     },
+    scim::shown,
     store::{Engine, LogFilter, LogRow, PlanFilter, preview_copy},
     target::{ScimTarget, TargetSettings},
 };
@@ -288,6 +289,17 @@ impl World {
         self.application.set_quirks(quirks);
     }
 
+    /// Lets the application have more attributes of a user, by schema; a fresh one takes its place.
+    pub(crate) fn extend_application(
+        &mut self,
+        extensions: BTreeMap<String, BTreeMap<String, AttributeType>>,
+    ) {
+        let mut options = ApplicationOptions::strict(7, shared(&self.clock));
+        options.extensions.extend(extensions);
+        self.application = Application::new(options);
+        self.target = Line::new(TARGET, Arc::new(self.application.clone()), "secret");
+    }
+
     /// The story makes requests that a strict application complains of.
     pub(crate) fn expects_violations(&mut self) {
         self.expects_violations = true;
@@ -405,6 +417,16 @@ impl World {
         self.target.exchange = Arc::new(self.application.clone());
     }
 
+    /// From now on the application refuses every write, and says back what was in it.
+    pub(crate) fn echo_writes(&mut self) {
+        self.target.exchange = Arc::new(Echo(Arc::new(self.application.clone())));
+    }
+
+    /// The application is itself again.
+    pub(crate) fn echo_no_more(&mut self) {
+        self.target.exchange = Arc::new(self.application.clone());
+    }
+
     /// Sees each write on its way to the application; one that is not let through hangs.
     fn meddle(&mut self, lets_through: Arc<dyn Fn() -> bool + Send + Sync>) {
         let inner = Arc::new(self.application.clone());
@@ -467,11 +489,16 @@ impl World {
 
     /// What an explanation of this name comes to, now.
     pub(crate) async fn explain(&self, who: &str) -> Explained {
+        self.try_explain(who).await.expect("everything can be read")
+    }
+
+    /// What an explanation of this name comes to, or why there is none.
+    pub(crate) async fn try_explain(&self, who: &str) -> Result<Explained, CycleError> {
         let (directory, target) = self.adapters();
         let store = self.store.as_ref().expect("the state is open");
         let clock: &dyn Clock = &self.clock;
         let question = Question { job: &self.job, store, directory: &directory, clock };
-        explain(&question, &target.reader(), who).await.expect("everything can be read")
+        explain(&question, &target.reader(), who).await
     }
 
     /// The application wants this token from now on, and the engine has it.
@@ -604,6 +631,43 @@ impl Exchange for Meddler {
     }
 }
 
+/// Answers each write with a refusal that holds the request's body, as careless services do.
+struct Echo(Arc<dyn Exchange>);
+
+impl Exchange for Echo {
+    fn exchange(&self, request: http::Request<bytes::Bytes>) -> Answer<'_> {
+        Box::pin(async move {
+            if request.method() == http::Method::GET {
+                return self.0.exchange(request).await;
+            }
+            let body: Value = serde_json::from_slice(request.body()).unwrap_or_default();
+            let mut said = Vec::new();
+            texts(&body, &mut said);
+            let error = json!({
+                "schemas": ["urn:ietf:params:scim:api:messages:2.0:Error"],
+                "status": "400",
+                "scimType": "invalidValue",
+                "detail": format!("cannot take: {}", said.join(", ")),
+            });
+            let answer = http::Response::builder()
+                .status(400)
+                .header("content-type", "application/scim+json")
+                .body(error.to_string().into());
+            Ok(answer.expect("a response"))
+        })
+    }
+}
+
+/// Every text in a document that is no URN.
+fn texts(value: &Value, found: &mut Vec<String>) {
+    match value {
+        Value::String(text) if !text.starts_with("urn:") => found.push(text.clone()),
+        Value::Array(values) => values.iter().for_each(|value| texts(value, found)),
+        Value::Object(members) => members.values().for_each(|value| texts(value, found)),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}
+
 impl Drop for World {
     fn drop(&mut self) {
         if std::thread::panicking() || self.expects_violations {
@@ -634,8 +698,9 @@ pub(crate) fn plan_text(store: &Engine) -> String {
     let rows = store.read(|view| view.plan_rows(PlanFilter::Visible, 0, 10_000)).expect("a plan");
     let mut rows: Vec<PlannedChange> = rows.into_iter().map(|(_, row)| row).collect();
     rows.sort_by(|a, b| (a.phase, &a.source_display).cmp(&(b.phase, &b.source_display)));
-    let show =
-        |value: &Option<Value>| value.as_ref().map_or_else(|| "∅".to_owned(), ToString::to_string);
+    let show = |value: &Option<Value>| {
+        value.as_ref().map_or_else(|| "∅".to_owned(), |v| shown(v).to_string())
+    };
     let mut text = String::new();
     for row in &rows {
         let name = row.source_display.split('@').next().unwrap_or_default();

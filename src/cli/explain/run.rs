@@ -16,7 +16,7 @@ use crate::{
     cycle::{CycleError, Explained, Namesake, Question, explain},
     daemon::{Connection, SystemClock, connect, state_path},
     graph::GraphDirectory,
-    model::ObjectKind,
+    model::{ObjectKind, RedactionKey},
     store::{Engine, Reader, StateRead, StoreError, View, preview_copy},
 };
 
@@ -53,6 +53,13 @@ pub(in crate::cli) enum State {
 }
 
 impl StateRead for State {
+    fn key(&self) -> &RedactionKey {
+        match self {
+            Self::There(reader) => reader.key(),
+            Self::Empty(empty) => empty.key(),
+        }
+    }
+
     fn read<T>(
         &self,
         work: impl FnOnce(&View<'_>) -> Result<T, StoreError>,

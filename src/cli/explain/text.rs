@@ -16,6 +16,9 @@ use crate::{
 /// A column of names gets no wider than this, so that the values stay on the screen.
 const NAME_CHARS_MAX: usize = 48;
 
+/// How the name of a finding about a clause of a scoping filter begins.
+const CLAUSE: &str = "Filter ";
+
 /// Writes the five steps.
 pub(super) fn explanation(
     out: &mut dyn Write,
@@ -62,13 +65,23 @@ fn heading(out: &mut dyn Write, number: u8, name: &str, step: Option<&Step>) -> 
 }
 
 fn findings(out: &mut dyn Write, step: &Step) -> anyhow::Result<()> {
-    let width = width(step.details.keys().map(String::as_str));
-    for (name, value) in &step.details {
-        // Several values under one name stand below each other.
-        for (index, value) in value.split("; ").enumerate() {
+    let (clauses, others): (Vec<_>, Vec<_>) =
+        step.details.iter().partition(|(name, _)| name.starts_with(CLAUSE));
+    let width = width(others.iter().map(|(name, _)| name.as_str()));
+    for (name, value) in others {
+        let values: Vec<&str> = match name.as_str() {
+            // Several values under one name stand below each other.
+            "Assignments" | "Looked for" => value.split("; ").collect(),
+            _ => vec![value],
+        };
+        for (index, value) in values.into_iter().enumerate() {
             let name = if index == 0 { name } else { "" };
             writeln!(out, "   {name:width$}  {value}")?;
         }
+    }
+    // A clause is as long as it is, so that what it saw stands below it.
+    for (clause, saw) in clauses {
+        writeln!(out, "   {clause}\n     {saw}")?;
     }
     Ok(())
 }

@@ -14,7 +14,10 @@ use crate::{
     cycle::{Search, selection_of},
     expression::Expression,
     model::{AppRole, AppRoleId, Timestamp},
-    provisioning::{Subject, is_known_source_attribute, read_source, seed_of, selected_property},
+    provisioning::{
+        SourceAttribute, Subject, is_known_source_attribute, read_source, seed_of,
+        selected_property,
+    },
 };
 
 /// The key of a file that holds app roles.
@@ -27,7 +30,12 @@ pub(super) enum Given {
     /// The values of a file, under whatever names it has.
     File(Map<String, Value>),
     /// Somebody in Entra.
-    Person { subject: Box<Subject>, is_soft_deleted: bool },
+    Person {
+        subject: Box<Subject>,
+        is_soft_deleted: bool,
+        /// Whether an attribute of the expression is one that a mapping redacts.
+        hides: bool,
+    },
 }
 
 /// Everything that an evaluation is given.
@@ -52,9 +60,17 @@ impl Given {
         match self {
             Self::Nothing => Value::Null,
             Self::File(values) => values.get(name).cloned().unwrap_or_default(),
-            Self::Person { subject, is_soft_deleted } => {
+            Self::Person { subject, is_soft_deleted, .. } => {
                 read_source(name, subject, *is_soft_deleted)
             }
+        }
+    }
+
+    /// Whether an attribute of the expression is one that a mapping redacts.
+    pub(super) fn hides(&self) -> bool {
+        match self {
+            Self::Nothing | Self::File(_) => false,
+            Self::Person { hides, .. } => *hides,
         }
     }
 
@@ -169,11 +185,20 @@ async fn person(
             Err(Problem::usage(format!("`{who}` is a group; an expression needs a user")).into())
         }
         Search::Person(person) => {
-            let is_soft_deleted = question.is_soft_deleted(&person);
+            let names = expression.attributes();
+            let is_it =
+                |name: &&str| SourceAttribute::parse(name) == Some(SourceAttribute::IsSoftDeleted);
+            // Nothing else depends on the scope, which takes asking for what filters name.
+            let is_soft_deleted = if names.iter().any(is_it) {
+                question.is_soft_deleted(&person).await.map_err(|error| failed(name, error))?
+            } else {
+                false
+            };
+            let hides = names.iter().any(|name| app.job.is_source_redacted(name));
             let roles = person.subject.roles(&person.application.roles);
             let roles = roles.into_iter().cloned().collect();
             let (seed, subject) = (seed_of(&person.subject), Box::new(person.subject));
-            Ok(Evaluated { given: Given::Person { subject, is_soft_deleted }, roles, seed })
+            Ok(Evaluated { given: Given::Person { subject, is_soft_deleted, hides }, roles, seed })
         }
     }
 }

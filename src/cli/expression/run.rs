@@ -16,6 +16,7 @@ use crate::{
     daemon::SystemClock,
     expression::{Expression, ExpressionError, Inputs, Role},
     model::Clock as _,
+    scim::REDACTED,
 };
 
 pub(in crate::cli) async fn run(
@@ -52,11 +53,17 @@ pub(in crate::cli) async fn run(
         default_domain: args.default_domain.as_deref(),
     };
     let taken = |text: &str| args.taken.iter().any(|taken| taken == text);
-    let (flow, trace) = if args.trace {
+    let (flow, mut trace) = if args.trace {
         expression.trace_unique(&inputs, &taken)
     } else {
         (expression.evaluate_unique(&inputs, &taken), Vec::new())
     };
+    if given.hides() {
+        // Only a part without any attribute is certainly nobody's.
+        for part in trace.iter_mut().filter(|part| part.source.contains('[')) {
+            part.value = REDACTED.into();
+        }
+    }
     if args.trace && !global.json {
         show::trace(&trace)?;
     }

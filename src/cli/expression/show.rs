@@ -6,7 +6,7 @@ use super::inputs::Given;
 use crate::{
     cli::{args::Global, exit::ExitCode, output},
     expression::{Flow, Traced, functions as all_functions},
-    provisioning::REDACTED,
+    scim::REDACTED,
 };
 
 /// Lists every function.
@@ -64,6 +64,9 @@ pub(super) fn flow(
 /// The value to show, and what there is to say of it.
 fn told(flow: &Flow, given: &Given) -> (Value, Option<&'static str>) {
     match flow {
+        Flow::Value(_) if given.hides() => {
+            (Value::from(REDACTED), Some("a mapping redacts an attribute of it: it is not shown"))
+        }
         Flow::Value(Value::Null) => (Value::Null, Some("nothing flows: the value is null")),
         Flow::Value(value) => (value.clone(), None),
         Flow::Redacted(_) if given.is_of_somebody() => {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{groups, people, users};
+use super::{filters, groups, people, users};
 use crate::{
     cycle::{
         context::{Context, CycleError, Tracker},
@@ -11,7 +11,7 @@ use crate::{
     model::{Application, CycleId, PrincipalKind},
     port::{Directory, DirectoryFault, Selection},
     provisioning::{
-        SourceAttribute,
+        Operand, SourceAttribute,
         job::{Job, MappingSource, Scope},
         selected_property,
     },
@@ -42,10 +42,19 @@ pub fn selection_of(job: &Job) -> Selection {
             MappingSource::Expression(expression) => names.extend(expression.attributes()),
         }
     }
-    let manager =
+    let mut manager =
         names.iter().any(|name| SourceAttribute::parse(name) == Some(SourceAttribute::Manager));
     let mut properties: std::collections::BTreeSet<String> =
         names.into_iter().filter_map(selected_property).collect();
+    for clause in job.clauses() {
+        match &clause.operand {
+            Operand::Attribute(attribute) => {
+                properties.extend(attribute.selected_property().map(str::to_owned));
+            }
+            Operand::Manager => manager = true,
+            Operand::AppRoles | Operand::MemberOf => {}
+        }
+    }
     if !job.safeguards.protect.is_empty() {
         properties.insert("mail".to_owned());
     }
@@ -164,10 +173,12 @@ async fn round<D: Directory>(
     let generation = begin(context, full)?;
     context.store.write(|tx| tx.set_app_roles(&application.roles))?;
     let users_chain = users::read(context, &selection, full, generation, tracker).await?;
+    filters::read(context, full).await?;
     if context.job.scope == Scope::Assigned {
         read_assignments(context, application, tracker, warnings).await?;
-        groups::read(context, full, tracker).await?;
     }
+    groups::read(context, full, tracker).await?;
+    filters::check(context)?;
     people::look_up(context, &selection, full, generation, tracker).await?;
     if full {
         check_properties(context)?;

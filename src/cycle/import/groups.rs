@@ -1,6 +1,6 @@
-//! The chains of assigned groups and their direct members.
+//! The chains of groups and their direct members: assigned ones, and those that filters name.
 //!
-//! Each chain follows at most fifty groups. A newly assigned group joins a chain that has room,
+//! Each chain follows at most fifty groups. A new one joins a chain that has room,
 //! which is then read from the beginning; the others go on from their links.
 
 use std::collections::BTreeSet;
@@ -16,7 +16,7 @@ use crate::{
     store::{Chain, StoreError},
 };
 
-/// Reads changes of the assigned groups.
+/// Reads changes of the groups.
 pub(super) async fn read<D: Directory>(
     context: &Context<'_, D>,
     full: bool,
@@ -29,22 +29,23 @@ pub(super) async fn read<D: Directory>(
     Ok(())
 }
 
-/// Lets every assigned group be followed by one chain, and no chain follow any other group.
+/// Lets every group that matters be followed by one chain, and no chain follow any other group.
 fn arrange<D>(context: &Context<'_, D>, full: bool) -> Result<(), StoreError> {
     let now = context.clock.now();
     context.store.write(|tx| {
-        let assigned: BTreeSet<SourceId> = tx.assigned_groups()?.into_iter().collect();
+        let mut wanted: BTreeSet<SourceId> = tx.assigned_groups()?.into_iter().collect();
+        wanted.extend(tx.filter_groups()?);
         let mut chains = tx.group_chains()?;
         let generation = tx.next_membership_generation()?;
         for chain in &mut chains {
-            chain.members.retain(|group| assigned.contains(group));
+            chain.members.retain(|group| wanted.contains(group));
             if full && chain.complete {
                 restart(chain, generation);
             }
         }
         let followed: BTreeSet<SourceId> =
             chains.iter().flat_map(|chain| chain.members.iter().copied()).collect();
-        for group in assigned.difference(&followed) {
+        for group in wanted.difference(&followed) {
             let room = chains.iter_mut().find(|chain| chain.members.len() < GROUPS_PER_CHAIN_MAX);
             match room {
                 Some(chain) => {

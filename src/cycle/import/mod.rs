@@ -4,10 +4,12 @@
 //! not. Nothing is concluded before every listing is complete, and nothing from one missing row.
 
 mod application;
+mod filters;
 mod groups;
 mod people;
 mod users;
 
 pub use application::{FULL_READ_AFTER, selection_of};
 pub(super) use application::{import, is_bound, kind, warnings_of};
+pub(super) use filters::Names;
 pub(super) use people::managers_of;

@@ -20,7 +20,7 @@ pub(super) const MONTHS: [&str; 12] = [
 
 /// The date and time in UTC that `text` spells. Without a time it is midnight, without an offset
 /// UTC. A date may carry an offset of its own: `2021-06-30+08:00`.
-pub(super) fn parse(text: &str) -> Option<NaiveDateTime> {
+pub(in crate::expression) fn parse(text: &str) -> Option<NaiveDateTime> {
     let mut scanner = Scanner { rest: text.trim() };
     let date = scanner.date()?;
     let had_space = scanner.skip_space();

@@ -21,6 +21,7 @@ mod table;
 mod text;
 
 pub(super) use arguments::Arguments;
+pub(super) use date_parse::parse as parse_date_time;
 pub(super) use pattern::Pattern;
 pub(super) use random::Random;
 pub(super) use table::{Function, Nature, Place, TABLE, find};

@@ -22,7 +22,7 @@ pub(in crate::expression) struct Pattern {
 
 /// A search that did not end within its budget.
 #[derive(Debug)]
-pub(super) struct Runaway;
+pub(in crate::expression) struct Runaway;
 
 impl Pattern {
     /// Compiles the .NET pattern `source`. Fails with what is wrong with it.
@@ -45,7 +45,7 @@ impl Pattern {
 
     /// The first match in `text` from the byte `from` on, and the steps that the search took. It is
     /// given up once it took `left` steps or exceeded the last limit.
-    pub(super) fn find<'t>(
+    pub(in crate::expression) fn find<'t>(
         &self,
         text: &'t str,
         from: usize,

@@ -66,13 +66,13 @@ impl<'a> Case<'a> {
             Presence::Unseen => (StepStatus::Warning, "the directory does not show it"),
         };
         let import = Step::new(StepKind::Import, found.0, "EntryImport", found.1.to_owned());
-        Self {
-            inputs,
-            steps: vec![import, step],
-            in_scope: *scoping == Scoping::In && subject.presence == Presence::Live,
-            memory: inputs.memory,
-            looked: false,
-        }
+        let was_in_scope = inputs.memory.since.is_some();
+        let in_scope = match scoping {
+            Scoping::In => subject.presence == Presence::Live,
+            Scoping::Out(_) => false,
+            Scoping::Undecided(_) => was_in_scope && subject.presence == Presence::Live,
+        };
+        Self { inputs, steps: vec![import, step], in_scope, memory: inputs.memory, looked: false }
     }
 
     pub(super) fn out_of_scope(&mut self) {
@@ -91,8 +91,10 @@ impl<'a> Case<'a> {
         MappingInputs {
             declared_roles: self.inputs.declared_roles,
             is_soft_deleted,
-            now: self.inputs.now,
+            // The export maps redacted values again, at another moment and to the same values.
+            now: self.inputs.cycle.1,
             default_domain: self.inputs.default_domain,
+            key: self.inputs.key,
         }
     }
 
@@ -158,6 +160,12 @@ impl<'a> Case<'a> {
             again,
             looked: self.looked,
         })
+    }
+
+    /// A filter could not be evaluated: nothing is done, and the next cycle tries again.
+    pub(super) fn undecided(self, problem: &str) -> Verdict {
+        let row = Row::concern(ChangeStatus::Failure, MappingFault::REASON, problem);
+        self.decided(vec![row], true)
     }
 
     pub(super) fn fault(self, fault: &MappingFault) -> Verdict {

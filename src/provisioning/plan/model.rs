@@ -3,10 +3,10 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    model::{AppRole, ChangeId, CycleId, ObjectKind, SourceId, TargetId, Timestamp},
+    model::{AppRole, ChangeId, CycleId, ObjectKind, RedactionKey, SourceId, TargetId, Timestamp},
     provisioning::{
-        EntitlementMemory, Evidence, Failure, Link, Reason, Step, Subject, UnsettledCreate,
-        job::Job,
+        EntitlementMemory, Evidence, Failure, FilterPrincipals, Link, Reason, Step, Subject,
+        UnsettledCreate, job::Job,
     },
     scim::{AttributeChange, EqFilter, Values},
 };
@@ -227,6 +227,8 @@ pub struct PlanInputs<'a> {
     pub subject: &'a Subject,
     /// The roles the application declares.
     pub declared_roles: &'a [AppRole],
+    /// The groups and managers that filters name.
+    pub principals: &'a FilterPrincipals,
     /// What is remembered of its entitlement.
     pub memory: EntitlementMemory,
     /// Its link. Where that is stale, `exported` was just read back from the target.
@@ -237,6 +239,8 @@ pub struct PlanInputs<'a> {
     pub evidence: Evidence,
     /// The tenant's default domain.
     pub default_domain: Option<&'a str>,
+    /// What redacted values are hashed with.
+    pub key: &'a RedactionKey,
 }
 
 /// What a decision comes to.

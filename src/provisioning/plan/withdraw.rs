@@ -6,14 +6,15 @@ use super::{
     difference::{Baseline, applied, difference},
     model::{Action, ChangeStatus, LinkEffect, Phase, Verdict, Write},
 };
-use crate::provisioning::{Link, Reason, job::OutOfScope, map_withdrawal};
+use crate::provisioning::{Link, Mapped, OutReason, Reason, job::OutOfScope, map_withdrawal};
 
 /// As `on_out_of_scope` says.
-pub(super) fn out_of_scope(case: Case<'_>, link: &Link) -> Verdict {
+pub(super) fn out_of_scope(case: Case<'_>, link: &Link, reason: OutReason) -> Verdict {
+    let reason = reason.reason();
     match case.inputs.job.safeguards.on_out_of_scope {
-        OutOfScope::Disable => withdraw(case, link, Reason::NotEffectivelyEntitled),
-        OutOfScope::Delete => leave(case, Reason::NotEffectivelyEntitled),
-        OutOfScope::Keep => keep(case, link, Reason::NotEffectivelyEntitled),
+        OutOfScope::Disable => withdraw(case, link, reason),
+        OutOfScope::Delete => leave(case, reason),
+        OutOfScope::Keep => keep(case, link, reason),
     }
 }
 
@@ -67,7 +68,13 @@ pub(super) fn withdraw(case: Case<'_>, link: &Link, reason: Reason) -> Verdict {
     {
         return leave(case, reason);
     }
-    let diff = difference(&mapped, Baseline::of(link));
+    turn_off(case, link, &mapped, reason)
+}
+
+/// Writes the attributes that turn an account off.
+pub(super) fn turn_off(case: Case<'_>, link: &Link, mapped: &Mapped, reason: Reason) -> Verdict {
+    let job = case.inputs.job;
+    let diff = difference(mapped, Baseline::of(link));
     let mut exported = link.exported.clone();
     exported.extend(diff.exported);
     if diff.changes.is_empty() {
@@ -115,6 +122,10 @@ pub(super) fn sentence(reason: Reason) -> &'static str {
         "soft-deleted in the directory"
     } else if reason == Reason::AccountDisabled {
         "disabled in the directory"
+    } else if reason == Reason::EntrySynchronizationSkipped {
+        "no scoping filter holds any more"
+    } else if reason == Reason::AttributesChanged {
+        "the mapping of `active` says false"
     } else {
         "no longer assigned to the application"
     }
