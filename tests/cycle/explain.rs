@@ -6,7 +6,10 @@ use entra_scim::{
     cycle::{CycleOptions, Explained, Explanation, FoundBy, Members},
     model::{AppRole, AppRoleId},
     provisioning::Presence,
-    sandbox::application::Quirks,
+    sandbox::{
+        application::Quirks,
+        tenant::{ErrorBody, Fault},
+    },
 };
 use insta::assert_snapshot;
 use serde_json::{Value, json};
@@ -513,8 +516,8 @@ async fn each_clause_of_a_scoping_filter_says_what_it_saw_of_the_person_as_it_is
 name = "sales"
 clauses = [
     { attribute = "department", operator = "EQUALS", value = "Sales" },
-    { memberOf = "Sales & Søns", operator = "IS TRUE" },
-    { manager = "bob@contoso.com", operator = "IS TRUE" },
+    { attribute = "memberOf", operator = "EQUALS", value = "Sales & Søns" },
+    { attribute = "manager", operator = "EQUALS", value = "bob@contoso.com" },
 ]
 "#;
     let mut world = World::with_config(&format!("{SMALL}{filter}"));
@@ -545,7 +548,7 @@ clauses = [
 #[tokio::test]
 async fn a_group_that_a_filter_names_in_vain_is_the_error_that_a_cycle_has() {
     let filter = r#"[[apps.crm.users.scoping_filters]]
-clauses = [{ memberOf = "Nobody's", operator = "IS TRUE" }]
+clauses = [{ attribute = "memberOf", operator = "EQUALS", value = "Nobody's" }]
 "#;
     let mut world = World::with_config(&format!("{SMALL}{filter}"));
     world.hire("ada");
@@ -563,7 +566,7 @@ async fn a_directory_that_refuses_somebodys_groups_is_asked_for_the_groups_membe
         world.person("bob");
         world.join(group, "ada");
         world.join(other, "bob");
-        world.tenant.inject_at("/memberOf", Fault::status(status));
+        world.tenant.inject_at("/memberOf", Fault::ServerError { status, body: ErrorBody::Json });
         let explanation = explained(&world, "ada@contoso.com").await;
         let groups: Vec<_> =
             explanation.found.assignments.iter().map(|role| role.group.clone()).collect();

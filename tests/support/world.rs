@@ -20,7 +20,10 @@ use std::{
 use chrono::TimeZone;
 use entra_scim::{
     config,
-    cycle::{Context, CycleEnd, CycleError, CycleOptions, Explained, Question, Stop, explain, preview, sync},
+    cycle::{
+        Context, CycleEnd, CycleError, CycleOptions, Explained, Question, Stop, explain, preview,
+        sync,
+    },
     graph::{GraphDirectory, GraphSettings, scope, token_url},
     http::{
         Answer, Authorizer, Bearer, Credential, Exchange, Network, NetworkOptions, SecretSent,
