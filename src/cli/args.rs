@@ -71,6 +71,10 @@ pub(super) enum Command {
     /// Run as a service: every enabled application on its schedule, until SIGTERM
     #[command(after_help = "Example: entra-scim run --log-format json")]
     Run,
+    /// Say why somebody is in scope or not, and what would be sent; only reads
+    Explain(ExplainArgs),
+    /// Evaluate one expression of Entra's mapping language
+    Expression(ExpressionArgs),
     /// Show how the applications are doing
     Status(StatusArgs),
     /// Show the provisioning log
@@ -154,6 +158,60 @@ pub(super) struct SyncArgs {
     /// Only what this saved plan says; refused where the world has moved
     #[arg(long, value_name = "FILE", conflicts_with_all = ["all", "dry_run"])]
     pub(super) plan: Option<PathBuf>,
+}
+
+#[derive(Args, Clone, Debug)]
+#[command(after_help = "Examples:\n  entra-scim explain whimsical ada@contoso.com\n  \
+                        entra-scim explain 'Sales Team' --json")]
+pub(super) struct ExplainArgs {
+    /// The application; may be left out where the file has one
+    #[arg(value_name = "APP")]
+    pub(super) app_or_who: String,
+    /// An object id, user principal name, mail address, or the display name of a group
+    #[arg(value_name = "WHO")]
+    pub(super) who: Option<String>,
+}
+
+#[derive(Args, Clone, Debug)]
+#[command(
+    after_help = "Exit codes: 0 it has a value or lets nothing flow, 2 the expression or the \
+                  command line is wrong, 3 it cannot be evaluated for this object.\n\n\
+                  Examples:\n  entra-scim expression 'Join(\" \", [givenName], [surname])' --user \
+                  ada.json\n  entra-scim expression 'ToUpper([department])' --user \
+                  ada@contoso.com --trace\n  entra-scim expression --functions"
+)]
+pub(super) struct ExpressionArgs {
+    /// The expression; `-` reads it from stdin
+    #[arg(
+        value_name = "EXPR",
+        allow_hyphen_values = true,
+        required_unless_present = "functions",
+        conflicts_with = "functions"
+    )]
+    pub(super) expression: Option<String>,
+    /// A file with a JSON object of attribute values, or somebody in Entra: an object id, user
+    /// principal name or mail address
+    #[arg(long, value_name = "FILE|WHO", conflicts_with = "functions")]
+    pub(super) user: Option<String>,
+    /// The application whose roles count, where WHO is somebody in Entra; may be left out where
+    /// the file has one
+    #[arg(long, value_name = "NAME", requires = "user")]
+    pub(super) app: Option<String>,
+    /// What `Now()` tells, such as 2026-11-23T10:00:00Z [default: the present]
+    #[arg(long, value_parser = moment, value_name = "TIME")]
+    pub(super) now: Option<Timestamp>,
+    /// Show each part and what it gives, the innermost first
+    #[arg(long, conflicts_with = "functions")]
+    pub(super) trace: bool,
+    /// A text that the application has already, for `SelectUniqueValue`; may be repeated
+    #[arg(long, value_name = "TEXT", conflicts_with = "functions")]
+    pub(super) taken: Vec<String>,
+    /// The tenant's default domain, for `DefaultDomain`
+    #[arg(long, value_name = "DOMAIN", conflicts_with = "functions")]
+    pub(super) default_domain: Option<String>,
+    /// List every function
+    #[arg(long)]
+    pub(super) functions: bool,
 }
 
 #[derive(Args, Clone, Debug)]
@@ -303,6 +361,12 @@ impl Since {
 /// A log of more rows is better read in parts.
 fn rows_max() -> clap::builder::RangedI64ValueParser<u32> {
     clap::value_parser!(u32).range(1..=1_000_000)
+}
+
+fn moment(text: &str) -> Result<Timestamp, String> {
+    DateTime::parse_from_rfc3339(text)
+        .map(|at| at.to_utc())
+        .map_err(|_| "expected a moment such as 2026-11-23T10:00:00Z".to_owned())
 }
 
 fn since(text: &str) -> Result<Since, String> {

@@ -10,7 +10,7 @@ use super::{
     args::{Cli, Command, Global, LogFormat},
     check, control, demo,
     exit::ExitCode,
-    gallery, import_schema, init, log, output, plan,
+    explain, expression, gallery, import_schema, init, log, output, plan,
     problem::Problem,
     run, status, sync,
 };
@@ -64,6 +64,8 @@ async fn dispatch(cli: &Cli) -> anyhow::Result<ExitCode> {
             refuse_json("run")?;
             run::run(global).await
         }
+        Command::Explain(args) => explain::run(args, global).await,
+        Command::Expression(args) => expression::run(args, global).await,
         Command::Status(args) => status::run(args, global),
         Command::Log(args) => log::run(args, global).await,
         Command::Approve(args) => approve::run(args, global).await,
@@ -91,6 +93,8 @@ fn log_lines(global: &Global, command: &Command) -> Result<(), Problem> {
         | Command::Check(_)
         | Command::Plan(_)
         | Command::Sync(_)
+        | Command::Explain(_)
+        | Command::Expression(_)
         | Command::Status(_)
         | Command::Log(_)
         | Command::Approve(_)

@@ -68,7 +68,8 @@ impl ExitCode {
         }
     }
 
-    fn of_trouble(trouble: Trouble) -> Self {
+    /// The code of what kept a command from its work.
+    pub(super) fn of_trouble(trouble: Trouble) -> Self {
         match trouble {
             Trouble::SignIn
             | Trouble::Permission

@@ -5,6 +5,7 @@ use std::error::Error;
 use super::exit::ExitCode;
 use crate::{
     config::{LoadError, Severity},
+    cycle::CycleError,
     daemon::{DaemonError, Trouble},
     store::StoreError,
 };
@@ -58,6 +59,23 @@ impl Problem {
         let problem = Self::new(exit, format!("the cycle of application `{app}` ended early"))
             .caused_by(Plain(error.to_owned()));
         match kind.and_then(|trouble| hint_of(trouble, app)) {
+            Some(hint) => problem.with_hint(hint),
+            None => problem,
+        }
+    }
+}
+
+impl Problem {
+    /// Why a question about one person could not be answered.
+    pub(super) fn of_question(app: &str, error: &CycleError) -> Self {
+        let trouble = Trouble::of(error);
+        let message = format!("the question about application `{app}` could not be answered");
+        let problem =
+            Self::new(ExitCode::of_trouble(trouble), message).caused_by(Plain(error.to_string()));
+        if matches!(trouble, Trouble::Graph | Trouble::Target) {
+            return problem.with_hint("nothing was changed; run the command again");
+        }
+        match hint_of(trouble, app) {
             Some(hint) => problem.with_hint(hint),
             None => problem,
         }

@@ -98,7 +98,7 @@ fn color(color: AnsiColor) -> Style {
 }
 
 /// A value as JSON on one line, shortened, unless it is redacted.
-fn shown(value: &Value) -> String {
+pub(super) fn shown(value: &Value) -> String {
     if is_redacted(value) {
         return REDACTED.to_owned();
     }

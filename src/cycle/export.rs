@@ -284,7 +284,7 @@ impl<D: Sync, W: TargetWrite> Exporting<'_, D, W> {
             };
             let key = EqFilter { path: path.clone(), value: text.to_owned() };
             let found = candidates(
-                self.context,
+                (self.context.job, self.context.store),
                 self.target,
                 self.pacer,
                 Lookup::Filtered,

@@ -8,16 +8,24 @@
 
 mod context;
 mod draft;
+mod explain;
 mod export;
+mod find;
 mod import;
+mod look;
+mod memberships;
 mod pace;
 mod redaction;
 mod references;
 mod report;
 mod run;
 mod survey;
+mod told;
 
 pub use context::{Context, CycleError, CycleOptions, Stop};
+pub use explain::{Explained, Explanation, Found, Members, explain};
+pub use find::{FoundBy, FoundGroup, Namesake, Person, Question, Search};
 pub use import::{FULL_READ_AFTER, needs_default_domain, selection_of};
 pub use report::CycleEnd;
 pub use run::{preview, sync};
+pub use told::{AssignedRole, WouldSend};

@@ -6,7 +6,7 @@ use super::context::Context;
 use crate::{
     model::{ChangeId, CycleId, SourceId},
     provisioning::{
-        Action, ChangeStatus, LinkEffect, ManagerStanding, Phase, PlannedChange, Reason,
+        Action, ChangeStatus, Link, LinkEffect, ManagerStanding, Phase, PlannedChange, Reason,
         SourceAttribute, Write,
         job::{Job, MappingSource, ValueType},
         manager_change,
@@ -63,13 +63,7 @@ fn reference(
     };
     let Some(subject) = tx.subject(id)? else { return Ok(()) };
     let link = tx.link(id)?;
-    let exported = match &row.effect {
-        // What was read back counts, not what was exported before that.
-        LinkEffect::Exported(values) => values.get(path).cloned(),
-        LinkEffect::Unchanged | LinkEffect::Kept | LinkEffect::Removed => {
-            link.as_ref().and_then(|link| link.exported.get(path).cloned())
-        }
-    };
+    let exported = exported_manager(&row, link.as_ref(), path);
     let standing = standing_of(tx, subject.manager, exported.as_ref())?;
     let found = found_manager(&row, path);
     if let Some(found) = &found {
@@ -84,9 +78,32 @@ fn reference(
             ManagerStanding::Coming(_) | ManagerStanding::Linked(_) => {}
         }
     }
-    let (change, step) = manager_change(path, exported.as_ref(), &standing);
-    let Some(change) = change else { return Ok(()) };
-    let reference = coming(&standing);
+    match resolve((cycle, path), row, link, &standing) {
+        None => Ok(()),
+        Some(Resolved::Joined(row)) => tx.update_planned(seq, &row),
+        Some(Resolved::Apart(row)) => tx.add_planned(cycle, &row, unique, false),
+    }
+}
+
+/// How a row of a person and its manager go together.
+pub(super) enum Resolved {
+    /// The person's own row carries the manager along.
+    Joined(Box<PlannedChange>),
+    /// The manager is a row of its own, behind the person's.
+    Apart(Box<PlannedChange>),
+}
+
+/// The row that lets an account refer to the manager; `None` where it does already.
+pub(super) fn resolve(
+    (cycle, path): (CycleId, &AttributePath),
+    row: PlannedChange,
+    link: Option<Link>,
+    standing: &ManagerStanding,
+) -> Option<Resolved> {
+    let exported = exported_manager(&row, link.as_ref(), path);
+    let (change, step) = manager_change(path, exported.as_ref(), standing);
+    let change = change?;
+    let reference = coming(standing);
     // A linked person's own update carries the manager along: one write, not two.
     let joins = reference.is_none()
         && link.is_some()
@@ -99,10 +116,10 @@ fn reference(
         joined.effect = with_reference(joined.effect, &change);
         joined.changes.push(change);
         joined.steps = steps;
-        return tx.update_planned(seq, &joined);
+        return Some(Resolved::Joined(Box::new(joined)));
     }
-    let manager = PlannedChange {
-        id: ChangeId::derive(&[&cycle.to_string(), &id.to_string(), "manager"]),
+    Some(Resolved::Apart(Box::new(PlannedChange {
+        id: ChangeId::derive(&[&cycle.to_string(), &row.source.to_string(), "manager"]),
         action: Action::Update,
         status: ChangeStatus::Planned,
         reason: Reason::AttributesChanged,
@@ -116,8 +133,22 @@ fn reference(
         error: None,
         steps,
         ..row
-    };
-    tx.add_planned(cycle, &manager, unique, false)
+    })))
+}
+
+/// The manager that the account refers to, as far as we know. What was read back counts, not what
+/// was exported before that.
+fn exported_manager(
+    row: &PlannedChange,
+    link: Option<&Link>,
+    path: &AttributePath,
+) -> Option<Value> {
+    match &row.effect {
+        LinkEffect::Exported(values) => values.get(path).cloned(),
+        LinkEffect::Unchanged | LinkEffect::Kept | LinkEffect::Removed => {
+            link.and_then(|link| link.exported.get(path).cloned())
+        }
+    }
 }
 
 /// The manager whose account the export has to name.
@@ -152,7 +183,7 @@ fn standing_of(
 }
 
 /// The manager that an account had when it was found, where it is being adopted.
-fn found_manager(row: &PlannedChange, path: &AttributePath) -> Option<Value> {
+pub(super) fn found_manager(row: &PlannedChange, path: &AttributePath) -> Option<Value> {
     match (row.action, &row.effect) {
         (Action::Adopt, LinkEffect::Exported(values)) => values.get(path).cloned(),
         (_, _) => None,
@@ -181,7 +212,7 @@ fn forget_manager(tx: &Tx<'_>, id: SourceId, path: &AttributePath) -> Result<(),
 }
 
 /// Whether a row belongs to an enabled person in scope, whose manager is to be right.
-fn wants_manager(row: &PlannedChange) -> bool {
+pub(super) fn wants_manager(row: &PlannedChange) -> bool {
     match row.action {
         Action::Create | Action::Update | Action::Enable => row.phase != Phase::References,
         Action::Adopt => row.reason == Reason::Matched,

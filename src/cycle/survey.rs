@@ -13,7 +13,7 @@ use crate::{
     port::TargetRead,
     provisioning::{Candidate, job::Job, project_redacted},
     scim::{AttributePath, EqFilter},
-    store::StoreError,
+    store::{StateRead, StoreError},
 };
 
 /// Accounts asked for in one page, where the application takes that many.
@@ -105,25 +105,24 @@ fn is_past_the_end(fault: &crate::port::TargetFault) -> bool {
 }
 
 /// What the target has for one filter.
-pub(super) async fn candidates<D, R: TargetRead>(
-    context: &Context<'_, D>,
+pub(super) async fn candidates<S: StateRead, R: TargetRead>(
+    (job, store): (&Job, &S),
     target: &R,
     pacer: &Pacer<'_>,
     lookup: Lookup,
     (source, key): (crate::model::SourceId, &EqFilter),
 ) -> Result<Vec<Candidate>, CycleError> {
     match lookup {
-        Lookup::Surveyed => Ok(context.store.read(|view| view.surveyed(key, source))?),
+        Lookup::Surveyed => Ok(store.read(|view| view.surveyed(key, source))?),
         Lookup::Filtered => {
             let found = pacer.ask(Class::Read, || target.find(ObjectKind::User, key)).await?;
-            let (job, state_key) = (context.job, context.store.key());
-            let candidates: Result<Vec<Candidate>, StoreError> = context.store.read(|view| {
+            let candidates: Result<Vec<Candidate>, StoreError> = store.read(|view| {
                 found
                     .iter()
                     .map(|resource| {
                         Ok(Candidate {
                             target: resource.id.clone(),
-                            values: project_redacted(job, &resource.document, state_key),
+                            values: project_redacted(job, &resource.document, store.key()),
                             claim: view.claim(&resource.id, source)?,
                         })
                     })

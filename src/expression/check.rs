@@ -13,6 +13,8 @@ pub enum Role {
     Matching,
     /// Its value only flows.
     Plain,
+    /// It belongs to no mapping: it is tried out, so what SCIM applications lack works too.
+    Trial,
 }
 
 /// Where `Replace` names a group of its pattern.
@@ -109,7 +111,7 @@ impl Check<'_> {
                            a request, and addresses are logged";
             self.refuse(message, &call.name_span);
         }
-        if function.place == Place::NotForScim {
+        if function.place == Place::NotForScim && self.role != Role::Trial {
             let message = format!("`{}` is not available for SCIM applications", function.name);
             self.refuse(message, &call.name_span);
         }

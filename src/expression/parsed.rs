@@ -186,7 +186,16 @@ impl Expression {
     /// As [`Expression::evaluate`], with every part that was evaluated and its result, the
     /// innermost first. Values below a `Redact` are left out.
     pub fn trace(&self, inputs: &Inputs<'_>) -> (Result<Flow, EvaluationError>, Vec<Traced>) {
-        let mut evaluator = Evaluator::tracing(inputs, &|_| false);
+        self.trace_unique(inputs, &|_| false)
+    }
+
+    /// As [`Expression::trace`], where `taken` says which texts the target has already.
+    pub fn trace_unique(
+        &self,
+        inputs: &Inputs<'_>,
+        taken: &dyn Fn(&str) -> bool,
+    ) -> (Result<Flow, EvaluationError>, Vec<Traced>) {
+        let mut evaluator = Evaluator::tracing(inputs, taken);
         let flow = evaluator.flow(&self.root);
         (flow, evaluator.into_trace())
     }

@@ -390,7 +390,8 @@ fn source_value(
     }
 }
 
-pub(super) fn read_source(name: &str, subject: &Subject, is_soft_deleted: bool) -> Value {
+/// The value of a source attribute, under any of its names; null where it has none.
+pub fn read_source(name: &str, subject: &Subject, is_soft_deleted: bool) -> Value {
     match SourceAttribute::parse(name) {
         Some(SourceAttribute::IsSoftDeleted) => Value::Bool(is_soft_deleted),
         Some(SourceAttribute::ObjectId) => Value::String(subject.id.to_string()),
@@ -427,6 +428,12 @@ fn mentions_soft_deleted(source: &MappingSource) -> bool {
         MappingSource::Constant(_) => false,
         MappingSource::Expression(expression) => expression.attributes().into_iter().any(is_it),
     }
+}
+
+/// The same person gives the same random values, whatever the cycle.
+pub fn seed_of(subject: &Subject) -> u64 {
+    let (high, low) = subject.id.as_uuid().as_u64_pair();
+    high ^ low
 }
 
 /// Brings a value into the type of its target attribute; `None` for null and empty.

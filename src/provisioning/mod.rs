@@ -11,6 +11,7 @@
 
 pub mod job;
 mod link;
+mod mapped_value;
 mod mapping;
 mod matching;
 mod outcome;
@@ -28,9 +29,10 @@ mod step;
 mod sticky;
 
 pub use link::{Basis, Link, LinkStanding, UnsettledCreate};
+pub use mapped_value::{MappedValue, mapped_values};
 pub use mapping::{
     Mapped, MappedRow, MappingFault, MappingInputs, earliest, map, map_linked, map_to_compare,
-    map_withdrawal,
+    map_withdrawal, read_source, seed_of,
 };
 pub use matching::{Candidate, Claim, Evidence, Matched, match_keys, settle};
 pub use outcome::{Failure, Outcome, Remedy, failure_of, remedy};

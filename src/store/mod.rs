@@ -31,6 +31,6 @@ pub use fact::{Binding, JobState};
 pub use held::HeldChange;
 pub use link::LinkCounts;
 pub use log::{LogFilter, LogRow, ModifiedProperty};
-pub use open::{Engine, Reader, StoreError, Tx, View, preview_copy};
+pub use open::{Engine, Reader, StateRead, StoreError, Tx, View, preview_copy};
 pub use plan::PlanFilter;
 pub use source::FoundSource;

@@ -98,6 +98,44 @@ pub struct Reader {
     key: Box<RedactionKey>,
 }
 
+/// A state that can be read: the engine's own, or another process's.
+pub trait StateRead: Sync {
+    /// What redacted values are hashed with.
+    fn key(&self) -> &RedactionKey;
+
+    /// Reads.
+    fn read<T>(
+        &self,
+        work: impl FnOnce(&View<'_>) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError>;
+}
+
+impl StateRead for Engine {
+    fn key(&self) -> &RedactionKey {
+        Self::key(self)
+    }
+
+    fn read<T>(
+        &self,
+        work: impl FnOnce(&View<'_>) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        Self::read(self, work)
+    }
+}
+
+impl StateRead for Reader {
+    fn key(&self) -> &RedactionKey {
+        Self::key(self)
+    }
+
+    fn read<T>(
+        &self,
+        work: impl FnOnce(&View<'_>) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        Self::read(self, work)
+    }
+}
+
 /// What can be read.
 pub struct View<'c> {
     pub(super) connection: &'c Connection,

@@ -1,13 +1,11 @@
 //! Addresses: the base URL, a resource type, an id, a query. Knows how to escape, and nothing else.
 
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use url::Url;
 
-use crate::model::{ObjectKind, TargetId};
-
-/// Everything but the unreserved characters (RFC 3986 §2.3): some servers take `+` for a space,
-/// others decode twice, and all agree on these.
-const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+use crate::{
+    model::{ObjectKind, TargetId},
+    scim::{percent_encoded, resource_path},
+};
 
 /// Where a target's resources are.
 pub(super) struct Address {
@@ -40,7 +38,7 @@ impl Address {
 
     /// The list of a kind.
     pub(super) fn list(&self, kind: ObjectKind, query: &[(&str, &str)]) -> String {
-        self.with_query(self.endpoint(kind), query)
+        self.with_query(self.place(kind, None), query)
     }
 
     /// One resource.
@@ -53,22 +51,21 @@ impl Address {
         if matches!(id.as_str(), "." | "..") {
             return Err(Unaddressable);
         }
-        let place = format!("{}/{}", self.endpoint(kind), escape(id.as_str()));
-        Ok(self.with_query(place, query))
+        Ok(self.with_query(self.place(kind, Some(id)), query))
     }
 
-    fn endpoint(&self, kind: ObjectKind) -> String {
-        format!("{}/{}", self.base.as_str().trim_end_matches('/'), resource_type(kind))
+    fn place(&self, kind: ObjectKind, id: Option<&TargetId>) -> String {
+        format!("{}{}", self.base.as_str().trim_end_matches('/'), resource_path(kind, id))
     }
 
     fn with_query(&self, mut place: String, query: &[(&str, &str)]) -> String {
         let extra = self.extra.iter().map(|(name, value)| (name.as_str(), value.as_str()));
         for (index, (name, value)) in query.iter().copied().chain(extra).enumerate() {
             place.push(if index == 0 { '?' } else { '&' });
-            place.push_str(&escape(name));
+            place.push_str(&percent_encoded(name));
             if !value.is_empty() {
                 place.push('=');
-                place.push_str(&escape(value));
+                place.push_str(&percent_encoded(value));
             }
         }
         place
@@ -81,8 +78,4 @@ pub(super) const fn resource_type(kind: ObjectKind) -> &'static str {
         ObjectKind::User => "Users",
         ObjectKind::Group => "Groups",
     }
-}
-
-fn escape(text: &str) -> String {
-    utf8_percent_encode(text, RESERVED).to_string()
 }

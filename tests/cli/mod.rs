@@ -3,6 +3,8 @@
 mod beginnings;
 mod cycle;
 mod documents;
+mod explain;
+mod expression;
 mod gallery;
 mod import_schema;
 mod redaction;

@@ -4,6 +4,7 @@ mod adopted_managers;
 mod clock;
 mod default_domain;
 mod directory_faults;
+mod explain;
 mod life;
 mod mapping;
 mod matching;

@@ -23,6 +23,7 @@ use entra_scim::{
 };
 use serde_json::Value;
 use tokio::{
+    io::AsyncWriteExt as _,
     net::TcpListener,
     process::{Child, Command},
 };
@@ -218,6 +219,20 @@ secret_token = {{ file = "{folder}/token" }}
         let output = self.command(line).stdin(Stdio::null()).output();
         let output = tokio::time::timeout(PATIENCE, output).await;
         Said::of(&output.unwrap_or_else(|_| panic!("`{line}` does not end")).expect("the program"))
+    }
+
+    /// Says a command whose words may hold blanks, with this on its stdin.
+    pub(crate) async fn ask(&self, words: &[&str], stdin: &str) -> Said {
+        let mut command = self.command("");
+        let command = command.args(words).stdin(Stdio::piped());
+        let mut child =
+            command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the program");
+        let mut pipe = child.stdin.take().expect("a pipe");
+        // Whoever does not read stdin may have closed it.
+        drop(pipe.write_all(stdin.as_bytes()).await);
+        drop(pipe);
+        let output = tokio::time::timeout(PATIENCE, child.wait_with_output()).await;
+        Said::of(&output.unwrap_or_else(|_| panic!("{words:?} does not end")).expect("the program"))
     }
 
     /// Starts the service, and waits until it holds the state.

@@ -11,6 +11,8 @@ pub(crate) enum Document {
     Status,
     /// `log --json`.
     Log,
+    /// `explain --json`.
+    Explain,
 }
 
 /// What the document breaks of its promise, one line each; empty where it keeps all of it.
@@ -19,6 +21,7 @@ pub(crate) fn violations(document: Document, value: &Value) -> Vec<String> {
         Document::Plan => include_str!("../schemas/plan.json"),
         Document::Status => include_str!("../schemas/status.json"),
         Document::Log => include_str!("../schemas/log.json"),
+        Document::Explain => include_str!("../schemas/explain.json"),
     };
     let schema: Value = serde_json::from_str(text).expect("the schema is JSON");
     let validator = jsonschema::options()

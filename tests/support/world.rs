@@ -20,7 +20,10 @@ use std::{
 use chrono::TimeZone;
 use entra_scim::{
     config,
-    cycle::{Context, CycleEnd, CycleOptions, Stop, preview, sync},
+    cycle::{
+        Context, CycleEnd, CycleError, CycleOptions, Explained, Question, Stop, explain, preview,
+        sync,
+    },
     graph::{GraphDirectory, GraphSettings, scope, token_url},
     http::{
         Answer, Authorizer, Bearer, Credential, Exchange, Network, NetworkOptions, SecretSent,
@@ -485,6 +488,20 @@ impl World {
         let mut rows: Vec<PlannedChange> = rows.into_iter().map(|(_, row)| row).collect();
         rows.retain(|row| matches!(row.status, ChangeStatus::Planned | ChangeStatus::Held));
         (rows, end)
+    }
+
+    /// What an explanation of this name comes to, now.
+    pub(crate) async fn explain(&self, who: &str) -> Explained {
+        self.try_explain(who).await.expect("everything can be read")
+    }
+
+    /// What an explanation of this name comes to, or why there is none.
+    pub(crate) async fn try_explain(&self, who: &str) -> Result<Explained, CycleError> {
+        let (directory, target) = self.adapters();
+        let store = self.store.as_ref().expect("the state is open");
+        let clock: &dyn Clock = &self.clock;
+        let question = Question { job: &self.job, store, directory: &directory, clock };
+        explain(&question, &target.reader(), who).await
     }
 
     /// The application wants this token from now on, and the engine has it.

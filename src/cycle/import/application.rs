@@ -15,7 +15,7 @@ use crate::{
         job::{Job, MappingSource, Scope},
         selected_property,
     },
-    store::{Binding, Chain, CycleKind, StoreError},
+    store::{Binding, Chain, CycleKind, StateRead, StoreError},
 };
 
 /// Delta tokens live seven days; older than this, everything is read again before they die.
@@ -125,22 +125,32 @@ pub(in crate::cycle) async fn import<D: Directory>(
 }
 
 fn bind<D>(context: &Context<'_, D>, application: &Application) -> Result<(), CycleError> {
-    let configured = Binding::of(context.job, application.id);
-    match context.store.read(|view| view.binding())? {
-        None => context.store.write(|tx| tx.bind(&configured))?,
-        Some(stored) if stored == configured => {}
-        Some(stored) => {
-            return Err(CycleError::Rebound {
-                app: context.job.app.to_string(),
-                stored: Box::new(stored),
-                configured: Box::new(configured),
-            });
-        }
+    if is_bound((context.job, context.store), application)? {
+        return Ok(());
     }
-    Ok(())
+    let configured = Binding::of(context.job, application.id);
+    Ok(context.store.write(|tx| tx.bind(&configured))?)
 }
 
-fn warnings_of(job: &Job, application: &Application) -> Vec<String> {
+/// Whether the state belongs to this job, or to nothing yet. It is an error if to another one.
+pub(in crate::cycle) fn is_bound<S: StateRead>(
+    (job, store): (&Job, &S),
+    application: &Application,
+) -> Result<bool, CycleError> {
+    let configured = Binding::of(job, application.id);
+    match store.read(|view| view.binding())? {
+        None => Ok(false),
+        Some(stored) if stored == configured => Ok(true),
+        Some(stored) => Err(CycleError::Rebound {
+            app: job.app.to_string(),
+            stored: Box::new(stored),
+            configured: Box::new(configured),
+        }),
+    }
+}
+
+/// What a person should know of the application, whatever the cycle does.
+pub(in crate::cycle) fn warnings_of(job: &Job, application: &Application) -> Vec<String> {
     let mut warnings = Vec::new();
     let has_role = application.roles.iter().any(|role| role.is_enabled);
     if job.scope == Scope::Assigned && job.exclude_default_access && !has_role {

@@ -11,7 +11,7 @@ use crate::{
         context::{Context, CycleError, Tracker},
         pace,
     },
-    model::{ManagerChange, SourceId, UserChange},
+    model::{Clock, ManagerChange, SourceId, UserChange},
     port::{Directory, GROUPS_PER_CHAIN_MAX, ManagersAt, RoundEnd, Selection},
     provisioning::{Presence, job::Scope},
     store::StoreError,
@@ -91,35 +91,8 @@ async fn read_managers<D: Directory>(
     ids: &[SourceId],
 ) -> Result<(), CycleError> {
     for chunk in ids.chunks(GROUPS_PER_CHAIN_MAX) {
-        let mut managers: BTreeMap<SourceId, ManagerChange> =
-            chunk.iter().map(|id| (*id, ManagerChange::Cleared)).collect();
-        let mut next = None;
-        let mut complete = false;
-        for _ in 0..PAGES_MAX {
-            context.check_stop()?;
-            let page = pace::directory(context.clock, || {
-                let at = next.as_ref().map_or(ManagersAt::Initial(chunk), ManagersAt::Link);
-                context.directory.managers(at)
-            })
-            .await?;
-            for change in page.items {
-                if let UserChange::Upsert { object, manager: Some(manager) } = change
-                    && let Some(known) = managers.get_mut(&object.id)
-                {
-                    *known = manager;
-                }
-            }
-            match page.end {
-                RoundEnd::Complete(_) => {
-                    complete = true;
-                    break;
-                }
-                RoundEnd::Next(link) => next = Some(link),
-            }
-        }
-        if !complete {
-            return Err(endless());
-        }
+        let check_stop = || context.check_stop();
+        let managers = managers_of(context.directory, context.clock, chunk, check_stop).await?;
         context.store.write(|tx| {
             for (id, manager) in &managers {
                 tx.set_manager(*id, *manager)?;
@@ -128,6 +101,38 @@ async fn read_managers<D: Directory>(
         })?;
     }
     Ok(())
+}
+
+/// The managers of these people (at most [`GROUPS_PER_CHAIN_MAX`]), as the directory shows them.
+pub(in crate::cycle) async fn managers_of<D: Directory>(
+    directory: &D,
+    clock: &dyn Clock,
+    ids: &[SourceId],
+    check_stop: impl Fn() -> Result<(), CycleError>,
+) -> Result<BTreeMap<SourceId, ManagerChange>, CycleError> {
+    let mut managers: BTreeMap<SourceId, ManagerChange> =
+        ids.iter().map(|id| (*id, ManagerChange::Cleared)).collect();
+    let mut next = None;
+    for _ in 0..PAGES_MAX {
+        check_stop()?;
+        let page = pace::directory(clock, || {
+            let at = next.as_ref().map_or(ManagersAt::Initial(ids), ManagersAt::Link);
+            directory.managers(at)
+        })
+        .await?;
+        for change in page.items {
+            if let UserChange::Upsert { object, manager: Some(manager) } = change
+                && let Some(known) = managers.get_mut(&object.id)
+            {
+                *known = manager;
+            }
+        }
+        match page.end {
+            RoundEnd::Complete(_) => return Ok(managers),
+            RoundEnd::Next(link) => next = Some(link),
+        }
+    }
+    Err(endless())
 }
 
 /// Looks for missing linked people among the deleted users.

@@ -219,6 +219,7 @@ pub struct PlannedChange {
 }
 
 /// Everything that a decision about one person rests on.
+#[derive(Clone)]
 pub struct PlanInputs<'a> {
     /// The job.
     pub job: &'a Job,

@@ -1,0 +1,426 @@
+//! The explanation of one person: every step to what a cycle would do now, and what it would send.
+//!
+//! The person is read live; its link and what else is remembered come out of the state, where
+//! there is one; the same [`decide`] as in a cycle decides. Nothing is written anywhere: there is
+//! no writer here, neither of the state nor of the target.
+
+use std::collections::BTreeMap;
+
+use super::{
+    context::CycleError,
+    find::{FoundBy, FoundGroup, Namesake, Person, Question, Search},
+    import::{needs_default_domain, selection_of, warnings_of},
+    look::{Eyes, Hinted, ReadBack, failed_lookup},
+    pace::{self, Pacer},
+    references::{Resolved, found_manager, manager_path, resolve, wants_manager},
+    survey::Lookup,
+    told::{self, AssignedRole, WouldSend},
+};
+use crate::{
+    model::{CycleId, DEFAULT_ACCESS, MemberKind, ObjectKind, SourceId},
+    port::{Directory, GroupsAt, RoundEnd, TargetRead},
+    provisioning::{
+        Evidence, Failure, Link, ManagerStanding, MappedValue, MappingInputs, PlanInputs,
+        PlannedChange, Presence, Step, StepKind, StepStatus, Subject, Verdict, decide, job::Scope,
+        mapped_values,
+    },
+    scim::{AttributePath, EqFilter},
+    store::{StateRead, StoreError, View},
+};
+
+/// What explaining a name comes to.
+pub enum Explained {
+    /// Somebody was found and is explained.
+    One(Box<Explanation>),
+    /// Several have this name.
+    Several(Vec<Namesake>),
+    /// Nobody has.
+    Nobody,
+}
+
+/// Why a cycle would do what it would do for one person.
+#[derive(Clone, Debug)]
+pub struct Explanation {
+    /// Whom it is about.
+    pub found: Found,
+    /// The steps, in the order in which they are taken.
+    pub steps: Vec<Step>,
+    /// What each mapping gives.
+    pub mapping: Vec<MappedValue>,
+    /// The rows that a plan would have.
+    pub changes: Vec<PlannedChange>,
+    /// What would be sent to the application.
+    pub requests: Vec<WouldSend>,
+    /// Whether `IsSoftDeleted` is true for what each mapping gives.
+    pub is_soft_deleted: bool,
+    /// What else a person should know.
+    pub notes: Vec<String>,
+}
+
+/// Whom an explanation is about.
+#[derive(Clone, Debug)]
+pub struct Found {
+    /// The directory's id.
+    pub id: SourceId,
+    /// User or group.
+    pub kind: ObjectKind,
+    /// Its name.
+    pub display: String,
+    /// By what it was found.
+    pub by: FoundBy,
+    /// Whether it is in the directory.
+    pub presence: Presence,
+    /// Whether sign-in is enabled, of users.
+    pub enabled: Option<bool>,
+    /// The manager, where one is read and set.
+    pub manager: Option<SourceId>,
+    /// Every role, and by which path.
+    pub assignments: Vec<AssignedRole>,
+    /// The direct members, of groups.
+    pub members: Option<Members>,
+}
+
+/// How many direct members a group has.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Members {
+    /// Users.
+    pub users: u64,
+    /// Groups, whose own members do not count.
+    pub groups: u64,
+    /// Whether there are more, who were not counted.
+    pub more: bool,
+}
+
+/// What the state remembers of a person.
+struct Memory {
+    link: Option<Link>,
+    entitlement: crate::provisioning::EntitlementMemory,
+    unsettled: Option<crate::provisioning::UnsettledCreate>,
+    has_cycle: bool,
+    held_by: Option<String>,
+}
+
+/// Explains whom `who` means: an object id, a user principal name, a mail address or the display
+/// name of a group.
+pub async fn explain<D: Directory, S: StateRead, R: TargetRead>(
+    question: &Question<'_, D, S>,
+    target: &R,
+    who: &str,
+) -> Result<Explained, CycleError> {
+    Ok(match question.find(who, &selection_of(question.job)).await? {
+        Search::Nobody => Explained::Nobody,
+        Search::Several(all) => Explained::Several(all),
+        Search::Group(group) => Explained::One(Box::new(of_group(question, *group).await?)),
+        Search::Person(person) => {
+            let explanation = of_person(question, target, *person).await?;
+            Explained::One(Box::new(explanation))
+        }
+    })
+}
+
+async fn of_person<D: Directory, S: StateRead, R: TargetRead>(
+    question: &Question<'_, D, S>,
+    target: &R,
+    person: Person,
+) -> Result<Explanation, CycleError> {
+    let (job, store, clock) = (question.job, question.store, question.clock);
+    let Person { mut subject, by, application } = person;
+    let principals = question.principals().await?;
+    subject.filter_groups.retain(|group| principals.groups.values().any(|named| named == group));
+    let now = clock.now();
+    let cycle = CycleId::derive(&["explanation", &subject.id.to_string(), &now.to_rfc3339()]);
+    let mut memory = store.read(|view| remembered(view, subject.id))?;
+    let mut notes = notes_of(question, &memory);
+    notes.extend(warnings_of(job, &application));
+    let pacer = Pacer::new(clock, &job.pace);
+    let roles = &application.roles;
+    let (state, target) = ((job, store), (target, &pacer));
+    let domain = if needs_default_domain(job) {
+        pace::directory(clock, || question.directory.default_domain()).await?
+    } else {
+        None
+    };
+    let eyes = Eyes::new(state, target, Lookup::Filtered, (roles.clone(), domain.clone()), now);
+    let failed = in_doubt(&eyes, &mut memory, &subject, &mut notes).await?;
+    let mut deciding = Deciding {
+        inputs: PlanInputs {
+            job,
+            cycle: (cycle, now),
+            now,
+            subject: &subject,
+            declared_roles: roles,
+            principals: &principals,
+            memory: memory.entitlement,
+            link: memory.link.as_ref(),
+            unsettled: memory.unsettled,
+            evidence: Evidence::NotLooked,
+            default_domain: domain.as_deref(),
+            key: store.key(),
+        },
+        asked: Vec::new(),
+    };
+    let (in_scope, mut changes) = match failed {
+        Some(failure) => deciding.failed(failure),
+        None => deciding.decide(&eyes).await?,
+    };
+    let asked = deciding.asked;
+    let manager = match manager_path(job) {
+        None => None,
+        Some(path) => {
+            let link = memory.link.clone();
+            Some(store.read(|view| refer(view, (cycle, &subject), link, path, &mut changes))?)
+        }
+    };
+    let is_soft_deleted = !(in_scope && subject.is_enabled());
+    let inputs = MappingInputs { is_soft_deleted, ..eyes.mapping_inputs() };
+    let mut mapping = mapped_values(&job.users, &subject, inputs, memory.link.as_ref());
+    if let Some((path, standing)) = &manager {
+        told::tell_manager(&mut mapping, path, standing);
+    }
+    let assignments = told::assigned_roles(&subject.grants, roles);
+    let steps = told::steps((&subject, by), &assignments, memory.link.as_ref(), &asked, &changes);
+    notes.extend(told::remarks(&subject, &changes).map(str::to_owned));
+    let requests = told::requests(job.dialect, &changes);
+    told::hide(&mut changes);
+    let found = found(&subject, by, assignments);
+    Ok(Explanation { found, steps, mapping, changes, requests, is_soft_deleted, notes })
+}
+
+fn found(subject: &Subject, by: FoundBy, assignments: Vec<AssignedRole>) -> Found {
+    let is_known = subject.attributes.contains_key("accountEnabled");
+    Found {
+        id: subject.id,
+        kind: ObjectKind::User,
+        display: subject.display(),
+        by,
+        presence: subject.presence,
+        enabled: is_known.then(|| subject.is_enabled()),
+        manager: subject.manager,
+        assignments,
+        members: None,
+    }
+}
+
+/// Reads the account of a link whose last write has no known outcome, as a cycle does before it
+/// decides. Why that failed, where it did.
+async fn in_doubt<S: StateRead, R: TargetRead>(
+    eyes: &Eyes<'_, S, R>,
+    memory: &mut Memory,
+    subject: &Subject,
+    notes: &mut Vec<String>,
+) -> Result<Option<Failure>, CycleError> {
+    // A hint is looked at by the decision, which knows the person's matching values.
+    let in_doubt = |link: &mut Link| link.stale && !link.is_hint;
+    let Some(link) = memory.link.take_if(in_doubt) else { return Ok(None) };
+    match eyes.read_back(link, subject).await? {
+        ReadBack::There(link) => memory.link = Some(*link),
+        ReadBack::Gone => {
+            notes.push("its linked account is gone at the application".to_owned());
+        }
+        ReadBack::Failed(failure) => return Ok(Some(failure)),
+    }
+    Ok(None)
+}
+
+/// A decision in the making: what it rests on, and what the target was asked for it.
+struct Deciding<'a> {
+    inputs: PlanInputs<'a>,
+    asked: Vec<EqFilter>,
+}
+
+impl Deciding<'_> {
+    /// Whether the person is in scope, and the rows of the plan.
+    async fn decide<S: StateRead, R: TargetRead>(
+        &mut self,
+        eyes: &Eyes<'_, S, R>,
+    ) -> Result<(bool, Vec<PlannedChange>), CycleError> {
+        let keys = match decide(&self.inputs) {
+            Verdict::Decided(decision) => return Ok((decision.in_scope, decision.changes)),
+            // Even what a cycle decides without it is said better with it.
+            Verdict::Lookup { keys, .. } => keys,
+        };
+        let subject = self.inputs.subject;
+        let kept;
+        let mut inputs = self.inputs.clone();
+        if let Some(hint) = inputs.link.take() {
+            match eyes.try_hint(hint.clone(), subject, &keys).await? {
+                Hinted::Matches(_, found) => {
+                    inputs.link = Some(hint);
+                    inputs.evidence = found;
+                }
+                Hinted::Stays(link) => {
+                    kept = link;
+                    inputs.link = Some(&*kept);
+                }
+                Hinted::LetGo => {}
+                Hinted::Failed(failure) => return Ok(self.failed(failure)),
+            }
+        }
+        if inputs.link.is_none() {
+            match eyes.look(subject, &keys, |hits, _| Ok(hits)).await? {
+                Ok(evidence) => inputs.evidence = evidence,
+                Err(failure) => return Ok(self.failed(failure)),
+            }
+        }
+        self.asked = keys;
+        Ok(match decide(&inputs) {
+            Verdict::Decided(decision) => (decision.in_scope, decision.changes),
+            Verdict::Lookup { .. } => (true, Vec::new()),
+        })
+    }
+
+    /// What a lookup comes to that failed, with the steps that were taken before it.
+    fn failed(&mut self, failure: Failure) -> (bool, Vec<PlannedChange>) {
+        let mut change = failed_lookup(self.inputs.cycle.0, self.inputs.subject, failure);
+        self.inputs.evidence = Evidence::Found(BTreeMap::new());
+        let Verdict::Decided(decision) = decide(&self.inputs) else { return (true, vec![change]) };
+        let before = decision.changes.into_iter().next().map(|row| row.steps).unwrap_or_default();
+        let before = before
+            .into_iter()
+            .filter(|s| s.kind == StepKind::Import || s.kind == StepKind::Scoping);
+        change.steps = before.chain(change.steps).collect();
+        (decision.in_scope, vec![change])
+    }
+}
+
+fn remembered(view: &View<'_>, id: SourceId) -> Result<Memory, StoreError> {
+    let held = view.held_changes()?;
+    let held_by = held.into_iter().find(|held| held.source == id.to_string());
+    Ok(Memory {
+        link: view.link(id)?,
+        entitlement: view.entitlement(id)?,
+        unsettled: view.unsettled_create(id)?,
+        has_cycle: view.fact("finished_once")?.is_some(),
+        held_by: held_by.map(|held| held.plan),
+    })
+}
+
+fn notes_of<D, S>(question: &Question<'_, D, S>, memory: &Memory) -> Vec<String> {
+    let app = &question.job.app;
+    let mut notes = Vec::new();
+    if !memory.has_cycle {
+        notes.push("no cycle has finished here yet, so no account is linked".to_owned());
+    }
+    if !question.job.provisioning {
+        notes.push(format!("`apps.{app}.provisioning` is off: the service runs no cycle"));
+    }
+    if let Some(plan) = &memory.held_by {
+        notes.push(format!(
+            "a safeguard holds a change of this person (plan {plan}); `entra-scim plan {app} \
+             --held` lists it"
+        ));
+    }
+    notes
+}
+
+/// Lets the rows refer to the manager's account, as far as it is known before a cycle.
+fn refer(
+    view: &View<'_>,
+    (cycle, subject): (CycleId, &Subject),
+    link: Option<Link>,
+    path: AttributePath,
+    changes: &mut Vec<PlannedChange>,
+) -> Result<(AttributePath, ManagerStanding), StoreError> {
+    let standing = match subject.manager {
+        None => ManagerStanding::None,
+        Some(manager) => match view.linked_target(manager)? {
+            Some(target) => ManagerStanding::Linked(target),
+            None => ManagerStanding::NotProvisioned(manager),
+        },
+    };
+    let Some(at) = changes.iter().position(wants_manager) else { return Ok((path, standing)) };
+    let is_linked = matches!(standing, ManagerStanding::Linked(_));
+    if found_manager(&changes[at], &path).is_some() && !is_linked {
+        return Ok((path, standing));
+    }
+    match resolve((cycle, &path), changes[at].clone(), link, &standing) {
+        None => {}
+        Some(Resolved::Joined(row)) => changes[at] = *row,
+        Some(Resolved::Apart(row)) => changes.push(*row),
+    }
+    Ok((path, standing))
+}
+
+async fn of_group<D: Directory, S: StateRead>(
+    question: &Question<'_, D, S>,
+    group: FoundGroup,
+) -> Result<Explanation, CycleError> {
+    let FoundGroup { id, attributes, by, grants, application } = group;
+    let assignments = told::assigned_roles(&grants, &application.roles);
+    let members = members_of(question, id).await?;
+    let import = Step::new(
+        StepKind::Import,
+        StepStatus::Success,
+        "EntryImport",
+        "found in the directory".to_owned(),
+    );
+    let everybody = question.job.scope == Scope::All;
+    let has_role = grants.iter().any(|grant| grant.role != DEFAULT_ACCESS);
+    let (status, sentence) = if everybody {
+        (StepStatus::Skipped, "every user of the tenant is in scope, whatever the groups")
+    } else if assignments.is_empty() {
+        (StepStatus::Skipped, "not assigned to the application")
+    } else if question.job.exclude_default_access && !has_role {
+        (StepStatus::Skipped, "assigned with Default Access only, which is excluded")
+    } else {
+        (StepStatus::Success, "its direct members are assigned through it")
+    };
+    let flag = if assignments.is_empty() { "False" } else { "True" };
+    let name = "EntrySynchronizationScoping";
+    let mut scoping = Step::new(StepKind::Scoping, status, name, sentence.to_owned())
+        .with("Assigned to the application", flag);
+    told::tell_assignments(&mut scoping, &assignments);
+    let skipped = "group objects are not provisioned, only the people who are direct members";
+    let processing = Step::new(
+        StepKind::Processing,
+        StepStatus::Skipped,
+        "EntrySynchronizationSkip",
+        skipped.to_owned(),
+    );
+    let display = attributes.get("displayName").and_then(serde_json::Value::as_str);
+    Ok(Explanation {
+        found: Found {
+            id,
+            kind: ObjectKind::Group,
+            display: display.map_or_else(|| id.to_string(), str::to_owned),
+            by,
+            presence: Presence::Live,
+            enabled: None,
+            manager: None,
+            assignments,
+            members: Some(members),
+        },
+        steps: vec![import, scoping, processing],
+        mapping: Vec::new(),
+        changes: Vec::new(),
+        requests: Vec::new(),
+        is_soft_deleted: false,
+        notes: warnings_of(question.job, &application),
+    })
+}
+
+/// Counts the direct members on the first page of them: a large group has more.
+async fn members_of<D: Directory, S>(
+    question: &Question<'_, D, S>,
+    group: SourceId,
+) -> Result<Members, CycleError> {
+    let groups = [group];
+    let page = pace::directory(question.clock, || {
+        question.directory.groups_delta(GroupsAt::Initial(&groups))
+    })
+    .await?;
+    let mut standing = BTreeMap::new();
+    for change in page.items.iter().filter(|change| change.id == group) {
+        for member in &change.members {
+            standing.insert(member.id, (member.kind, member.removed));
+        }
+    }
+    let count = |wanted: MemberKind| {
+        standing.values().filter(|(kind, removed)| *kind == wanted && !removed).count() as u64
+    };
+    Ok(Members {
+        users: count(MemberKind::User),
+        groups: count(MemberKind::Group),
+        more: matches!(page.end, RoundEnd::Next(_)),
+    })
+}

@@ -1,0 +1,292 @@
+//! Looking one person up at the target: the account of a link in doubt, and the accounts that may
+//! be somebody's. For the draft and for an explanation; nothing here writes.
+
+use std::{
+    collections::BTreeMap,
+    sync::atomic::{AtomicU32, Ordering},
+};
+
+use super::{
+    context::CycleError,
+    pace::{Class, Pacer},
+    redaction::mapping_inputs,
+    survey::{Lookup, candidates, matching_paths},
+};
+use crate::{
+    model::{AppRole, ChangeId, CycleId, ObjectKind, Timestamp},
+    port::{FaultClass, Resource, TargetFault, TargetRead},
+    provisioning::{
+        Action, Candidate, ChangeStatus, Claim, Evidence, Failure, Link, LinkEffect, MappingInputs,
+        Matched, Phase, PlannedChange, Reason, ScopingInputs, Secrets, Step, StepKind, StepStatus,
+        Subject, Write, failure_of, is_wanted, job::Job, map_to_compare, project_redacted, scope,
+        settle,
+    },
+    scim::{AttributePath, EqFilter, Values, same},
+    store::{StateRead, StoreError},
+};
+
+/// Server errors in one draft after which they are no longer about single people.
+const SERVER_ERRORS_MAX: u32 = 5;
+
+/// Everything that looking somebody up needs.
+pub(super) struct Eyes<'a, S, R> {
+    job: &'a Job,
+    store: &'a S,
+    target: &'a R,
+    pacer: &'a Pacer<'a>,
+    /// How candidates are found.
+    pub(super) lookup: Lookup,
+    /// The roles that the application declares.
+    pub(super) roles: Vec<AppRole>,
+    /// The attributes that matching compares.
+    pub(super) unique: Vec<AttributePath>,
+    /// The tenant's default domain, where a mapping needs it.
+    pub(super) default_domain: Option<String>,
+    began: Timestamp,
+    server_errors: AtomicU32,
+}
+
+/// What became of a link whose account was read.
+pub(super) enum ReadBack {
+    /// The link, with what its account has.
+    There(Box<Link>),
+    /// The account is gone, and the link leads nowhere.
+    Gone,
+    /// It could not be read, or has become another person's.
+    Failed(Failure),
+}
+
+/// What became of a link that is only a hint.
+pub(super) enum Hinted {
+    /// Its account has one of the person's matching values, whoever else has that value.
+    Matches(Box<Link>, Evidence),
+    /// Its account shows no matching attribute at all, and stays linked.
+    Stays(Box<Link>),
+    /// Its account is gone or has somebody else's values: the person is matched without it.
+    LetGo,
+    /// It could not be looked at.
+    Failed(Failure),
+}
+
+/// Whether a link is only a hint, because its person is to be matched anew.
+pub(super) fn is_matched_anew(
+    job: &Job,
+    link: &Link,
+    subject: &Subject,
+    inputs: ScopingInputs<'_>,
+) -> bool {
+    link.is_hint && is_wanted(subject, &scope(job, subject, inputs).scoping)
+}
+
+impl<'a, S: StateRead, R: TargetRead> Eyes<'a, S, R> {
+    pub(super) fn new(
+        (job, store): (&'a Job, &'a S),
+        (target, pacer): (&'a R, &'a Pacer<'a>),
+        lookup: Lookup,
+        (roles, default_domain): (Vec<AppRole>, Option<String>),
+        began: Timestamp,
+    ) -> Self {
+        let unique = matching_paths(job);
+        let server_errors = AtomicU32::new(0);
+        Self {
+            job,
+            store,
+            target,
+            pacer,
+            lookup,
+            roles,
+            unique,
+            default_domain,
+            began,
+            server_errors,
+        }
+    }
+
+    /// What the target has for a person without a link; `keep` says which candidates count. A
+    /// fault that concerns this person alone is returned, one that concerns everybody is an error.
+    pub(super) async fn look(
+        &self,
+        subject: &Subject,
+        keys: &[EqFilter],
+        keep: impl Fn(Vec<Candidate>, &EqFilter) -> Result<Vec<Candidate>, StoreError>,
+    ) -> Result<Result<Evidence, Failure>, CycleError> {
+        let mut found: BTreeMap<AttributePath, Vec<Candidate>> = BTreeMap::new();
+        for key in keys {
+            let state = (self.job, self.store);
+            let hits =
+                candidates(state, self.target, self.pacer, self.lookup, (subject.id, key)).await;
+            let hits = match hits {
+                Ok(hits) => hits,
+                Err(CycleError::Target(fault)) => return self.failed((subject, None), fault),
+                Err(error) => return Err(error),
+            };
+            let hits = keep(hits, key)?;
+            let enough = !hits.is_empty();
+            found.entry(key.path.clone()).or_default().extend(hits);
+            if enough && settle(keys, &found).0 != Matched::None {
+                break;
+            }
+        }
+        Ok(Ok(Evidence::Found(found)))
+    }
+
+    /// Looks at the account of a link that is only a hint, before any filter is asked.
+    pub(super) async fn try_hint(
+        &self,
+        mut hint: Link,
+        subject: &Subject,
+        keys: &[EqFilter],
+    ) -> Result<Hinted, CycleError> {
+        let surveyed = match self.lookup {
+            Lookup::Surveyed => self.store.read(|view| view.surveyed_account(&hint.target))?,
+            Lookup::Filtered => None,
+        };
+        let values = match surveyed {
+            Some(values) => Some(values),
+            None => match self.account(&hint, subject).await? {
+                Ok(values) => values,
+                Err(failure) => return Ok(Hinted::Failed(failure)),
+            },
+        };
+        let Some(values) = values else { return Ok(Hinted::LetGo) };
+        let has = |key: &&EqFilter| {
+            let wanted = serde_json::Value::from(key.value.as_str());
+            values.get(&key.path).is_some_and(|value| same(&key.path, &wanted, value))
+        };
+        if let Some(key) = keys.iter().find(has) {
+            let (target, path) = (hint.target.clone(), key.path.clone());
+            let candidate = Candidate { target, values, claim: Claim::Free };
+            let found = BTreeMap::from([(path, vec![candidate])]);
+            return Ok(Hinted::Matches(Box::new(hint), Evidence::Found(found)));
+        }
+        if self.unique.iter().any(|path| values.contains_key(path)) {
+            return Ok(Hinted::LetGo);
+        }
+        hint.is_hint = false;
+        hint.read_back = Some(values);
+        Ok(Hinted::Stays(Box::new(hint)))
+    }
+
+    /// What a link's account has at the mapped paths; `None` where it is gone.
+    async fn account(
+        &self,
+        link: &Link,
+        subject: &Subject,
+    ) -> Result<Result<Option<Values>, Failure>, CycleError> {
+        let answer =
+            self.pacer.ask(Class::Read, || self.target.get(ObjectKind::User, &link.target)).await;
+        match answer {
+            Ok(found) => {
+                let (job, key) = (self.job, self.store.key());
+                let values = |found: Resource| project_redacted(job, &found.document, key);
+                Ok(Ok(found.map(values)))
+            }
+            Err(fault) => self.failed((subject, Some(link)), fault),
+        }
+    }
+
+    /// Reads the account of a link whose last write has no known outcome. One that has become
+    /// another person's is left alone.
+    pub(super) async fn read_back(
+        &self,
+        mut link: Link,
+        subject: &Subject,
+    ) -> Result<ReadBack, CycleError> {
+        let found = match self.account(&link, subject).await? {
+            Ok(Some(found)) => found,
+            Ok(None) => return Ok(ReadBack::Gone),
+            Err(failure) => return Ok(ReadBack::Failed(failure)),
+        };
+        let users = &self.job.users;
+        let mapped = map_to_compare(users, subject, self.mapping_inputs()).unwrap_or_default();
+        let is_stranger = self.unique.iter().any(|path| {
+            let ours = link.exported.get(path).into_iter().chain(mapped.value(path));
+            let mut ours = ours.peekable();
+            found.get(path).is_some_and(|theirs| {
+                ours.peek().is_some() && !ours.any(|value| same(path, value, theirs))
+            })
+        });
+        if is_stranger {
+            return Ok(ReadBack::Failed(Failure {
+                reason: Reason::InvalidAnchor,
+                detail: format!(
+                    "account `{}` now has another person's matching value; nothing was sent to it",
+                    link.target
+                ),
+            }));
+        }
+        link.read_back = Some(found);
+        Ok(ReadBack::There(Box::new(link)))
+    }
+
+    /// The failure that a fault is for one person, without anything secret of this person; one
+    /// that concerns everybody is an error.
+    fn failed<T>(
+        &self,
+        (subject, link): (&Subject, Option<&Link>),
+        fault: TargetFault,
+    ) -> Result<Result<T, Failure>, CycleError> {
+        let fault = self.secrets(subject, link).clean_fault(fault);
+        if self.concerns_one(&fault) { Ok(Err(failure_of(&fault))) } else { Err(fault.into()) }
+    }
+
+    /// What no message about a person may repeat.
+    fn secrets(&self, subject: &Subject, link: Option<&Link>) -> Secrets {
+        let exported = link.map(|link| &link.exported);
+        Secrets::of(self.job, subject, self.mapping_inputs(), exported)
+    }
+
+    /// What the mapping of a live person depends on.
+    pub(super) fn mapping_inputs(&self) -> MappingInputs<'_> {
+        let domain = self.default_domain.as_deref();
+        mapping_inputs(&self.roles, domain, self.began, self.store.key())
+    }
+
+    /// Whether a fault concerns this one person and not the target as a whole.
+    ///
+    /// A server error may be about one value; several are about the server.
+    fn concerns_one(&self, fault: &TargetFault) -> bool {
+        match fault.class {
+            FaultClass::Rejected
+            | FaultClass::Malformed
+            | FaultClass::Conflict
+            | FaultClass::Missing
+            | FaultClass::Lost => true,
+            FaultClass::Unavailable if fault.status.is_some() => {
+                self.server_errors.fetch_add(1, Ordering::Relaxed) + 1 < SERVER_ERRORS_MAX
+            }
+            FaultClass::Unavailable
+            | FaultClass::Throttled
+            | FaultClass::Unauthorized
+            | FaultClass::NotCompliant => false,
+        }
+    }
+}
+
+/// The row of a person who could not be looked up.
+pub(super) fn failed_lookup(cycle: CycleId, subject: &Subject, failure: Failure) -> PlannedChange {
+    PlannedChange {
+        id: ChangeId::derive(&[&cycle.to_string(), &subject.id.to_string(), Action::Skip.as_str()]),
+        kind: ObjectKind::User,
+        source: subject.id,
+        source_display: subject.display(),
+        target: None,
+        action: Action::Skip,
+        status: ChangeStatus::Failure,
+        reason: failure.reason,
+        detail: failure.detail.clone(),
+        changes: Vec::new(),
+        write: Write::Nothing,
+        effect: LinkEffect::Unchanged,
+        basis: None,
+        phase: Phase::Updates,
+        reference: None,
+        steps: vec![Step::new(
+            StepKind::Matching,
+            StepStatus::Failure,
+            "EntrySynchronizationMatching",
+            failure.detail.clone(),
+        )],
+        error: Some(failure),
+    }
+}
