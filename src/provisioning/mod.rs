@@ -9,6 +9,7 @@
 //!
 //! **Invariant:** knows no I/O. It never sees a clock, a socket, a file or a logger.
 
+mod coerce;
 pub mod job;
 mod link;
 mod mapped_value;
