@@ -11,8 +11,11 @@ use std::{
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior, config::DbConfig};
 
 /// The schema, as numbered steps that are never edited once released.
-const MIGRATIONS: [&str; 2] =
-    [include_str!("migrations/0001_state.sql"), include_str!("migrations/0002_filters.sql")];
+const MIGRATIONS: [&str; 3] = [
+    include_str!("migrations/0001_state.sql"),
+    include_str!("migrations/0002_filters.sql"),
+    include_str!("migrations/0006_notice.sql"),
+];
 
 /// How long a reader waits for a writer's commit.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
