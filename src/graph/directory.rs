@@ -9,11 +9,12 @@ use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::json;
 
 use super::{
-    GraphSettings, ProvisioningJob,
+    GraphSettings, ProvisioningJob, RegistrationCredential,
     client::{Client, Prepared},
     fault::Reading,
     group::{WireGroup, WireMembership},
     page::document,
+    registration::{self, WireRegistration},
     service_principal::{self, WireAssignment, WireJob, WireServicePrincipal},
     user::{WireId, WireUser, selected},
 };
@@ -83,6 +84,19 @@ impl GraphDirectory {
             other => other?,
         };
         Ok(page.items.into_iter().map(WireJob::job).collect())
+    }
+
+    /// The secrets and keys of an app registration. Needs `Application.Read.All`.
+    pub async fn registration_credentials(
+        &self,
+        client_id: &str,
+    ) -> Result<Vec<RegistrationCredential>, DirectoryFault> {
+        let segment = format!("applications(appId='{client_id}')");
+        let call = self.client.sdk().custom(Method::GET, None).extend_path(&[segment]);
+        let call = call.select(&registration::SELECTED);
+        let prepared = self.client.prepare(call.build(), Reading::Registration).await?;
+        let body = self.client.send(&prepared).await?;
+        document::<WireRegistration>(&body).map(WireRegistration::credentials)
     }
 
     async fn application_by_app_id(&self, id: &str) -> Result<Application, DirectoryFault> {

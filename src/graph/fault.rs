@@ -44,13 +44,14 @@ pub(super) enum Reading {
     Memberships,
     DeletedUsers,
     ProvisioningJobs,
+    Registration,
 }
 
 impl Reading {
     /// The least application permission for this read (each call's page, "Permissions").
     pub(super) fn permission(self) -> &'static str {
         match self {
-            Self::Application | Self::Assignments => "Application.Read.All",
+            Self::Application | Self::Assignments | Self::Registration => "Application.Read.All",
             Self::Users | Self::Managers | Self::DeletedUsers => "User.Read.All",
             Self::Groups | Self::Memberships => "GroupMember.Read.All",
             Self::ProvisioningJobs => "Synchronization.Read.All",
@@ -67,6 +68,7 @@ impl Reading {
             Self::Memberships => "the groups of a user",
             Self::DeletedUsers => "deleted users",
             Self::ProvisioningJobs => "Entra's own provisioning jobs",
+            Self::Registration => "the app registration",
         }
     }
 

@@ -12,6 +12,7 @@ use super::{
     fault::{ErrorBody, Fault, RetryAfter},
     list, lookup,
     members::{Depth, member_of, members},
+    registration,
     state::{ObjectType, State},
     throttle,
 };
@@ -183,6 +184,7 @@ fn read(state: &mut State, call: &Call, path: &[&str]) -> Result<Reply, Refusal>
             list::assignments(state, call, key, list::Form::Count)
         }
         ["servicePrincipals", key, "synchronization", "jobs"] => jobs(state, call, key),
+        ["applications", key] => registration::read(state, call, key),
         ["groups", key, "members", ..] => {
             members(state, call, key, Depth::Direct, &call.segments[3..])
         }
