@@ -10,7 +10,7 @@ use super::{
     args::{Cli, Command, Global, LogFormat},
     check, control, demo,
     exit::ExitCode,
-    init, log, output, plan,
+    init, log, notify_test, output, plan,
     problem::Problem,
     run, status, sync,
 };
@@ -70,6 +70,7 @@ async fn dispatch(cli: &Cli) -> anyhow::Result<ExitCode> {
         Command::Pause(args) => control::pause(args, global).await,
         Command::Resume(args) => control::resume(args, global).await,
         Command::Restart(args) => control::restart(args, global).await,
+        Command::NotifyTest(args) => notify_test::run(args, global).await,
         Command::Demo(args) => {
             refuse_json("demo")?;
             demo::run(args, global).await
@@ -92,6 +93,7 @@ fn log_lines(global: &Global, command: &Command) -> Result<(), Problem> {
         | Command::Pause(_)
         | Command::Resume(_)
         | Command::Restart(_)
+        | Command::NotifyTest(_)
         | Command::Demo(_) => "error",
     };
     let wanted = global.log_filter.as_deref().filter(|filter| !filter.is_empty());

@@ -18,6 +18,7 @@ mod entry;
 mod exit;
 mod init;
 mod log;
+mod notify_test;
 mod output;
 mod plan;
 mod plan_file;
