@@ -3,6 +3,7 @@
 mod beginnings;
 mod cycle;
 mod documents;
+mod notices;
 mod refusals;
 mod safeguard;
 mod service;

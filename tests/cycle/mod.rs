@@ -5,6 +5,7 @@ mod directory_faults;
 mod life;
 mod mapping;
 mod matching;
+mod notices;
 mod requests;
 mod safeguards;
 mod scope;
