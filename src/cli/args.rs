@@ -89,6 +89,10 @@ pub(super) enum Command {
     /// Send one test mail to everybody, and a message to each webhook
     #[command(after_help = "Example: entra-scim notify-test")]
     NotifyTest(AppArgs),
+    /// Turn the provisioning schema of an Entra application into mappings for the configuration
+    ImportSchema(ImportSchemaArgs),
+    /// List the built-in profiles, or show one with its mapping, limits and set-up steps
+    Gallery(GalleryArgs),
     /// Try everything with a simulated tenant and a simulated application
     Demo(DemoArgs),
 }
@@ -236,6 +240,40 @@ pub(super) struct RestartArgs {
     /// All of the above but --rebind, and what was learned of the directory's properties
     #[arg(long)]
     pub(super) full: bool,
+}
+
+#[derive(Args, Clone, Debug)]
+#[command(
+    after_help = "Examples:\n  entra-scim import-schema schema.json >> config.toml\n  entra-scim \
+                        import-schema --from-entra whimsical"
+)]
+pub(super) struct ImportSchemaArgs {
+    /// The schema as JSON, as the portal and Microsoft Graph export it; - reads it from stdin
+    #[arg(value_name = "FILE", required_unless_present = "from_entra")]
+    pub(super) file: Option<PathBuf>,
+    /// Fetch it from the tenant: from Entra's own provisioning of this application of the
+    /// configuration; the application may be left out where the file has one
+    #[arg(
+        long,
+        value_name = "APP",
+        conflicts_with = "file",
+        num_args = 0..=1,
+        default_missing_value = ""
+    )]
+    pub(super) from_entra: Option<String>,
+    /// Which of Entra's provisioning jobs, where the application has several
+    #[arg(long, value_name = "ID", requires = "from_entra")]
+    pub(super) job: Option<String>,
+    /// The section to write it for [default: the configuration's only application, else `app`]
+    #[arg(long, value_name = "NAME")]
+    pub(super) app: Option<String>,
+}
+
+#[derive(Args, Clone, Debug)]
+#[command(after_help = "Examples:\n  entra-scim gallery\n  entra-scim gallery whimsical")]
+pub(super) struct GalleryArgs {
+    /// The profile to show [default: a table of all]
+    pub(super) name: Option<String>,
 }
 
 #[derive(Args, Clone, Debug)]

@@ -7,7 +7,7 @@ use super::rows::Plan;
 use crate::{
     model::Timestamp,
     provisioning::{ChangeStatus, LinkEffect, PlannedChange, Write},
-    scim::Values,
+    scim::{Values, shown},
     store::{CycleReport, HeldReport, PlanFilter},
 };
 
@@ -50,10 +50,11 @@ pub(super) fn filter(verbose: bool) -> PlanFilter {
 
 /// One change.
 pub(super) fn change(row: &PlannedChange) -> Value {
+    let seen = |value: &Option<Value>| value.as_ref().map(shown);
     let attributes: Vec<Value> = row
         .changes
         .iter()
-        .map(|c| json!({ "path": c.path.to_string(), "old": c.old, "new": c.new }))
+        .map(|c| json!({ "path": c.path.to_string(), "old": seen(&c.old), "new": seen(&c.new) }))
         .collect();
     let error = row.error.as_ref().map(|failure| {
         json!({

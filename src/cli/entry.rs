@@ -10,7 +10,7 @@ use super::{
     args::{Cli, Command, Global, LogFormat},
     check, control, demo,
     exit::ExitCode,
-    init, log, notify_test, output, plan,
+    gallery, import_schema, init, log, notify_test, output, plan,
     problem::Problem,
     run, status, sync,
 };
@@ -71,6 +71,11 @@ async fn dispatch(cli: &Cli) -> anyhow::Result<ExitCode> {
         Command::Resume(args) => control::resume(args, global).await,
         Command::Restart(args) => control::restart(args, global).await,
         Command::NotifyTest(args) => notify_test::run(args, global).await,
+        Command::ImportSchema(args) => {
+            refuse_json("import-schema")?;
+            import_schema::run(args, global).await
+        }
+        Command::Gallery(args) => gallery::run(args, global),
         Command::Demo(args) => {
             refuse_json("demo")?;
             demo::run(args, global).await
@@ -94,6 +99,8 @@ fn log_lines(global: &Global, command: &Command) -> Result<(), Problem> {
         | Command::Resume(_)
         | Command::Restart(_)
         | Command::NotifyTest(_)
+        | Command::ImportSchema(_)
+        | Command::Gallery(_)
         | Command::Demo(_) => "error",
     };
     let wanted = global.log_filter.as_deref().filter(|filter| !filter.is_empty());

@@ -16,6 +16,8 @@ mod demo;
 mod document;
 mod entry;
 mod exit;
+mod gallery;
+mod import_schema;
 mod init;
 mod log;
 mod notify_test;

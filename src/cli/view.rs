@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::{document::reason, rows::Plan};
 use crate::{
     provisioning::{Action, ChangeStatus, PlannedChange},
+    scim::{REDACTED, is_redacted},
     store::{CycleReport, HeldReport, PlanFilter, Totals},
 };
 
@@ -96,8 +97,11 @@ fn color(color: AnsiColor) -> Style {
     Style::new().fg_color(Some(color.into()))
 }
 
-/// A value as JSON on one line, shortened.
+/// A value as JSON on one line, shortened, unless it is redacted.
 fn shown(value: &Value) -> String {
+    if is_redacted(value) {
+        return REDACTED.to_owned();
+    }
     let text = value.to_string();
     if text.chars().count() <= VALUE_CHARS_MAX {
         return text;

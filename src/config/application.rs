@@ -13,11 +13,11 @@ use super::{
     target::{self, Target},
 };
 use crate::{
-    gallery::{self, Profile},
+    gallery::{self, Profile, Unsupported},
     model::{AppName, ApplicationRef, Fingerprint},
     provisioning::{
-        Schedule,
-        job::{Capability, DirectoryDelete, Job, OutOfScope, Safeguards, Scope},
+        Schedule, is_always_in_clear,
+        job::{Capability, DirectoryDelete, Job, MappingSource, OutOfScope, Safeguards, Scope},
     },
 };
 
@@ -85,7 +85,7 @@ pub(super) fn decode(
     let schedule = schedule::decode(&section, defaults.zone, findings)
         .unwrap_or_else(|| defaults.schedule.clone());
     let notify = notify(&section, defaults.has_email, findings);
-    let safeguards = safeguards::decode(section.get("safeguards").as_ref(), findings);
+    let safeguards = safeguards::decode(section.get("safeguards").as_ref(), profile, findings);
     let target = section
         .required("target", findings)
         .and_then(|node| target::decode(&node, profile, defaults.surroundings, findings));
@@ -104,7 +104,7 @@ pub(super) fn decode(
         scoping_filters,
         target_base: connection.base.to_string(),
         dialect,
-        capability: Capability { filterable: profile.filterable.clone(), list: profile.list },
+        capability: capability(profile),
         pace,
         safeguards,
         revision: Fingerprint::of([]),
@@ -126,6 +126,15 @@ fn notify(section: &Section<'_, '_>, has_email: bool, findings: &mut Findings<'_
         );
     }
     email::addresses(&node, findings).value
+}
+
+fn capability(profile: &Profile) -> Capability {
+    Capability {
+        filterable: profile.filterable.clone(),
+        list: profile.list,
+        renames: profile.supports(Unsupported::UserRename),
+        page_size_max: profile.limits.page_size.as_ref().map(|limit| limit.max),
+    }
 }
 
 /// The chosen profile; after a wrong name `generic`, so that the rest can be looked at.
@@ -175,6 +184,7 @@ fn check_mapping(users: &UserMapping, safeguards: &Safeguards, findings: &mut Fi
     if !users.is_whole {
         return;
     }
+    check_redaction(users, findings);
     if users.rows.iter().all(|row| row.matching_priority.is_none()) {
         findings.error_hint(
             &users.at,
@@ -203,5 +213,30 @@ fn check_mapping(users: &UserMapping, safeguards: &Safeguards, findings: &mut Fi
                  \"delete\" or \"keep\""
             ),
         );
+    }
+}
+
+/// A source that is redacted in one row and flows in clear by another is most likely an oversight.
+fn check_redaction(users: &UserMapping, findings: &mut Findings<'_>) {
+    for row in users.rows.iter().filter(|row| row.is_redacted()) {
+        let MappingSource::Expression(expression) = &row.source else { continue };
+        for name in expression.redacted_attributes() {
+            let leaks = users.rows.iter().find(|other| {
+                !other.is_redacted()
+                    && match &other.source {
+                        MappingSource::Attribute(source) => source == name,
+                        MappingSource::Expression(other) => other.attributes().contains(name),
+                        MappingSource::Constant(_) => false,
+                    }
+            });
+            if let Some(other) = leaks.filter(|_| !is_always_in_clear(name)) {
+                let message = format!(
+                    "`{name}` is redacted at `{}` and flows in clear to `{}`, where plans, logs \
+                     and the state show it",
+                    row.target, other.target
+                );
+                findings.warning(&users.at, message);
+            }
+        }
     }
 }

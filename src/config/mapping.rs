@@ -13,8 +13,9 @@ use crate::{
     expression::{Expression, Role},
     gallery::Profile,
     provisioning::{
-        is_known_source_attribute,
-        job::{Apply, AttributeMapping, MappingSource, NullFlow, ValueType},
+        is_always_in_clear, is_known_source_attribute,
+        job::{Apply, AttributeMapping, MappingSource, NullFlow, ValueLimit, ValueType},
+        selected_property,
     },
     scim::AttributePath,
 };
@@ -124,7 +125,7 @@ pub(super) fn decode(
     UserMapping { rows, at: attributes.at, is_whole }
 }
 
-fn decode_row(
+pub(super) fn decode_row(
     node: &Node<'_, '_>,
     profile: &Profile,
     findings: &mut Findings<'_>,
@@ -156,6 +157,8 @@ fn decode_row(
     let target = target?;
     let (source, source_at) = source?;
     check_fit(&target, value_type, &source, &source_at, findings);
+    let limit = profile.limits.text(&target);
+    check_limit(&limit, &section, findings);
     let matching_priority = match matching_priority {
         None => None,
         Some(given) => {
@@ -177,6 +180,7 @@ fn decode_row(
         null,
         value_type,
         required: definition.is_some_and(|definition| definition.required),
+        limit,
     })
 }
 
@@ -308,7 +312,11 @@ fn check_fit(
 ) {
     let name = match source {
         MappingSource::Attribute(name) => Some(name.as_str()),
-        MappingSource::Constant(_) | MappingSource::Expression(_) => None,
+        MappingSource::Constant(_) => None,
+        MappingSource::Expression(expression) => {
+            check_redaction(target, expression, at, findings);
+            None
+        }
     };
     if value_type == ValueType::Reference {
         if name != Some("manager") {
@@ -337,6 +345,43 @@ fn check_fit(
                 "write expression = 'Not([IsSoftDeleted])'",
             ),
         Some(_) | None => {}
+    }
+}
+
+/// Whether a redacted value can stay unseen.
+fn check_redaction(
+    target: &AttributePath,
+    expression: &Expression,
+    at: &At,
+    findings: &mut Findings<'_>,
+) {
+    if target.is_active() && expression.is_redacted() {
+        findings.error_hint(
+            at,
+            "whether an account is enabled cannot be redacted: the safeguards count it",
+            "write the expression without `Redact`",
+        );
+    }
+    let seen = expression.redacted_attributes().into_iter().filter(|name| {
+        selected_property(name).is_some_and(|property| is_always_in_clear(&property))
+    });
+    for name in seen {
+        let message = format!(
+            "`{name}` is shown of every person in plans and logs, and is stored in clear; \
+             `Redact` hides it at `{target}` only"
+        );
+        findings.warning(at, message);
+    }
+}
+
+/// Whether the application takes the texts that stand in the file itself.
+fn check_limit(limit: &ValueLimit, section: &Section<'_, '_>, findings: &mut Findings<'_>) {
+    for key in ["constant", "default"] {
+        let Some(node) = section.get(key) else { continue };
+        let DeValue::String(text) = node.value else { continue };
+        if let Some(problem) = limit.problem(text) {
+            findings.error(&node.at, problem);
+        }
     }
 }
 

@@ -12,6 +12,7 @@ mod diagnosis;
 mod duration;
 mod email;
 mod endpoint;
+mod entra_schema;
 mod environment;
 mod filter;
 mod load;
@@ -30,6 +31,9 @@ mod tenant;
 mod webhook;
 
 pub use diagnosis::{Diagnosis, Severity, nearest};
+pub use entra_schema::{
+    ImportedSchema, SCHEMA_BYTES_MAX, SchemaError, SchemaOptions, import_schema,
+};
 pub use environment::{IdentityEndpoint, managed_identity_endpoint, operator};
 pub use load::{CONFIG_PATH_DEFAULT, CONFIG_PATH_VARIABLE, LoadError, load, parse};
 pub use secret_source::SecretSource;

@@ -18,6 +18,7 @@ pub(super) fn of(job: &Job, profile: &str) -> Fingerprint {
         format!("{:?} {}", job.scope, job.exclude_default_access),
         format!("{:?}", job.dialect),
         format!("{} {}", job.capability.list, filterable.join(" ")),
+        format!("renames {}", job.capability.renames),
         format!("{:?} {:?}", safeguards.on_out_of_scope, safeguards.on_directory_delete),
         format!("{} {} {}", safeguards.create, safeguards.update, safeguards.delete),
         format!("{:?}", safeguards.protect),
@@ -36,7 +37,13 @@ fn canonical(row: &AttributeMapping) -> String {
     };
     let default = row.default.as_ref().map(ToString::to_string);
     format!(
-        "{} <- {source} match {:?} default {default:?} {:?} {:?} {:?} {}",
-        row.target, row.matching_priority, row.apply, row.null, row.value_type, row.required
+        "{} <- {source} match {:?} default {default:?} {:?} {:?} {:?} {} {:?}",
+        row.target,
+        row.matching_priority,
+        row.apply,
+        row.null,
+        row.value_type,
+        row.required,
+        row.limit
     )
 }

@@ -8,7 +8,10 @@ use super::{
     diagnosis::Findings,
     raw::{Node, Section, unsigned, wrong_type},
 };
-use crate::provisioning::job::{DirectoryDelete, OutOfScope, Safeguards, Threshold};
+use crate::{
+    gallery::{Profile, Unsupported},
+    provisioning::job::{DirectoryDelete, OutOfScope, Safeguards, Threshold},
+};
 
 pub(super) const KEYS: [&str; 8] = [
     "max_removals",
@@ -31,13 +34,17 @@ const DIRECTORY_DELETE: [(&str, DirectoryDelete); 3] = [
 ];
 
 /// What is in force where the file says nothing.
-fn defaults() -> Safeguards {
+fn defaults(can_delete: bool) -> Safeguards {
     Safeguards {
         max_removals: Threshold::Default,
         max_creates: None,
         protect: BTreeSet::new(),
         on_out_of_scope: OutOfScope::Disable,
-        on_directory_delete: DirectoryDelete::Delete,
+        on_directory_delete: if can_delete {
+            DirectoryDelete::Delete
+        } else {
+            DirectoryDelete::Disable
+        },
         create: true,
         update: true,
         delete: true,
@@ -45,8 +52,13 @@ fn defaults() -> Safeguards {
 }
 
 /// Decodes `[apps.NAME.safeguards]`; a missing section has every default.
-pub(super) fn decode(node: Option<&Node<'_, '_>>, findings: &mut Findings<'_>) -> Safeguards {
-    let mut safeguards = defaults();
+pub(super) fn decode(
+    node: Option<&Node<'_, '_>>,
+    profile: &Profile,
+    findings: &mut Findings<'_>,
+) -> Safeguards {
+    let can_delete = profile.supports(Unsupported::Delete);
+    let mut safeguards = defaults(can_delete);
     let Some(section) = node.and_then(|node| Section::open(node, &KEYS, findings)) else {
         return safeguards;
     };
@@ -70,10 +82,35 @@ pub(super) fn decode(node: Option<&Node<'_, '_>>, findings: &mut Findings<'_>) -
         safeguards.on_directory_delete,
         findings,
     );
+    if !can_delete {
+        refuse_delete(&section, &safeguards, profile, findings);
+    }
     safeguards.create = section.flag("create", true, findings);
     safeguards.update = section.flag("update", true, findings);
     safeguards.delete = section.flag("delete", true, findings);
     safeguards
+}
+
+/// A rule that asks for deletes is refused where the application makes nothing of them.
+fn refuse_delete(
+    section: &Section<'_, '_>,
+    safeguards: &Safeguards,
+    profile: &Profile,
+    findings: &mut Findings<'_>,
+) {
+    let wanted = [
+        ("on_out_of_scope", safeguards.on_out_of_scope == OutOfScope::Delete),
+        ("on_directory_delete", safeguards.on_directory_delete == DirectoryDelete::Delete),
+    ];
+    for (key, _) in wanted.iter().filter(|(_, is_delete)| *is_delete) {
+        if let Some(node) = section.get(key) {
+            findings.error_hint(
+                &node.at,
+                format!("accounts of profile `{}` cannot be deleted", profile.name),
+                "write \"disable\" or \"keep\"; the vendor deletes an account only by hand",
+            );
+        }
+    }
 }
 
 /// A number, or a share such as `"10%"`.

@@ -14,7 +14,7 @@ use super::{
     surroundings::Surroundings,
 };
 use crate::{
-    gallery::Profile,
+    gallery::{Profile, RateClass},
     provisioning::job::Pace,
     scim::{Dialect, parse_tenant_url},
 };
@@ -146,7 +146,9 @@ fn pace(section: &Section<'_, '_>, profile: &Profile, findings: &mut Findings<'_
     let own_limit = section.get("max_requests_per_second").and_then(|node| rate(&node, findings));
     Pace {
         concurrency: concurrency.unwrap_or(CONCURRENCY_DEFAULT),
-        requests_per_second_max: own_limit.or(profile.max_requests_per_second),
+        requests_per_second_max: own_limit.or(profile.limits.rate(RateClass::All)),
+        reads_per_second_max: profile.limits.rate(RateClass::Read),
+        user_writes_per_second_max: profile.limits.rate(RateClass::UserWrite),
         request_timeout: request_timeout.map_or(REQUEST_TIMEOUT_DEFAULT, |duration| duration.value),
     }
 }

@@ -10,19 +10,21 @@ use std::{
 
 use super::{
     context::{Context, CycleError, Tracker},
-    pace::Pacer,
+    pace::{Class, Pacer},
+    redaction::{mapping_inputs, secrets},
     references::{manager_path, references},
-    survey::{Lookup, candidates, mapped_paths, matching_paths},
+    survey::{Lookup, candidates, matching_paths},
 };
 use crate::{
     model::{AppRole, ChangeId, CycleId, ObjectKind, SourceId, Timestamp},
     port::{FaultClass, TargetFault, TargetRead},
     provisioning::{
         Action, Candidate, ChangeStatus, Claim, Decision, Evidence, Failure, FilterPrincipals,
-        Link, LinkEffect, MappingInputs, Phase, PlanInputs, PlannedChange, Reason, Step, StepKind,
-        StepStatus, Subject, Verdict, Write, decide, failure_of, map, order_claims,
+        Link, LinkEffect, Phase, PlanInputs, PlannedChange, Reason, Secrets, Step, StepKind,
+        StepStatus, Subject, Verdict, Write, decide, failure_of, map_to_compare, order_claims,
+        project_redacted,
     },
-    scim::{AttributePath, EqFilter, project, same},
+    scim::{AttributePath, EqFilter, same},
     store::StoreError,
 };
 
@@ -135,11 +137,12 @@ impl<D, R: TargetRead> Drafting<'_, D, R> {
             unsettled,
             evidence: Evidence::NotLooked,
             default_domain: None,
+            key: store.key(),
         };
         let decision = match decide(&inputs) {
             Verdict::Decided(decision) => decision,
             Verdict::Lookup { keys, required } => {
-                inputs.evidence = match self.look(id, &keys, required, turn).await? {
+                inputs.evidence = match self.look(&subject, &keys, required, turn).await? {
                     Ok(evidence) => evidence,
                     Err(failure) => return self.failed_lookup(&subject, failure),
                 };
@@ -161,7 +164,7 @@ impl<D, R: TargetRead> Drafting<'_, D, R> {
     /// is returned, one that concerns everybody ends the cycle.
     async fn look(
         &self,
-        id: SourceId,
+        subject: &Subject,
         keys: &[EqFilter],
         required: bool,
         turn: Turn,
@@ -172,11 +175,12 @@ impl<D, R: TargetRead> Drafting<'_, D, R> {
         let mut found: BTreeMap<AttributePath, Vec<Candidate>> = BTreeMap::new();
         for key in keys {
             let hits =
-                candidates(self.context, self.target, self.pacer, self.lookup, (id, key)).await;
+                candidates(self.context, self.target, self.pacer, self.lookup, (subject.id, key))
+                    .await;
             let hits = match hits {
                 Ok(hits) => hits,
-                Err(CycleError::Target(fault)) if self.concerns_one(&fault) => {
-                    return Ok(Err(failure_of(&fault)));
+                Err(CycleError::Target(fault)) => {
+                    return self.failed(self.secrets(subject, None).clean_fault(fault));
                 }
                 Err(error) => return Err(error),
             };
@@ -223,7 +227,8 @@ impl<D, R: TargetRead> Drafting<'_, D, R> {
         mut link: Link,
         subject: &Subject,
     ) -> Result<Result<Option<Link>, Failure>, CycleError> {
-        let answer = self.pacer.ask(|| self.target.get(ObjectKind::User, &link.target)).await;
+        let answer =
+            self.pacer.ask(Class::Read, || self.target.get(ObjectKind::User, &link.target)).await;
         let resource = match answer {
             Ok(Some(resource)) => resource,
             Ok(None) => {
@@ -231,17 +236,15 @@ impl<D, R: TargetRead> Drafting<'_, D, R> {
                 self.context.store.write(|tx| tx.release_link(link.source, now))?;
                 return Ok(Ok(None));
             }
-            Err(fault) if self.concerns_one(&fault) => return Ok(Err(failure_of(&fault))),
-            Err(fault) => return Err(fault.into()),
+            Err(fault) => {
+                let fault = self.secrets(subject, Some(&link)).clean_fault(fault);
+                return self.failed(fault);
+            }
         };
-        let found = project(&resource.document, &mapped_paths(self.context.job));
-        let inputs = MappingInputs {
-            declared_roles: &self.roles,
-            is_soft_deleted: false,
-            now: self.context.clock.now(),
-            default_domain: None,
-        };
-        let mapped = map(&self.context.job.users, subject, inputs).unwrap_or_default();
+        let (job, key) = (self.context.job, self.context.store.key());
+        let found = project_redacted(job, &resource.document, key);
+        let inputs = mapping_inputs(&self.roles, self.cycle.1, key);
+        let mapped = map_to_compare(&job.users, subject, inputs).unwrap_or_default();
         let is_stranger = self.unique.iter().any(|path| {
             let ours = link.exported.get(path).into_iter().chain(mapped.value(path));
             let mut ours = ours.peekable();
@@ -260,6 +263,17 @@ impl<D, R: TargetRead> Drafting<'_, D, R> {
         }
         link.read_back = Some(found);
         Ok(Ok(Some(link)))
+    }
+
+    /// What no message about a person may repeat.
+    fn secrets(&self, subject: &Subject, link: Option<&Link>) -> Secrets {
+        let exported = link.map(|link| &link.exported);
+        secrets(self.context, (subject, &self.roles), exported, self.cycle.1)
+    }
+
+    /// The failure that a fault is for one person; one that concerns everybody ends the cycle.
+    fn failed<T>(&self, fault: TargetFault) -> Result<Result<T, Failure>, CycleError> {
+        if self.concerns_one(&fault) { Ok(Err(failure_of(&fault))) } else { Err(fault.into()) }
     }
 
     /// Whether a fault concerns this one person and not the target as a whole.

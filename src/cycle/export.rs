@@ -11,15 +11,16 @@ use futures_util::{StreamExt, stream};
 
 use super::{
     context::{Context, CycleError, Tracker},
-    pace::Pacer,
+    pace::{Class, Pacer},
+    redaction::revealed,
     survey::{Lookup, candidates, matching_paths},
 };
 use crate::{
-    model::{CycleId, ObjectKind, TargetId},
+    model::{AppRole, CycleId, ObjectKind, TargetId, Timestamp},
     port::{FaultClass, Resource, TargetFault, TargetWrite},
     provisioning::{
         ChangeStatus, Claim, Cleared, Failure, LinkEffect, Outcome, Phase, Plan, PlannedChange,
-        Reason, Remedy, Write, failure_of, remedy,
+        Reason, Remedy, Revealed, Secrets, Write, failure_of, remedy,
     },
     scim::{EqFilter, Values, create_body, patch, read, same},
 };
@@ -35,7 +36,8 @@ struct Exporting<'a, D, W> {
     context: &'a Context<'a, D>,
     target: &'a W,
     pacer: &'a Pacer<'a>,
-    cycle: CycleId,
+    roles: Vec<AppRole>,
+    cycle: (CycleId, Timestamp),
     trouble: Mutex<Trouble>,
 }
 
@@ -52,9 +54,12 @@ pub(super) async fn export<D: Sync, W: TargetWrite>(
     target: &W,
     pacer: &Pacer<'_>,
     plan: &Plan<Cleared>,
+    began: Timestamp,
 ) -> Result<(), CycleError> {
     let trouble = Mutex::new(Trouble::default());
-    let exporting = Exporting { context, target, pacer, cycle: plan.cycle(), trouble };
+    let roles = context.store.read(|view| view.app_roles())?;
+    let exporting =
+        Exporting { context, target, pacer, roles, cycle: (plan.cycle(), began), trouble };
     let tracker = Tracker::new(context, plan.cycle(), "export");
     let total = context.store.read(|view| view.plan_count(ChangeStatus::Planned))?;
     let mut done = 0;
@@ -108,20 +113,24 @@ impl<D: Sync, W: TargetWrite> Exporting<'_, D, W> {
         }
         let began = self.context.clock.now();
         let mut row = row.clone();
-        let outcome = if let Some(outcome) = self.prepare(&mut row)? {
-            outcome
-        } else {
-            if row.write != Write::Nothing {
-                self.context.store.write(|tx| {
-                    tx.update_planned(seq, &row)?;
-                    tx.mark_sent(seq, began)
-                })?;
-            }
-            self.send(&row).await?
+        let outcome = match self.prepare(&mut row)? {
+            Some(outcome) => outcome,
+            None => match revealed(self.context, &self.roles, &row, self.cycle.1)? {
+                Err(failure) => Outcome::Failed(failure),
+                Ok(revealed) => {
+                    if row.write != Write::Nothing {
+                        self.context.store.write(|tx| {
+                            tx.update_planned(seq, &row)?;
+                            tx.mark_sent(seq, began)
+                        })?;
+                    }
+                    self.send(&row, &revealed).await?
+                }
+            },
         };
         let ended = self.context.clock.now();
         self.context.store.write(|tx| {
-            tx.record_outcome(self.cycle, (seq, &row), &outcome, (began, ended))?;
+            tx.record_outcome(self.cycle.0, (seq, &row), &outcome, (began, ended))?;
             if adopted_in_passing(&row, &outcome) {
                 tx.set_stale(row.source)?;
                 tx.mark_dirty(row.source)?;
@@ -199,12 +208,14 @@ impl<D: Sync, W: TargetWrite> Exporting<'_, D, W> {
         Ok(None)
     }
 
-    async fn send(&self, row: &PlannedChange) -> Result<Outcome, CycleError> {
+    async fn send(&self, row: &PlannedChange, revealed: &Revealed) -> Result<Outcome, CycleError> {
         match (&row.write, &row.target) {
-            (Write::Create(values), _) => self.create(row, values).await,
+            (Write::Create(values), _) => self.create(row, values, revealed).await,
             (Write::Nothing, Some(target)) => Ok(success(row, target.clone(), None)),
-            (Write::Patch { baseline }, Some(target)) => self.patch(row, target, baseline).await,
-            (Write::Delete, Some(target)) => self.delete(row, target).await,
+            (Write::Patch { baseline }, Some(target)) => {
+                self.patch(row, target, baseline, revealed).await
+            }
+            (Write::Delete, Some(target)) => self.delete(row, target, &revealed.secrets).await,
             (Write::Nothing | Write::Patch { .. } | Write::Delete, None) => {
                 Ok(Outcome::Failed(Failure {
                     reason: Reason::InvalidAnchor,
@@ -214,12 +225,18 @@ impl<D: Sync, W: TargetWrite> Exporting<'_, D, W> {
         }
     }
 
-    async fn create(&self, row: &PlannedChange, values: &Values) -> Result<Outcome, CycleError> {
-        let body = create_body(row.kind, values, self.context.job.dialect);
-        let created = self.pacer.ask(|| self.target.create(row.kind, &body)).await;
+    async fn create(
+        &self,
+        row: &PlannedChange,
+        values: &Values,
+        revealed: &Revealed,
+    ) -> Result<Outcome, CycleError> {
+        let body = create_body(row.kind, &revealed.values(values), self.context.job.dialect);
+        let created =
+            self.pacer.ask(Class::UserWrite, || self.target.create(row.kind, &body)).await;
         let fault = match created {
             Ok(resource) => return self.created(row, &resource),
-            Err(fault) => fault,
+            Err(fault) => revealed.secrets.clean_fault(fault),
         };
         match remedy(fault.class) {
             Remedy::Settle => Ok(Outcome::Unknown(failure_of(&fault))),
@@ -311,12 +328,15 @@ impl<D: Sync, W: TargetWrite> Exporting<'_, D, W> {
         row: &PlannedChange,
         target: &TargetId,
         baseline: &Values,
+        revealed: &Revealed,
     ) -> Result<Outcome, CycleError> {
-        let request = patch(baseline, &row.changes, self.context.job.dialect);
+        let request = patch(baseline, &revealed.changes(&row.changes), self.context.job.dialect);
         if request.operations.is_empty() {
             return Ok(success(row, target.clone(), None));
         }
-        match self.pacer.ask(|| self.target.patch(row.kind, target, &request)).await {
+        let send = || self.target.patch(row.kind, target, &request);
+        let answer = self.pacer.ask(Class::UserWrite, send).await;
+        match answer.map_err(|fault| revealed.secrets.clean_fault(fault)) {
             Ok(Some(resource)) => Ok(self.patched(row, target, &resource)),
             Ok(None) => Ok(success(row, target.clone(), None)),
             Err(fault) if fault.class == FaultClass::Missing => Ok(missing(row)),
@@ -353,12 +373,18 @@ impl<D: Sync, W: TargetWrite> Exporting<'_, D, W> {
         success(row, target.clone(), None)
     }
 
-    async fn delete(&self, row: &PlannedChange, target: &TargetId) -> Result<Outcome, CycleError> {
+    async fn delete(
+        &self,
+        row: &PlannedChange,
+        target: &TargetId,
+        secrets: &Secrets,
+    ) -> Result<Outcome, CycleError> {
         let failed = |fault: &TargetFault| Outcome::Failed(failure_of(fault));
-        let current = match self.pacer.ask(|| self.target.get(row.kind, target)).await {
+        let current = match self.pacer.ask(Class::Read, || self.target.get(row.kind, target)).await
+        {
             Ok(Some(resource)) => resource,
             Ok(None) => return Ok(Outcome::Gone { failure: None }),
-            Err(fault) => return Ok(failed(&fault)),
+            Err(fault) => return Ok(failed(&secrets.clean_fault(fault))),
         };
         let link = self.context.store.read(|view| view.link(row.source))?;
         let exported = link.map(|link| link.exported).unwrap_or_default();
@@ -377,7 +403,9 @@ impl<D: Sync, W: TargetWrite> Exporting<'_, D, W> {
                 ),
             }));
         }
-        Ok(match self.pacer.ask(|| self.target.delete(ObjectKind::User, target)).await {
+        let send = || self.target.delete(ObjectKind::User, target);
+        let answer = self.pacer.ask(Class::UserWrite, send).await;
+        Ok(match answer.map_err(|fault| secrets.clean_fault(fault)) {
             Ok(()) => Outcome::Gone { failure: None },
             Err(fault) if fault.class == FaultClass::Missing => Outcome::Gone { failure: None },
             Err(fault) if remedy(fault.class) == Remedy::Settle => {

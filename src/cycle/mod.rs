@@ -11,6 +11,7 @@ mod draft;
 mod export;
 mod import;
 mod pace;
+mod redaction;
 mod references;
 mod report;
 mod run;

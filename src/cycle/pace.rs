@@ -62,16 +62,29 @@ fn back_off(tries: u32) -> Duration {
     BACK_OFF_FIRST.saturating_mul(1 << tries.saturating_sub(1).min(16)).min(BACK_OFF_MAX)
 }
 
+/// What a request does, as targets limit it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Class {
+    /// Reads.
+    Read,
+    /// Writes a user.
+    UserWrite,
+}
+
 /// The pace of all requests to one target.
 pub(super) struct Pacer<'a> {
     clock: &'a dyn Clock,
     spacing_min: Duration,
+    /// The distance between reads, and between writes of users.
+    class_spacing: [Duration; 2],
     state: Mutex<State>,
 }
 
 struct State {
     /// No request leaves before this.
     next: Timestamp,
+    /// No request of the class leaves before this.
+    next_of_class: [Timestamp; 2],
     /// The distance between requests: the configured one, longer for a while after throttling.
     spacing: Duration,
 }
@@ -79,20 +92,32 @@ struct State {
 impl<'a> Pacer<'a> {
     /// A pacer at the configured rate.
     pub(super) fn new(clock: &'a dyn Clock, pace: &Pace) -> Self {
-        let spacing_min = pace
-            .requests_per_second_max
-            .map_or(Duration::ZERO, |rate| Duration::from_secs_f64(1.0 / rate.max(0.001)));
-        let state = Mutex::new(State { next: clock.now(), spacing: spacing_min });
-        Self { clock, spacing_min, state }
+        let spacing = |rate: Option<f64>| {
+            rate.map_or(Duration::ZERO, |rate| Duration::from_secs_f64(1.0 / rate.max(0.001)))
+        };
+        let spacing_min = spacing(pace.requests_per_second_max);
+        let class_spacing =
+            [spacing(pace.reads_per_second_max), spacing(pace.user_writes_per_second_max)];
+        let now = clock.now();
+        let state = Mutex::new(State { next: now, next_of_class: [now; 2], spacing: spacing_min });
+        Self { clock, spacing_min, class_spacing, state }
     }
 
-    /// Waits until the next request may leave.
-    async fn turn(&self) {
+    /// Waits until the next request of this class may leave.
+    ///
+    /// A write that waits for its class holds up no read.
+    async fn turn(&self, class: Class) {
+        let index = match class {
+            Class::Read => 0,
+            Class::UserWrite => 1,
+        };
         let now = self.clock.now();
         let slot = {
             let mut state = self.state();
-            let slot = state.next.max(now);
-            state.next = slot + state.spacing;
+            let any = state.next.max(now);
+            state.next = any + state.spacing;
+            let slot = any.max(state.next_of_class[index]);
+            state.next_of_class[index] = slot + self.class_spacing[index];
             slot
         };
         if let Ok(wait) = (slot - now).to_std()
@@ -126,14 +151,18 @@ impl<'a> Pacer<'a> {
     /// Asks the target until it answers, or says for good that it does not.
     ///
     /// Only requests that were certainly not applied are sent again.
-    pub(super) async fn ask<T, F>(&self, mut ask: impl FnMut() -> F) -> Result<T, TargetFault>
+    pub(super) async fn ask<T, F>(
+        &self,
+        class: Class,
+        mut ask: impl FnMut() -> F,
+    ) -> Result<T, TargetFault>
     where
         F: Future<Output = Result<T, TargetFault>>,
     {
         let mut tries = 0;
         loop {
             tries += 1;
-            self.turn().await;
+            self.turn(class).await;
             let fault = match ask().await {
                 Ok(answer) => {
                     self.ease();

@@ -6,6 +6,7 @@ use super::{
     export::export,
     import::{import, kind},
     pace::Pacer,
+    redaction,
     report::CycleEnd,
     survey::survey,
 };
@@ -33,7 +34,7 @@ pub async fn sync<D: Directory, W: TargetWrite>(
     let pacer = Pacer::new(context.clock, &context.job.pace);
     let mut warnings = Vec::new();
     let result = match plan(context, target, &pacer, &start, &mut warnings).await {
-        Ok((cleared, _)) => export(context, target, &pacer, &cleared).await,
+        Ok((cleared, _)) => export(context, target, &pacer, &cleared, start.began).await,
         Err(error) => Err(error),
     };
     start.close(context, target, result.err(), warnings)
@@ -70,6 +71,7 @@ impl Start {
         target: &R,
         dry_run: bool,
     ) -> Result<Self, StoreError> {
+        redaction::hide(context)?;
         let began = context.clock.now();
         let seq = context.store.read(|view| view.next_cycle_seq())?;
         let kind = match kind(context) {

@@ -4,21 +4,19 @@
 //! What a list says of itself is not believed: it ends when a page brings nothing new, whatever
 //! its totals claim.
 
-use std::collections::BTreeSet;
-
 use super::{
     context::{Context, CycleError, Tracker},
-    pace::Pacer,
+    pace::{Class, Pacer},
 };
 use crate::{
     model::{CycleId, ObjectKind},
     port::TargetRead,
-    provisioning::{Candidate, job::Job},
-    scim::{AttributePath, EqFilter, project},
+    provisioning::{Candidate, job::Job, project_redacted},
+    scim::{AttributePath, EqFilter},
     store::StoreError,
 };
 
-/// Accounts asked for in one page.
+/// Accounts asked for in one page, where the application takes that many.
 const PAGE_SIZE: u32 = 200;
 
 /// People to match above which listing all accounts costs less than asking for each.
@@ -45,11 +43,6 @@ pub(super) fn matching_paths(job: &Job) -> Vec<AttributePath> {
         .collect()
 }
 
-/// Every attribute that is mapped.
-pub(super) fn mapped_paths(job: &Job) -> BTreeSet<AttributePath> {
-    job.users.iter().map(|mapping| mapping.target.clone()).collect()
-}
-
 /// Surveys the target where that is possible and worth it.
 pub(super) async fn survey<D, R: TargetRead>(
     context: &Context<'_, D>,
@@ -66,12 +59,15 @@ pub(super) async fn survey<D, R: TargetRead>(
         return Ok(Lookup::Filtered);
     }
     let tracker = Tracker::new(context, cycle, "survey");
-    let (matching, mapped) = (matching_paths(context.job), mapped_paths(context.job));
+    let (job, key) = (context.job, context.store.key());
+    let matching = matching_paths(job);
+    let page_size = job.capability.page_size_max.map_or(PAGE_SIZE, |n| n.min(PAGE_SIZE));
     let mut start_index = 1;
     let (mut seen, mut claimed) = (0, 0);
     for page_number in 0..PAGES_MAX {
         context.check_stop()?;
-        let page = match pacer.ask(|| target.list(ObjectKind::User, start_index, PAGE_SIZE)).await {
+        let list = || target.list(ObjectKind::User, start_index, page_size);
+        let page = match pacer.ask(Class::Read, list).await {
             Ok(page) => page,
             // A service that refuses to list is asked for each person instead.
             Err(fault) if page_number == 0 && refuses_lists(&fault) => return Ok(Lookup::Filtered),
@@ -82,7 +78,7 @@ pub(super) async fn survey<D, R: TargetRead>(
         let mut new = 0;
         context.store.write(|tx| {
             for resource in &page.resources {
-                let values = project(&resource.document, &mapped);
+                let values = project_redacted(job, &resource.document, key);
                 new += u64::from(tx.add_surveyed(&resource.id, &values, &matching)?);
             }
             Ok(())
@@ -119,15 +115,15 @@ pub(super) async fn candidates<D, R: TargetRead>(
     match lookup {
         Lookup::Surveyed => Ok(context.store.read(|view| view.surveyed(key, source))?),
         Lookup::Filtered => {
-            let found = pacer.ask(|| target.find(ObjectKind::User, key)).await?;
-            let mapped = mapped_paths(context.job);
+            let found = pacer.ask(Class::Read, || target.find(ObjectKind::User, key)).await?;
+            let (job, state_key) = (context.job, context.store.key());
             let candidates: Result<Vec<Candidate>, StoreError> = context.store.read(|view| {
                 found
                     .iter()
                     .map(|resource| {
                         Ok(Candidate {
                             target: resource.id.clone(),
-                            values: project(&resource.document, &mapped),
+                            values: project_redacted(job, &resource.document, state_key),
                             claim: view.claim(&resource.id, source)?,
                         })
                     })

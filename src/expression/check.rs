@@ -104,6 +104,11 @@ impl Check<'_> {
             );
             self.refuse(message, &call.name_span);
         }
+        if function.name == "Redact" && self.role == Role::Matching {
+            let message = "`Redact` cannot match accounts: the value would stand in the address of \
+                           a request, and addresses are logged";
+            self.refuse(message, &call.name_span);
+        }
         if function.place == Place::NotForScim {
             let message = format!("`{}` is not available for SCIM applications", function.name);
             self.refuse(message, &call.name_span);

@@ -1,6 +1,6 @@
 //! Walks the tree for one object. Knows no function: each is a row of the table that it calls.
 
-use std::cmp::Ordering;
+use std::{cmp::Ordering, fmt};
 
 use serde_json::Value;
 
@@ -35,7 +35,7 @@ pub struct Inputs<'a> {
 }
 
 /// What flows to the target attribute.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub enum Flow {
     /// This value: null, a Boolean, a text, a number or a list.
     Value(Value),
@@ -45,6 +45,17 @@ pub enum Flow {
     Ignore,
     /// Nothing, and the whole object is left alone (`IgnoreObjectFlow`).
     IgnoreObject,
+}
+
+impl fmt::Debug for Flow {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Value(value) => write!(f, "Value({value})"),
+            Self::Redacted(_) => f.write_str("Redacted"),
+            Self::Ignore => f.write_str("Ignore"),
+            Self::IgnoreObject => f.write_str("IgnoreObject"),
+        }
+    }
 }
 
 /// One evaluated part of an expression.

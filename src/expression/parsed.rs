@@ -19,6 +19,7 @@ use super::{
 pub struct Expression {
     source: String,
     root: Node,
+    redacts: bool,
 }
 
 impl PartialEq for Expression {
@@ -48,7 +49,8 @@ impl Expression {
     /// does not compile already here. Fails with the first mistake and its place.
     pub fn parse(text: &str) -> Result<Self, ExpressionError> {
         let root = parse::parse(text)?;
-        Ok(Self { source: text.to_owned(), root })
+        let redacts = !redactions(&root).is_empty();
+        Ok(Self { source: text.to_owned(), root, redacts })
     }
 
     /// The text it was parsed from, which the places of [`ExpressionError`]s refer to.
@@ -67,6 +69,25 @@ impl Expression {
         names
     }
 
+    /// Whether a `Redact` stands anywhere in it: its value is then to be shown nowhere, whichever
+    /// branch is taken.
+    pub fn is_redacted(&self) -> bool {
+        self.redacts
+    }
+
+    /// Every attribute that it mentions below a `Redact`.
+    pub fn redacted_attributes(&self) -> BTreeSet<&str> {
+        let mut names = BTreeSet::new();
+        for redaction in redactions(&self.root) {
+            redaction.walk(&mut |node| {
+                if let NodeKind::Attribute(name) = &node.kind {
+                    names.insert(name.as_str());
+                }
+            });
+        }
+        names
+    }
+
     /// What can never work, in the order of the text: functions and attributes that do not exist
     /// (with the nearest name that does), wrong numbers of arguments, and functions that are not
     /// allowed where they stand. `known` says whether the source has an attribute of that name.
@@ -82,6 +103,21 @@ impl Expression {
     /// Whether its value depends on the seed.
     pub fn uses_random(&self) -> bool {
         self.has(Nature::Random)
+    }
+
+    /// Whether its value is what `SingleAppRoleAssignment` gives, and not made from it.
+    pub fn is_single_role(&self) -> bool {
+        matches!(&self.root.kind, NodeKind::Call(call) if call.name == "SingleAppRoleAssignment")
+    }
+
+    /// Whether `AppRoleAssignmentsComplex` is in it, whose roles are added and never removed.
+    pub fn only_adds_roles(&self) -> bool {
+        let mut found = false;
+        self.root.walk(&mut |node| {
+            found |= matches!(&node.kind, NodeKind::Call(call)
+                if call.name == "AppRoleAssignmentsComplex");
+        });
+        found
     }
 
     fn has(&self, nature: Nature) -> bool {
@@ -119,4 +155,17 @@ impl Expression {
         let flow = evaluator.flow(&self.root);
         (flow, evaluator.into_trace())
     }
+}
+
+/// The calls of `Redact`.
+fn redactions(root: &Node) -> Vec<&Node> {
+    let mut found = Vec::new();
+    root.walk(&mut |node| {
+        if let NodeKind::Call(call) = &node.kind
+            && call.function.is_some_and(|function| function.name == "Redact")
+        {
+            found.push(node);
+        }
+    });
+    found
 }

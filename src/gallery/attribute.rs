@@ -1,4 +1,5 @@
-//! What an attribute of a SCIM user is, as far as a profile does not say otherwise (RFC 7643 §4).
+//! What an attribute of a SCIM user or group is, as far as a profile does not say otherwise
+//! (RFC 7643 §4).
 
 use crate::{
     provisioning::job::ValueType,
@@ -35,7 +36,7 @@ fn value_type(path: &AttributePath) -> ValueType {
     let is_primary = path.sub.as_deref().is_some_and(|sub| sub.eq_ignore_ascii_case("primary"));
     if path.is_active() || is_primary {
         ValueType::Boolean
-    } else if is_manager(path) {
+    } else if is_manager(path) || (path.urn.is_none() && is("members")) {
         ValueType::Reference
     } else if path.urn.is_none() && path.sub.is_none() && COMPLEX.iter().any(|name| is(name)) {
         ValueType::Complex

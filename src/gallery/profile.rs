@@ -1,28 +1,39 @@
-//! Profiles: the data files and how they are compiled.
+//! Profiles: what is known of an application, found by name.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::LazyLock,
 };
 
-use serde::Deserialize;
+use include_dir::{Dir, include_dir};
 
-use super::{AttributeDefinition, default_definition};
+use super::{AttributeDefinition, Limits, Unsupported, default_definition, file::compile};
 use crate::{
-    expression::Expression,
-    provisioning::job::{Apply, AttributeMapping, MappingSource, NullFlow, ValueType},
+    provisioning::job::AttributeMapping,
     scim::{AttributePath, Dialect},
 };
 
-/// The data files. `generic` comes first: it is the default.
-const FILES: [&str; 2] = [include_str!("generic.toml"), include_str!("whimsical.toml")];
+/// This folder as it was at build time. A profile is each file in it whose name ends in `.toml`.
+static FOLDER: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/src/gallery");
+
+/// The profile that is used where none is named.
+const DEFAULT: &str = "generic";
 
 static PROFILES: LazyLock<Vec<Profile>> = LazyLock::new(|| {
-    FILES
-        .iter()
-        .map(|text| compile(text).expect("a test compiles every built-in profile"))
-        .collect()
+    let mut profiles: Vec<Profile> = texts()
+        .map(|(_, text)| compile(text).expect("a test compiles every built-in profile"))
+        .collect();
+    profiles.sort_by(|a, b| (a.name != DEFAULT, &a.name).cmp(&(b.name != DEFAULT, &b.name)));
+    profiles
 });
+
+/// The name without ending and the text of each profile's file.
+fn texts() -> impl Iterator<Item = (&'static str, &'static str)> {
+    FOLDER.files().filter_map(|file| {
+        let name = file.path().file_name()?.to_str()?.strip_suffix(".toml")?;
+        Some((name, file.contents_utf8()?))
+    })
+}
 
 /// What is known of an application, and the mapping to start with.
 #[derive(Clone, Debug)]
@@ -31,27 +42,40 @@ pub struct Profile {
     pub name: String,
     /// The application's own name.
     pub title: String,
-    /// How to set it up, for a person; several lines.
+    /// Where the vendor explains its provisioning: the address of a page.
+    pub source: String,
+    /// A tenant URL as the vendor gives them out; what is in capitals is the customer's own.
+    pub tenant_url: String,
+    /// How to set it up, for a person: paragraphs, and steps that are numbered.
     pub notes: String,
     /// How requests are phrased where the tenant URL has no flag.
     pub dialect: Dialect,
     /// Whether all users can be listed.
     pub list: bool,
-    /// Attributes that can stand in a filter.
+    /// Attributes of a user that can stand in a filter.
     pub filterable: BTreeSet<AttributePath>,
-    /// The application's own limit of requests a second, where it names one.
-    pub max_requests_per_second: Option<f64>,
-    /// Where the limit was read.
-    pub limits_source: Option<String>,
+    /// Attributes of a group that can stand in a filter.
+    pub group_filterable: BTreeSet<AttributePath>,
+    /// What the application does not do.
+    pub unsupported: BTreeSet<Unsupported>,
+    /// The limits that the vendor publishes.
+    pub limits: Limits,
     /// The mapping of users.
     pub users: Vec<AttributeMapping>,
-    definitions: BTreeMap<AttributePath, AttributeDefinition>,
+    /// The mapping of groups, for information: group objects are not provisioned yet.
+    pub groups: Vec<AttributeMapping>,
+    pub(super) definitions: BTreeMap<AttributePath, AttributeDefinition>,
 }
 
 impl Profile {
     /// What an attribute of this application is.
     pub fn definition(&self, path: &AttributePath) -> AttributeDefinition {
         self.definitions.get(path).copied().unwrap_or_else(|| default_definition(path))
+    }
+
+    /// Whether the application does this.
+    pub fn supports(&self, what: Unsupported) -> bool {
+        !self.unsupported.contains(&what)
     }
 }
 
@@ -60,194 +84,156 @@ pub fn profile(name: &str) -> Option<&'static Profile> {
     PROFILES.iter().find(|profile| profile.name == name)
 }
 
+/// Every profile, `generic` first, the others by name.
+pub fn profiles() -> &'static [Profile] {
+    &PROFILES
+}
+
 /// Every profile's name, `generic` first.
 pub fn names() -> impl Iterator<Item = &'static str> + Clone {
     PROFILES.iter().map(|profile| profile.name.as_str())
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct ProfileFile {
-    name: String,
-    title: String,
-    notes: String,
-    dialect: Dialect,
-    list: bool,
-    filterable: BTreeSet<AttributePath>,
-    max_requests_per_second: Option<f64>,
-    limits_source: Option<String>,
-    #[serde(default)]
-    attributes: Vec<DefinitionRow>,
-    users: Vec<MappingRow>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct DefinitionRow {
-    path: AttributePath,
-    #[serde(rename = "type")]
-    value_type: Option<TypeName>,
-    #[serde(default)]
-    required: bool,
-}
-
-#[derive(Clone, Copy, Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum TypeName {
-    String,
-    Boolean,
-    Reference,
-    Complex,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct MappingRow {
-    target: AttributePath,
-    source: Option<String>,
-    constant: Option<String>,
-    expression: Option<String>,
-    #[serde(rename = "match")]
-    matching_priority: Option<u32>,
-    default: Option<String>,
-    #[serde(default)]
-    apply: ApplyName,
-    #[serde(default)]
-    null: NullName,
-}
-
-#[derive(Clone, Copy, Default, Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum ApplyName {
-    #[default]
-    Always,
-    Create,
-}
-
-#[derive(Clone, Copy, Default, Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum NullName {
-    #[default]
-    Clear,
-    Keep,
-}
-
-fn compile(text: &str) -> Result<Profile, String> {
-    let file: ProfileFile = toml::from_str(text).map_err(|error| error.to_string())?;
-    let definitions = file
-        .attributes
-        .into_iter()
-        .map(|row| {
-            let value_type = match row.value_type {
-                Some(TypeName::String) => ValueType::String,
-                Some(TypeName::Boolean) => ValueType::Boolean,
-                Some(TypeName::Reference) => ValueType::Reference,
-                Some(TypeName::Complex) => ValueType::Complex,
-                None => default_definition(&row.path).value_type,
-            };
-            (row.path, AttributeDefinition { value_type, required: row.required })
-        })
-        .collect();
-    let mut profile = Profile {
-        name: file.name,
-        title: file.title,
-        notes: file.notes,
-        dialect: file.dialect,
-        list: file.list,
-        filterable: file.filterable,
-        max_requests_per_second: file.max_requests_per_second,
-        limits_source: file.limits_source,
-        users: Vec::new(),
-        definitions,
-    };
-    for row in file.users {
-        let mapping = compile_row(row, &profile)?;
-        profile.users.push(mapping);
-    }
-    Ok(profile)
-}
-
-fn compile_row(row: MappingRow, profile: &Profile) -> Result<AttributeMapping, String> {
-    let source = match (row.source, row.constant, row.expression) {
-        (Some(name), None, None) => MappingSource::Attribute(name),
-        (None, Some(text), None) => MappingSource::Constant(text),
-        (None, None, Some(text)) => {
-            let expression = Expression::parse(&text)
-                .map_err(|error| format!("{}: {}", row.target, error.message))?;
-            MappingSource::Expression(Box::new(expression))
-        }
-        _ => return Err(format!("{}: needs exactly one source", row.target)),
-    };
-    let definition = profile.definition(&row.target);
-    Ok(AttributeMapping {
-        target: row.target,
-        source,
-        matching_priority: row.matching_priority,
-        default: row.default.map(serde_json::Value::String),
-        apply: match row.apply {
-            ApplyName::Always => Apply::Always,
-            ApplyName::Create => Apply::Create,
-        },
-        null: match row.null {
-            NullName::Clear => NullFlow::Clear,
-            NullName::Keep => NullFlow::Keep,
-        },
-        value_type: definition.value_type,
-        required: definition.required,
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{expression::Role, provisioning::is_known_source_attribute};
+    use crate::{
+        expression::Role,
+        provisioning::{
+            is_known_source_attribute,
+            job::{MappingSource, ValueType},
+        },
+        scim::parse_tenant_url,
+    };
+
+    /// The properties of a Graph group that Entra maps.
+    fn is_known_group_attribute(name: &str) -> bool {
+        let known = ["objectId", "displayName", "mail", "mailNickname", "description", "members"];
+        known.contains(&name)
+    }
+
+    fn check_rows(
+        rows: &[AttributeMapping],
+        filterable: &BTreeSet<AttributePath>,
+        is_known: &dyn Fn(&str) -> bool,
+        context: &str,
+    ) {
+        let mut targets = BTreeSet::new();
+        let mut priorities = BTreeSet::new();
+        for row in rows {
+            let context = format!("{context}: {}", row.target);
+            assert!(targets.insert(row.target.clone()), "{context}: mapped once");
+            if let Some(priority) = row.matching_priority {
+                assert!(priorities.insert(priority), "{context}: precedence given once");
+                assert!(filterable.contains(&row.target), "{context}: filterable");
+            }
+            let role = match row.matching_priority {
+                Some(_) => Role::Matching,
+                None => Role::Plain,
+            };
+            match &row.source {
+                MappingSource::Attribute(name) => assert!(is_known(name), "{context}: {name}"),
+                MappingSource::Constant(text) => {
+                    assert_eq!(row.limit.problem(text), None, "{context}: its constant fits");
+                }
+                MappingSource::Expression(expression) => {
+                    let faults = expression.check(is_known, role);
+                    assert!(faults.is_empty(), "{context}: {faults:?}");
+                }
+            }
+        }
+        assert!(!priorities.is_empty(), "{context}: something matches");
+    }
 
     #[test]
     fn every_profile_compiles_and_names_only_what_exists() {
-        for text in FILES {
-            let profile = compile(text).expect("a built-in profile");
-            let mut targets = BTreeSet::new();
-            let mut priorities = BTreeSet::new();
-            for row in &profile.users {
-                let context = format!("{}: {}", profile.name, row.target);
-                assert!(targets.insert(row.target.clone()), "{context}: mapped once");
-                if let Some(priority) = row.matching_priority {
-                    assert!(priorities.insert(priority), "{context}: precedence given once");
-                    assert!(profile.filterable.contains(&row.target), "{context}: filterable");
-                }
-                let role = match row.matching_priority {
-                    Some(_) => Role::Matching,
-                    None => Role::Plain,
-                };
-                match &row.source {
-                    MappingSource::Attribute(name) => {
-                        assert!(is_known_source_attribute(name), "{context}: {name}");
-                    }
-                    MappingSource::Constant(_) => {}
-                    MappingSource::Expression(expression) => {
-                        let faults = expression.check(&is_known_source_attribute, role);
-                        assert!(faults.is_empty(), "{context}: {faults:?}");
-                    }
-                }
+        for (name, text) in texts() {
+            let profile = compile(text).unwrap_or_else(|error| panic!("{name}.toml: {error}"));
+            assert_eq!(profile.name, name, "a profile is named as its file");
+            let known = is_known_source_attribute;
+            check_rows(&profile.users, &profile.filterable, &known, name);
+            let can_disable = profile.users.iter().any(|row| row.target.is_active());
+            assert!(can_disable, "{name}: accounts can be disabled");
+            if profile.groups.is_empty() {
+                assert!(!profile.supports(Unsupported::Groups), "{name}: groups are mapped");
+            } else {
+                assert!(profile.supports(Unsupported::Groups), "{name}: groups are not mapped");
+                let known = is_known_group_attribute;
+                let context = format!("{name}, groups");
+                check_rows(&profile.groups, &profile.group_filterable, &known, &context);
             }
-            assert!(!priorities.is_empty(), "{}: something matches", profile.name);
-            assert!(!profile.notes.trim().is_empty(), "{}: says how to set it up", profile.name);
-            assert_eq!(
-                profile.max_requests_per_second.is_some(),
-                profile.limits_source.is_some(),
-                "{}: a limit says where it was read",
-                profile.name
-            );
         }
+    }
+
+    #[test]
+    fn every_profile_says_how_to_set_the_application_up() {
+        for profile in profiles() {
+            let name = &profile.name;
+            assert!(!profile.title.trim().is_empty(), "{name}");
+            let has_steps = profile.notes.lines().any(|line| line.starts_with("1. "));
+            assert!(has_steps, "{name}: steps");
+            parse_tenant_url(&profile.tenant_url).unwrap_or_else(|error| panic!("{name}: {error}"));
+            for line in profile.notes.lines() {
+                assert!(line.chars().count() <= 100, "{name}: {line}");
+            }
+        }
+    }
+
+    #[test]
+    fn every_limit_says_where_it_was_read() {
+        let is_address = |text: &str| {
+            url::Url::parse(text).is_ok_and(|url| url.scheme() == "https" && url.path() != "/")
+        };
+        for profile in profiles() {
+            let limits = &profile.limits;
+            let rates = limits.rates.iter().map(|limit| &limit.source);
+            let counts = [&limits.members_per_request, &limits.page_size];
+            let counts = counts.into_iter().flatten().map(|limit| &limit.source);
+            let texts = limits.texts.iter().map(|limit| &limit.source);
+            for source in rates.chain(counts).chain(texts).chain([&profile.source]) {
+                assert!(is_address(source), "{}: {source:?}", profile.name);
+            }
+        }
+    }
+
+    #[test]
+    fn the_folder_on_disk_is_the_folder_in_the_program() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/src/gallery");
+        let files = std::fs::read_dir(path).expect("the folder");
+        let on_disk: BTreeSet<String> = files
+            .filter_map(|file| file.ok()?.file_name().into_string().ok())
+            .filter_map(|name| Some(name.strip_suffix(".toml")?.to_owned()))
+            .collect();
+        let built_in: BTreeSet<String> = texts().map(|(name, _)| name.to_owned()).collect();
+        assert_eq!(on_disk, built_in, "touch src/gallery/profile.rs and build again");
     }
 
     #[test]
     fn names_are_found_and_unique() {
         let all: BTreeSet<_> = names().collect();
-        assert_eq!(all.len(), FILES.len());
+        assert_eq!(all.len(), profiles().len());
         assert_eq!(names().next(), Some("generic"));
         assert_eq!(profile("whimsical").map(|p| p.title.as_str()), Some("Whimsical"));
         assert!(profile("Whimsical").is_none());
+    }
+
+    #[test]
+    fn a_file_with_an_unknown_key_or_a_limit_without_a_source_is_refused() {
+        let (_, generic) = texts().find(|(name, _)| *name == "generic").expect("the default");
+        let refuse = |line: &str| {
+            let text = generic.replacen("list = true", &format!("list = true\n{line}"), 1);
+            compile(&text).expect_err(line)
+        };
+        assert!(refuse("lists = true").contains("lists"));
+        assert!(refuse("unsupported = [\"telepathy\"]").contains("telepathy"));
+        assert!(refuse("limits.page_size = { max = 5 }").contains("source"));
+        let twice = r#"limits.rates = [
+          { class = "read", requests = 1, seconds = 1, source = "x" },
+          { class = "read", requests = 2, seconds = 1, source = "x" },
+        ]"#;
+        assert!(refuse(twice).contains("twice"));
+        let empty = r#"limits.texts = [{ path = "title", source = "x" }]"#;
+        assert!(refuse(empty).contains("says nothing"));
     }
 
     #[test]
@@ -261,6 +247,7 @@ mod tests {
         assert_eq!(of("whimsical", editor).value_type, ValueType::Boolean);
         assert_eq!(of("generic", editor).value_type, ValueType::String);
         assert_eq!(of("generic", manager).value_type, ValueType::Reference);
+        assert_eq!(of("generic", "members").value_type, ValueType::Reference);
         assert_eq!(of("generic", "roles").value_type, ValueType::Complex);
         assert_eq!(
             of("generic", r#"roles[primary eq "True"].value"#).value_type,

@@ -99,6 +99,22 @@ impl GraphDirectory {
         document::<WireRegistration>(&body).map(WireRegistration::credentials)
     }
 
+    /// The schema of one of these jobs (Graph `synchronizationSchema`), as JSON. Needs
+    /// `Synchronization.Read.All`.
+    pub async fn provisioning_schema(
+        &self,
+        application: ServicePrincipalId,
+        job: &str,
+    ) -> Result<String, DirectoryFault> {
+        let id = application.to_string();
+        let path = ["servicePrincipals", &id, "synchronization", "jobs", job, "schema"];
+        let call = self.client.sdk().custom(Method::GET, None).extend_path(&path);
+        let prepared = self.client.prepare(call.build(), Reading::ProvisioningSchema).await?;
+        let body = self.client.send(&prepared).await?;
+        String::from_utf8(body.into())
+            .map_err(|_| DirectoryFault::Malformed("a schema is not UTF-8 text".to_owned()))
+    }
+
     async fn application_by_app_id(&self, id: &str) -> Result<Application, DirectoryFault> {
         let segment = format!("servicePrincipals(appId='{id}')");
         let call = self.client.sdk().custom(Method::GET, None).extend_path(&[segment]);

@@ -45,6 +45,7 @@ pub(super) enum Reading {
     DeletedUsers,
     ProvisioningJobs,
     Registration,
+    ProvisioningSchema,
 }
 
 impl Reading {
@@ -54,7 +55,7 @@ impl Reading {
             Self::Application | Self::Assignments | Self::Registration => "Application.Read.All",
             Self::Users | Self::Managers | Self::DeletedUsers => "User.Read.All",
             Self::Groups | Self::Memberships => "GroupMember.Read.All",
-            Self::ProvisioningJobs => "Synchronization.Read.All",
+            Self::ProvisioningJobs | Self::ProvisioningSchema => "Synchronization.Read.All",
         }
     }
 
@@ -69,6 +70,7 @@ impl Reading {
             Self::DeletedUsers => "deleted users",
             Self::ProvisioningJobs => "Entra's own provisioning jobs",
             Self::Registration => "the app registration",
+            Self::ProvisioningSchema => "the schema of Entra's own provisioning",
         }
     }
 

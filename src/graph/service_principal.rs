@@ -89,11 +89,15 @@ pub struct ProvisioningJob {
     pub id: String,
     /// `schedule.state`: `Active`, `Disabled` or `Paused`; empty where Graph does not say.
     pub state: String,
+    /// `templateId`: what kind of application it provisions; empty where Graph does not say.
+    pub template_id: String,
 }
 
 #[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub(super) struct WireJob {
     id: String,
+    template_id: Option<String>,
     schedule: Option<WireSchedule>,
 }
 
@@ -105,6 +109,6 @@ struct WireSchedule {
 impl WireJob {
     pub(super) fn job(self) -> ProvisioningJob {
         let state = self.schedule.and_then(|schedule| schedule.state).unwrap_or_default();
-        ProvisioningJob { id: self.id, state }
+        ProvisioningJob { id: self.id, state, template_id: self.template_id.unwrap_or_default() }
     }
 }

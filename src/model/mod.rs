@@ -6,6 +6,7 @@
 mod clock;
 mod fingerprint;
 mod id;
+mod redaction;
 mod secret;
 mod source;
 
@@ -15,6 +16,7 @@ pub use id::{
     AppName, AppRoleId, ChangeId, CycleId, EmptyId, InvalidGuid, JobId, ServicePrincipalId,
     SourceId, TargetId, TypedGuid,
 };
+pub use redaction::{RedactionKey, is_sealed};
 pub use secret::Secret;
 pub use source::{
     AppRole, Application, ApplicationRef, Assignment, Attributes, DEFAULT_ACCESS, GroupChange,

@@ -81,6 +81,33 @@ pub struct AttributeMapping {
     pub value_type: ValueType,
     /// Whether the target refuses an account without it.
     pub required: bool,
+    /// What the target takes as its value.
+    pub limit: ValueLimit,
+}
+
+/// What a text has to keep to, so that the target takes it (from its profile).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ValueLimit {
+    /// Characters at most; `None` where the target names no limit.
+    pub characters_max: Option<u32>,
+    /// Characters that must not be in it.
+    pub forbidden: String,
+}
+
+impl ValueLimit {
+    /// What is wrong with a text, as the end of a sentence; `None` if nothing is.
+    pub fn problem(&self, text: &str) -> Option<String> {
+        let characters = text.chars().count();
+        if let Some(max) = self.characters_max
+            && usize::try_from(max).is_ok_and(|max| characters > max)
+        {
+            return Some(format!(
+                "has {characters} characters, and the application takes at most {max}"
+            ));
+        }
+        let found = text.chars().find(|character| self.forbidden.contains(*character))?;
+        Some(format!("holds `{}`, which the application does not take", found.escape_debug()))
+    }
 }
 
 /// Where a mapped value comes from.
@@ -132,6 +159,10 @@ pub struct Capability {
     pub filterable: BTreeSet<AttributePath>,
     /// Whether all users can be listed; where not, each is looked up with a filter.
     pub list: bool,
+    /// Whether an account's `userName` can change.
+    pub renames: bool,
+    /// Users in one page of a list at most, where the target says so.
+    pub page_size_max: Option<u32>,
 }
 
 /// How requests to the target are paced.
@@ -141,6 +172,10 @@ pub struct Pace {
     pub concurrency: u16,
     /// Requests a second at most; `None` leaves it to the target's own throttling.
     pub requests_per_second_max: Option<f64>,
+    /// Reads a second at most, where the target limits them by themselves.
+    pub reads_per_second_max: Option<f64>,
+    /// Writes of users a second at most, where the target limits them by themselves.
+    pub user_writes_per_second_max: Option<f64>,
     /// How long one request may take.
     pub request_timeout: Duration,
 }

@@ -3,16 +3,17 @@
 //! Always from the whole person, never from what changed: an expression whose attribute did not
 //! change in this cycle has its value all the same.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{
     Reason, SourceAttribute, Subject,
     job::{Apply, AttributeMapping, MappingSource, NullFlow, ValueType},
+    selected_property,
 };
 use crate::{
     expression::{Flow, Inputs},
-    model::{AppRole, Timestamp},
-    scim::{AttributePath, Values},
+    model::{AppRole, RedactionKey, Timestamp, is_sealed},
+    scim::{AttributePath, Values, is_primary_role_value, redact},
 };
 
 /// What mapping needs beyond the person.
@@ -26,6 +27,8 @@ pub struct MappingInputs<'a> {
     pub now: Timestamp,
     /// The tenant's default domain, where it could be read.
     pub default_domain: Option<&'a str>,
+    /// What redacted values are hashed with.
+    pub key: &'a RedactionKey,
 }
 
 /// One mapped attribute.
@@ -33,9 +36,9 @@ pub struct MappingInputs<'a> {
 pub struct MappedRow {
     /// Which attribute.
     pub path: AttributePath,
-    /// Its value; `None` where the source has none.
+    /// Its value, or the stand-in for a redacted one; `None` where the source has none.
     pub value: Option<Value>,
-    /// The value on create where the source has none.
+    /// The value on create where the source has none; a stand-in too where the row is redacted.
     pub default: Option<Value>,
     /// When the row applies.
     pub apply: Apply,
@@ -47,6 +50,10 @@ pub struct MappedRow {
     pub expresses_withdrawal: bool,
     /// Whether the target refuses an account without it.
     pub required: bool,
+    /// Whether its values are added to those that are there, and none is ever taken away.
+    pub only_adds: bool,
+    /// Why the target would refuse the value, where it is written on create only.
+    pub create_problem: Option<String>,
 }
 
 /// A whole person, mapped. References are not here: they are resolved against links.
@@ -71,30 +78,67 @@ impl MappingFault {
     pub const REASON: Reason = Reason::AttributeValidationFailed;
 }
 
+/// What is done about a value that the target would not take.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Limits {
+    /// The person fails.
+    Enforced,
+    /// The attribute is left as it is.
+    LeftOut,
+    /// Nothing: the value is compared and not sent.
+    Unchecked,
+}
+
 /// Computes every attribute of a person's account.
+///
+/// A value that breaks its attribute's [`job::ValueLimit`](super::job::ValueLimit) is a fault:
+/// the target would refuse the whole request for it. One that is written on create only is a fault
+/// of the create ([`Mapped::create_fault`]).
 pub fn map(
     mappings: &[AttributeMapping],
     subject: &Subject,
     inputs: MappingInputs<'_>,
 ) -> Result<Mapped, MappingFault> {
-    map_where(mappings, subject, inputs, |_| true)
+    map_where(mappings, subject, inputs, Limits::Enforced, |_| true)
+}
+
+/// Computes every attribute of a person's account to compare with, whatever the target takes.
+pub fn map_to_compare(
+    mappings: &[AttributeMapping],
+    subject: &Subject,
+    inputs: MappingInputs<'_>,
+) -> Result<Mapped, MappingFault> {
+    map_where(mappings, subject, inputs, Limits::Unchecked, |_| true)
+}
+
+/// Computes only `active`.
+pub(super) fn map_active(
+    mappings: &[AttributeMapping],
+    subject: &Subject,
+    inputs: MappingInputs<'_>,
+) -> Result<Mapped, MappingFault> {
+    map_where(mappings, subject, inputs, Limits::LeftOut, |mapping| mapping.target.is_active())
 }
 
 /// Computes only the attributes that express that an account is withdrawn.
 ///
-/// Another attribute that cannot be computed must not keep somebody's access alive.
+/// Another attribute that cannot be computed must not keep somebody's access alive, nor must a
+/// value that the target does not take: such an attribute stays as it is.
 pub fn map_withdrawal(
     mappings: &[AttributeMapping],
     subject: &Subject,
     inputs: MappingInputs<'_>,
 ) -> Result<Mapped, MappingFault> {
-    map_where(mappings, subject, inputs, |mapping| mentions_soft_deleted(&mapping.source))
+    map_where(mappings, subject, inputs, Limits::LeftOut, |mapping| {
+        mentions_soft_deleted(&mapping.source)
+    })
 }
 
 fn map_where(
     mappings: &[AttributeMapping],
     subject: &Subject,
     inputs: MappingInputs<'_>,
+    limits: Limits,
     wanted: impl Fn(&AttributeMapping) -> bool,
 ) -> Result<Mapped, MappingFault> {
     let roles: Vec<AppRole> = subject.roles(inputs.declared_roles).into_iter().cloned().collect();
@@ -102,21 +146,105 @@ fn map_where(
     let flowing = |m: &&AttributeMapping| m.value_type != ValueType::Reference && wanted(m);
     for mapping in mappings.iter().filter(flowing) {
         let Some(value) = source_value(mapping, subject, &roles, inputs)? else { continue };
+        let value = coerce(mapping, value)?;
+        let problem = value.as_ref().and_then(Value::as_str).and_then(|text| match limits {
+            Limits::Enforced | Limits::LeftOut => problem_of(mapping, text),
+            Limits::Unchecked => None,
+        });
+        let (value, null, create_problem) = match (problem, limits, mapping.apply) {
+            (None, _, _) => (value, mapping.null, None),
+            (Some(problem), Limits::Enforced, Apply::Always) => {
+                return Err(MappingFault { path: mapping.target.to_string(), problem });
+            }
+            (Some(problem), Limits::Enforced, Apply::Create) => {
+                (value, mapping.null, Some(problem))
+            }
+            (Some(_), Limits::LeftOut | Limits::Unchecked, _) => (None, NullFlow::Keep, None),
+        };
+        let hidden = |value: Value| {
+            let is_redacted = mapping.is_redacted();
+            if is_redacted { redact(inputs.key, &mapping.target, &value) } else { value }
+        };
         rows.push(MappedRow {
             path: mapping.target.clone(),
-            value: coerce(mapping, value)?,
-            default: mapping.default.clone(),
+            value: value.map(hidden),
+            default: mapping.default.clone().map(hidden),
             apply: mapping.apply,
-            null: mapping.null,
+            null,
             matching_priority: mapping.matching_priority,
             expresses_withdrawal: mentions_soft_deleted(&mapping.source),
             required: mapping.required,
+            only_adds: only_adds(&mapping.source),
+            create_problem,
         });
     }
     Ok(Mapped { rows })
 }
 
+/// Why the target would not take a text; of a redacted one without a part of it.
+fn problem_of(mapping: &AttributeMapping, text: &str) -> Option<String> {
+    let problem = mapping.limit.problem(text)?;
+    Some(if mapping.is_redacted() {
+        "is longer than the application takes, or holds a character that it does not take"
+            .to_owned()
+    } else {
+        problem
+    })
+}
+
+/// What a redacted attribute may get, in clear: its value, and its default.
+///
+/// Only for [`reveal`](super::reveal), which sees to it that nothing of this is kept.
+pub(super) fn in_clear(
+    mapping: &AttributeMapping,
+    subject: &Subject,
+    inputs: MappingInputs<'_>,
+) -> Result<Vec<Value>, MappingFault> {
+    let roles: Vec<AppRole> = subject.roles(inputs.declared_roles).into_iter().cloned().collect();
+    let value = match source_value(mapping, subject, &roles, inputs)? {
+        Some(value) => coerce(mapping, value)?,
+        None => None,
+    };
+    Ok(value.into_iter().chain(mapping.default.clone()).collect())
+}
+
 impl Mapped {
+    /// Puts the whole role in the place of its name where `SingleAppRoleAssignment` alone flows to
+    /// `roles[primary eq "True"].value`: without the flag, Entra's PATCH says its id and value too.
+    #[must_use]
+    pub(super) fn with_whole_role(
+        mut self,
+        mappings: &[AttributeMapping],
+        subject: &Subject,
+        declared: &[AppRole],
+    ) -> Self {
+        let is_single = |path: &AttributePath| {
+            is_primary_role_value(path)
+                && mappings.iter().any(|mapping| {
+                    mapping.target == *path
+                        && matches!(&mapping.source, MappingSource::Expression(expression)
+                            if expression.is_single_role())
+                })
+        };
+        let Some(role) = subject.roles(declared).into_iter().next() else { return self };
+        for row in self.rows.iter_mut().filter(|row| is_single(&row.path)) {
+            row.value = Some(json!({
+                "id": role.id.to_string(),
+                "value": role.value,
+                "displayName": role.display_name,
+            }));
+        }
+        self
+    }
+
+    /// Why the target would refuse a new account, as far as the account's updates would pass.
+    pub fn create_fault(&self) -> Option<MappingFault> {
+        self.rows.iter().find_map(|row| {
+            let problem = row.create_problem.clone()?;
+            Some(MappingFault { path: row.path.to_string(), problem })
+        })
+    }
+
     /// What a new account gets: every value, or its default.
     pub fn for_create(&self) -> Result<Values, MappingFault> {
         let mut values = Values::new();
@@ -157,6 +285,13 @@ fn source_value(
 ) -> Result<Option<Value>, MappingFault> {
     let fault = |problem: String| MappingFault { path: mapping.target.to_string(), problem };
     let read = |name: &str| read_source(name, subject, inputs.is_soft_deleted);
+    if is_unreadable(&mapping.source, subject) {
+        return Err(fault(
+            "its source was sealed with a key that is not there any more; it is waited for until \
+             the directory shows it again"
+                .to_owned(),
+        ));
+    }
     match &mapping.source {
         MappingSource::Attribute(name) => Ok(Some(read(name))),
         MappingSource::Constant(text) => Ok(Some(Value::String(text.clone()))),
@@ -171,15 +306,11 @@ fn source_value(
                 })
                 .map_err(|error| fault(error.to_string()))?;
             match flow {
-                Flow::Value(value) => Ok(Some(value)),
+                Flow::Value(value) | Flow::Redacted(value) => Ok(Some(value)),
                 Flow::Ignore => Ok(None),
                 Flow::IgnoreObject => {
                     Err(fault("the expression says to leave this person alone".to_owned()))
                 }
-                Flow::Redacted(_) => Err(fault(
-                    "a redacted value cannot be written, because the state would hold it in clear"
-                        .to_owned(),
-                )),
             }
         }
     }
@@ -192,6 +323,27 @@ fn read_source(name: &str, subject: &Subject, is_soft_deleted: bool) -> Value {
         Some(attribute) => attribute.read(&subject.attributes),
         None => Value::Null,
     }
+}
+
+fn only_adds(source: &MappingSource) -> bool {
+    match source {
+        MappingSource::Attribute(_) | MappingSource::Constant(_) => false,
+        MappingSource::Expression(expression) => expression.only_adds_roles(),
+    }
+}
+
+/// Whether a source is still sealed: to read it as a null would clear what the account has.
+fn is_unreadable(source: &MappingSource, subject: &Subject) -> bool {
+    let is_it = |name: &str| {
+        let value = selected_property(name).and_then(|name| subject.attributes.get(&name));
+        value.is_some_and(is_sealed)
+    };
+    subject.attributes.values().any(is_sealed)
+        && match source {
+            MappingSource::Attribute(name) => is_it(name),
+            MappingSource::Constant(_) => false,
+            MappingSource::Expression(expression) => expression.attributes().into_iter().any(is_it),
+        }
 }
 
 fn mentions_soft_deleted(source: &MappingSource) -> bool {
@@ -210,13 +362,28 @@ fn seed_of(subject: &Subject) -> u64 {
 }
 
 /// Brings a value into the type of its target attribute; `None` for null and empty.
+///
+/// Of several values the first flows, unless the target attribute can have several too.
 fn coerce(mapping: &AttributeMapping, value: Value) -> Result<Option<Value>, MappingFault> {
     let fault = |problem: String| MappingFault { path: mapping.target.to_string(), problem };
     Ok(match (mapping.value_type, value) {
         (_, Value::Null) => None,
         (_, Value::String(text)) if text.is_empty() => None,
         (_, Value::Array(items)) if items.is_empty() => None,
+        (ValueType::Complex, Value::Array(items)) => {
+            let element =
+                |item: Value| if item.is_string() { json!({ "value": item }) } else { item };
+            let items = items.into_iter().filter(|item| !is_empty(item));
+            // The type of a list's elements is their `value` (RFC 7643 §2.4).
+            Some(items.map(element).collect::<Vec<_>>().into()).filter(|list| !is_empty(list))
+        }
         (ValueType::Complex, value) => Some(value),
+        (ValueType::String, Value::Array(items)) if !mapping.target.is_single_valued() => {
+            let texts = items.into_iter().filter(|item| !is_empty(item));
+            let texts = texts.map(|item| coerce(mapping, item)).collect::<Result<Vec<_>, _>>()?;
+            let texts: Vec<Value> = texts.into_iter().flatten().collect();
+            (!texts.is_empty()).then_some(Value::Array(texts))
+        }
         (_, Value::Array(items)) => {
             return coerce(mapping, items.into_iter().next().unwrap_or_default());
         }
@@ -243,6 +410,10 @@ fn coerce(mapping: &AttributeMapping, value: Value) -> Result<Option<Value>, Map
             return Err(fault(format!("needs a text, not {}", kind_of(&other))));
         }
     })
+}
+
+fn is_empty(value: &Value) -> bool {
+    value.is_null() || value == "" || value.as_array().is_some_and(Vec::is_empty)
 }
 
 fn kind_of(value: &Value) -> &'static str {

@@ -17,6 +17,7 @@ mod notice;
 mod outcome;
 mod plan;
 mod reason;
+mod redaction;
 mod reference;
 mod safeguard;
 mod schedule;
@@ -26,7 +27,9 @@ mod source_attribute;
 mod step;
 
 pub use link::{Link, LinkStanding, UnsettledCreate};
-pub use mapping::{Mapped, MappedRow, MappingFault, MappingInputs, map, map_withdrawal};
+pub use mapping::{
+    Mapped, MappedRow, MappingFault, MappingInputs, map, map_to_compare, map_withdrawal,
+};
 pub use matching::{Candidate, Claim, Evidence, Matched, match_keys, settle};
 pub use notice::{
     CSV_ROWS_MAX, LastSent, NOTICES_PER_HOUR_MAX, NextStep, Notice, NoticeKind, NoticeRow,
@@ -38,6 +41,7 @@ pub use plan::{
     decide, order_claims,
 };
 pub use reason::Reason;
+pub use redaction::{Revealed, Secrets, is_always_in_clear, project_redacted, reveal};
 pub use reference::{ManagerStanding, manager_change};
 pub use safeguard::{Cleared, Draft, Held, Plan, ReviewFacts, removal_threshold, review};
 pub use schedule::{InvalidCron, Schedule};

@@ -49,6 +49,8 @@ pub enum Reason {
     Protected,
     /// The action is switched off in the configuration.
     ActionDisabled,
+    /// The application cannot change an account's `userName`.
+    RenameNotSupported,
     /// The account is kept as it is, as configured.
     Kept,
     /// A safeguard holds it until a person approves.
@@ -75,7 +77,7 @@ pub enum Reason {
 
 impl Reason {
     /// Every reason, for documentation and its test.
-    pub const ALL: [Self; 32] = [
+    pub const ALL: [Self; 33] = [
         Self::InScope,
         Self::Matched,
         Self::AttributesChanged,
@@ -97,6 +99,7 @@ impl Reason {
         Self::CreateUnsettled,
         Self::Protected,
         Self::ActionDisabled,
+        Self::RenameNotSupported,
         Self::Kept,
         Self::HeldBySafeguard,
         Self::EntryConflict,
@@ -131,7 +134,8 @@ impl Reason {
                  `explain` shows clause by clause."
             }
             Self::AttributeValidationFailed => {
-                "Give the source attribute a value, or the mapping a `default`."
+                "Give the source attribute a value that the application takes, or the mapping a \
+                 `default`."
             }
             Self::UnableToResolveReferenceAttributeValue => {
                 "Assign the manager to the application too."
@@ -151,6 +155,9 @@ impl Reason {
             Self::CreateUnsettled => "Nothing: the next cycles look the account up.",
             Self::Protected => "Remove the account from `safeguards.protect` if it may be changed.",
             Self::ActionDisabled => "Switch the action on under `safeguards`, or do it by hand.",
+            Self::RenameNotSupported => {
+                "Rename the account in the application by hand, or leave it as it is."
+            }
             Self::HeldBySafeguard => {
                 "Read the list with `plan --held`; restore the scope or `approve` it."
             }

@@ -193,7 +193,8 @@ pub fn scope(job: &Job, subject: &Subject, inputs: ScopingInputs<'_>) -> Scoped 
     if !job.scoping_filters.is_empty() {
         step =
             step.with("Scoping filter evaluation passed", flag(filtered == FilterResult::Passed));
-        for finding in ScopingFilter::findings(&job.scoping_filters, filter_inputs) {
+        let redacted = job.sealed_properties();
+        for finding in ScopingFilter::findings(&job.scoping_filters, filter_inputs, &redacted) {
             let (name, value) = finding_detail(&finding);
             step = step.with(&name, value);
         }

@@ -5,32 +5,32 @@ use serde_json::{Map, Value, json};
 use super::{
     AttributePath, Dialect, ENTERPRISE_USER, ValueFilter, Values,
     document::{as_flag, is_manager, is_primary, manager_id, member, member_mut},
+    role::{self, ENTRA_ROLE_TYPE},
     schema,
 };
 use crate::model::ObjectKind;
-
-/// The type Entra gives a role it assigns.
-const ENTRA_ROLE_TYPE: &str = "WindowsAzureActiveDirectoryRole";
 
 /// The body of a POST that creates an object with these values. It never holds a null.
 ///
 /// The elements of multi-valued attributes are put together from their paths; the work e-mail is
 /// the primary one unless another is. Booleans are booleans in both dialects. `rfc7644` names
 /// exactly the schemas used; `entra-legacy` names core and enterprise (for a group Microsoft's
-/// own), never custom ones, and adds `meta.resourceType` and the type of a role, as Entra does.
+/// own), never custom ones, and adds `meta.resourceType`, as Entra does. The primary role has the
+/// type that Entra gives it.
 pub fn create_body(kind: ObjectKind, values: &Values, dialect: Dialect) -> Map<String, Value> {
     let mut body = Map::new();
     let mut extensions: Vec<String> = Vec::new();
     for (path, value) in values {
         let Some(value) = without_nulls(typed(path, value)) else { continue };
+        let value = role::plain(path, value, dialect);
         match path.urn.as_deref().filter(|urn| !schema::is_core(urn)) {
-            None => put(&mut body, path, value, dialect),
+            None => put(&mut body, path, value),
             Some(urn) => {
                 // Paths are ordered by URN, so one extension's paths come together.
                 if !extensions.last().is_some_and(|last| last.eq_ignore_ascii_case(urn)) {
                     extensions.push(urn.to_owned());
                 }
-                put(as_object(member_mut(&mut body, urn)), path, value, dialect);
+                put(as_object(member_mut(&mut body, urn)), path, value);
             }
         }
     }
@@ -78,13 +78,13 @@ pub(super) fn filter_value(filter: &ValueFilter) -> Value {
 }
 
 /// Puts a value where its path says, inside a resource or an extension.
-fn put(object: &mut Map<String, Value>, path: &AttributePath, value: Value, dialect: Dialect) {
+fn put(object: &mut Map<String, Value>, path: &AttributePath, value: Value) {
     let slot = member_mut(object, &path.attribute);
     let holder = match &path.filter {
         None => slot,
         Some(filter) => element(as_array(slot), filter),
     };
-    if dialect == Dialect::EntraLegacy && is_primary_role(path) {
+    if is_primary_role(path) {
         as_object(holder).entry("type").or_insert_with(|| Value::from(ENTRA_ROLE_TYPE));
     }
     match (&path.sub, value) {

@@ -7,7 +7,11 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
-use super::{AttributePath, ENTERPRISE_USER, ValueFilter, schema};
+use super::{
+    AttributePath, ENTERPRISE_USER, ValueFilter, is_primary_role_value,
+    redacted::{is_redacted, same_redacted},
+    schema,
+};
 
 /// Mapped values by path. An absent path has no value.
 pub type Values = BTreeMap<AttributePath, Value>;
@@ -63,7 +67,8 @@ pub fn project<'a>(
 ///
 /// Texts compare by the attribute's case rule ([`AttributePath::case_exact`]); `true` equals "True"
 /// and a number its text; a manager equals its id. Lists compare without order, and an object of
-/// theirs may hold more than ours: services add `$ref`, `display` and the like.
+/// theirs may hold more than ours: services add `$ref`, `display` and the like. Redacted values are
+/// the same where their hashes say so.
 pub fn same(path: &AttributePath, ours: &Value, theirs: &Value) -> bool {
     if is_manager(path) {
         return match (manager_id(ours), manager_id(theirs)) {
@@ -71,7 +76,14 @@ pub fn same(path: &AttributePath, ours: &Value, theirs: &Value) -> bool {
             (ours, theirs) => ours.is_none() && theirs.is_none(),
         };
     }
-    same_value(path.case_exact(), ours, theirs)
+    match (is_redacted(ours), is_redacted(theirs)) {
+        (false, false) => {}
+        (true, true) => return same_redacted(ours, theirs),
+        (true, false) | (false, true) => return false,
+    }
+    let role = ours.as_object().filter(|_| is_primary_role_value(path));
+    let ours = role.map_or(Some(ours), |role| role.get("displayName"));
+    ours.is_some_and(|ours| same_value(path.case_exact(), ours, theirs))
 }
 
 fn same_value(case_exact: bool, ours: &Value, theirs: &Value) -> bool {
@@ -138,7 +150,7 @@ fn matches_filter(element: &Value, filter: &ValueFilter) -> bool {
     value.is_some_and(|value| same_value(false, &Value::from(filter.value.as_str()), value))
 }
 
-fn is_empty(value: &Value) -> bool {
+pub(super) fn is_empty(value: &Value) -> bool {
     match value {
         Value::Null => true,
         Value::Array(elements) => elements.is_empty(),

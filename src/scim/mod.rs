@@ -12,6 +12,8 @@ mod filter;
 mod list;
 mod patch;
 mod path;
+mod redacted;
+mod role;
 mod schema;
 mod tenant_url;
 #[cfg(test)]
@@ -26,5 +28,7 @@ pub use filter::EqFilter;
 pub use list::{InvalidList, ListResponse, resource_id};
 pub use patch::{AttributeChange, Operation, PatchRequest, patch};
 pub use path::{AttributePath, ENTERPRISE_USER, InvalidPath, ValueFilter};
+pub use redacted::{REDACTED, STAND_IN, is_redacted, redact, shown};
+pub use role::{is_primary_role_value, only_adds, united};
 pub use schema::{CORE_GROUP, CORE_USER, ERROR, LIST_RESPONSE, PATCH_OP};
 pub use tenant_url::{InvalidTenantUrl, TenantUrl, parse_tenant_url};

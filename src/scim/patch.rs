@@ -9,6 +9,7 @@ use super::{
     AttributePath, Dialect, ValueFilter, Values,
     create::{filter_value, is_primary_role, typed, without_nulls},
     document::{is_manager, is_primary, manager_id},
+    role::{self, ENTRA_ROLE_TYPE, is_primary_role_value, only_adds},
     schema,
 };
 
@@ -53,7 +54,8 @@ pub struct AttributeChange {
 /// removed under their own path. An element such as `emails[type eq "work"]` that has no value in
 /// `baseline` is added whole to its attribute, because a filter that picks nothing is an error
 /// (RFC 7644 §3.5.2.3); one that has is changed through its value path, and is removed whole with
-/// its last value. `entra-legacy` writes every value under its own path, as Entra does.
+/// its last value. `entra-legacy` writes every value under its own path, as Entra does. Roles that
+/// only add are told from what `baseline` has, and none of them is removed.
 ///
 /// The order is fixed: `active` first, then removals, replacements and additions, each by path.
 /// Removals come first to free unique values.
@@ -70,7 +72,7 @@ pub fn patch(baseline: &Values, changes: &[AttributeChange], dialect: Dialect) -
         Dialect::Rfc7644 => standard(baseline, changes),
         Dialect::EntraLegacy => changes
             .into_iter()
-            .map(|(path, new)| (path, legacy(path, new, baseline.contains_key(path))))
+            .filter_map(|(path, new)| Some((path, legacy(path, new, baseline.get(path))?)))
             .collect(),
     };
     steps.sort_by(|(path, step), (other_path, other)| {
@@ -107,8 +109,8 @@ fn standard<'a>(
         }
         match &path.filter {
             None => {
-                steps.extend(element.into_iter().map(|(path, new)| {
-                    (path, through_path(path, new, baseline.contains_key(path)))
+                steps.extend(element.into_iter().filter_map(|(path, new)| {
+                    Some((path, unfiltered(path, new, baseline.get(path))?))
                 }));
             }
             Some(filter) => element_steps(baseline, filter, element, &mut steps),
@@ -129,7 +131,11 @@ fn element_steps<'a>(
     let known = || baseline.keys().filter(|path| same_element(first, path));
     if known().next().is_none() {
         let mut element = Map::from_iter([(filter.attribute.clone(), filter_value(filter))]);
+        if is_primary_role(first) {
+            element.insert("type".to_owned(), Value::from(ENTRA_ROLE_TYPE));
+        }
         for (path, new) in changes {
+            let new = new.map(|new| role::plain(path, new, Dialect::Rfc7644));
             match (&path.sub, new) {
                 (Some(sub), Some(new)) => drop(element.insert(sub.clone(), new)),
                 (None, Some(Value::Object(members))) => element.extend(members),
@@ -156,7 +162,19 @@ fn element_steps<'a>(
     );
 }
 
+/// The operation on an attribute that is no element of another; `None` where nothing is to do.
+fn unfiltered(path: &AttributePath, new: Option<Value>, old: Option<&Value>) -> Option<Operation> {
+    if let Some(new) = new.as_ref().filter(|new| only_adds(new)) {
+        let added = role::added(new, old, Dialect::Rfc7644)?;
+        return Some(operation("add", wire_path(path), Some(added)));
+    }
+    // What is asserted replaces whatever is there (RFC 7644 §3.5.2.3: an add, where nothing is).
+    let had = old.is_some() || new.as_ref().is_some_and(role::is_assertive);
+    Some(through_path(path, new, had))
+}
+
 fn through_path(path: &AttributePath, new: Option<Value>, had: bool) -> Operation {
+    let new = new.map(|new| role::plain(path, new, Dialect::Rfc7644));
     let op = match (&new, had) {
         (None, _) => "remove",
         (Some(_), true) => "replace",
@@ -166,33 +184,42 @@ fn through_path(path: &AttributePath, new: Option<Value>, had: bool) -> Operatio
 }
 
 /// What Entra sends without the flag (its own pages on SCIM and on application roles).
-fn legacy(path: &AttributePath, new: Option<Value>, had: bool) -> Operation {
+fn legacy(path: &AttributePath, new: Option<Value>, old: Option<&Value>) -> Option<Operation> {
     let is_roles = path.urn.is_none() && path.attribute.eq_ignore_ascii_case("roles");
     let Some(new) = new else {
-        let place = if is_manager(path) { "manager".to_owned() } else { path.to_string() };
-        return operation("Remove", place, None);
+        // The one role was written to the list as a whole, so that is where it is taken from.
+        let place = if is_manager(path) {
+            "manager".to_owned()
+        } else if is_primary_role_value(path) {
+            "roles".to_owned()
+        } else {
+            path.to_string()
+        };
+        return Some(operation("Remove", place, None));
     };
     if is_manager(path) {
         let reference = json!([{ "$ref": null, "value": manager_id(&new) }]);
-        return operation("Add", "manager".to_owned(), Some(reference));
+        return Some(operation("Add", "manager".to_owned(), Some(reference)));
     }
-    if is_primary_role(path) && path.sub.as_deref().is_some_and(|s| s.eq_ignore_ascii_case("value"))
-    {
-        return operation("Add", "roles".to_owned(), Some(json!([{ "value": new }])));
+    if is_primary_role_value(path) {
+        // The role as JSON text; a value that is no role of the directory stays as it is.
+        let value = if new.is_object() { Value::from(role::text(&new)) } else { new };
+        return Some(operation("Add", "roles".to_owned(), Some(json!([{ "value": value }]))));
+    }
+    if only_adds(&new) {
+        let added = role::added(&new, old, Dialect::EntraLegacy)?;
+        return Some(operation("Add", path.to_string(), Some(added)));
     }
     if is_roles && path.filter.is_none() && path.sub.is_none() {
-        // Roles with `displayName` are those of AppRoleAssignmentsComplex, which only ever adds;
-        // the assertive form replaces the list, and Entra writes that word in lower case.
-        let only_adds = new
-            .as_array()
-            .is_some_and(|roles| roles.iter().any(|role| role.get("displayName").is_some()));
-        return operation(if only_adds { "Add" } else { "replace" }, path.to_string(), Some(new));
+        // The assertive form replaces the list, and Entra writes that word in lower case.
+        return Some(operation("replace", path.to_string(), Some(new)));
     }
     let value = match new.as_bool() {
         Some(flag) => Value::from(if flag { "True" } else { "False" }),
         None => new,
     };
-    operation(if had { "Replace" } else { "Add" }, path.to_string(), Some(value))
+    let op = if old.is_some() { "Replace" } else { "Add" };
+    Some(operation(op, path.to_string(), Some(value)))
 }
 
 fn operation(op: &str, path: String, value: Option<Value>) -> Operation {

@@ -5,6 +5,8 @@ use std::{cmp::Ordering, fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
+use super::schema;
+
 /// The schema of the enterprise extension (RFC 7643 §4.3).
 pub const ENTERPRISE_USER: &str = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
 
@@ -93,6 +95,38 @@ impl AttributePath {
             }
         }
         Ok(path)
+    }
+
+    /// Whether it has one value at most: a part of an element, or what RFC 7643 §4 defines so. Of
+    /// an attribute that no RFC defines nothing is known.
+    pub fn is_single_valued(&self) -> bool {
+        const SINGLE: [&str; 18] = [
+            "id",
+            "externalId",
+            "userName",
+            "displayName",
+            "nickName",
+            "profileUrl",
+            "title",
+            "userType",
+            "preferredLanguage",
+            "locale",
+            "timezone",
+            "active",
+            "password",
+            "employeeNumber",
+            "costCenter",
+            "organization",
+            "division",
+            "department",
+        ];
+        let is_defined = match self.urn.as_deref() {
+            None => true,
+            Some(urn) => schema::is_core(urn) || urn.eq_ignore_ascii_case(ENTERPRISE_USER),
+        };
+        self.sub.is_some()
+            || self.filter.is_some()
+            || (is_defined && SINGLE.iter().any(|name| self.attribute.eq_ignore_ascii_case(name)))
     }
 
     /// Whether text values of the attribute compare with case (RFC 7643 §4.1, `caseExact`).

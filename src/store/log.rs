@@ -8,6 +8,7 @@ use super::open::{StoreError, Tx, View};
 use crate::{
     model::{CycleId, JobId, SourceId, Timestamp},
     provisioning::{Action, ChangeStatus, Failure, PlannedChange, Reason, Step},
+    scim::shown,
 };
 
 /// The shape of `provisioning_log.body`.
@@ -194,9 +195,8 @@ impl Tx<'_> {
         (began, ended): (Timestamp, Timestamp),
     ) -> Result<(), StoreError> {
         let text = |value: &Option<Value>| {
-            value
-                .as_ref()
-                .map(|value| value.as_str().map_or_else(|| value.to_string(), str::to_owned))
+            let value = shown(value.as_ref()?);
+            Some(value.as_str().map_or_else(|| value.to_string(), str::to_owned))
         };
         let held = change.status == ChangeStatus::Held;
         let body = Body {

@@ -14,6 +14,7 @@ mod cycle;
 mod fact;
 mod filter;
 mod held;
+mod key;
 mod link;
 mod log;
 mod notice;
@@ -21,6 +22,7 @@ mod open;
 mod outbox;
 mod outcome;
 mod plan;
+mod redaction;
 mod source;
 mod survey;
 

@@ -8,6 +8,8 @@ use std::{
     time::Duration,
 };
 
+use super::key;
+use crate::model::RedactionKey;
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior, config::DbConfig};
 
 /// The schema, as numbered steps that are never edited once released.
@@ -84,18 +86,21 @@ impl StoreError {
 pub struct Engine {
     connection: Mutex<Connection>,
     path: PathBuf,
-    _lock: Option<File>,
+    key: Box<RedactionKey>,
+    lock: Option<File>,
 }
 
 /// A look at a state file that another process may be writing.
 pub struct Reader {
     connection: Mutex<Connection>,
     path: PathBuf,
+    key: Box<RedactionKey>,
 }
 
 /// What can be read.
 pub struct View<'c> {
     pub(super) connection: &'c Connection,
+    pub(super) key: &'c RedactionKey,
 }
 
 /// What can be changed, all together or not at all.
@@ -137,8 +142,12 @@ impl Engine {
         }
         restrict(path).map_err(file_error)?;
         let connection = Connection::open(path).map_err(|error| classify(path, error))?;
-        let engine =
-            Self { connection: Mutex::new(connection), path: path.to_owned(), _lock: Some(lock) };
+        let engine = Self {
+            connection: Mutex::new(connection),
+            path: path.to_owned(),
+            key: Box::new(key::read_or_make(path)?),
+            lock: Some(lock),
+        };
         engine.prepare()?;
         Ok(engine)
     }
@@ -173,7 +182,7 @@ impl Engine {
         let mut connection = self.connection();
         let transaction: Transaction<'_> =
             connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let result = work(&Tx { view: View { connection: &transaction } })?;
+        let result = work(&Tx { view: View { connection: &transaction, key: &self.key } })?;
         transaction.commit()?;
         Ok(result)
     }
@@ -184,12 +193,33 @@ impl Engine {
         work: impl FnOnce(&View<'_>) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
         let connection = self.connection();
-        work(&View { connection: &connection })
+        work(&View { connection: &connection, key: &self.key })
     }
 
     /// The file.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// What redacted values are hashed with, and their sources sealed.
+    pub fn key(&self) -> &RedactionKey {
+        &self.key
+    }
+
+    /// Writes the file anew without what was deleted or overwritten, and empties SQLite's log;
+    /// returns whether nobody was in the way. Of a private copy nothing is left in any case.
+    pub(super) fn compact(&self) -> Result<bool, StoreError> {
+        if self.lock.is_none() {
+            return Ok(true);
+        }
+        let connection = self.connection();
+        match connection.execute_batch("VACUUM") {
+            Err(error) if is_busy(&error) => return Ok(false),
+            done => done?,
+        }
+        let busy: bool =
+            connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))?;
+        Ok(!busy)
     }
 
     fn connection(&self) -> MutexGuard<'_, Connection> {
@@ -218,7 +248,8 @@ impl Reader {
                         .to_owned(),
             });
         }
-        Ok(Self { connection: Mutex::new(connection), path: path.to_owned() })
+        let key = Box::new(key::read_or_invent(path)?);
+        Ok(Self { connection: Mutex::new(connection), path: path.to_owned(), key })
     }
 
     /// Reads.
@@ -227,7 +258,7 @@ impl Reader {
         work: impl FnOnce(&View<'_>) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
         let connection = self.connection.lock().unwrap_or_else(PoisonError::into_inner);
-        work(&View { connection: &connection })
+        work(&View { connection: &connection, key: &self.key })
     }
 
     /// Hands the engine a command: one row.
@@ -237,7 +268,7 @@ impl Reader {
     ) -> Result<T, StoreError> {
         let mut connection = self.connection.lock().unwrap_or_else(PoisonError::into_inner);
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let result = work(&Tx { view: View { connection: &transaction } })?;
+        let result = work(&Tx { view: View { connection: &transaction, key: &self.key } })?;
         transaction.commit()?;
         Ok(result)
     }
@@ -245,6 +276,11 @@ impl Reader {
     /// The file.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// What redacted values were hashed with.
+    pub fn key(&self) -> &RedactionKey {
+        &self.key
     }
 }
 
@@ -257,7 +293,8 @@ pub fn preview_copy(path: &Path) -> Result<Engine, StoreError> {
         // An empty name makes a private temporary database that spills to disk when large.
         connection: Mutex::new(Connection::open("")?),
         path: path.to_owned(),
-        _lock: None,
+        key: Box::new(key::read_or_invent(path)?),
+        lock: None,
     };
     if !path.exists() {
         copy.prepare()?;
@@ -314,6 +351,11 @@ fn version_of(connection: &Connection, path: &Path) -> Result<usize, StoreError>
             known: i64::try_from(known).unwrap_or(i64::MAX),
         }),
     }
+}
+
+fn is_busy(error: &rusqlite::Error) -> bool {
+    use rusqlite::ErrorCode::{DatabaseBusy, DatabaseLocked};
+    matches!(error.sqlite_error_code(), Some(DatabaseBusy | DatabaseLocked))
 }
 
 fn classify(path: &Path, error: rusqlite::Error) -> StoreError {

@@ -107,7 +107,8 @@ impl Tx<'_> {
             (Some(failure), ChangeStatus::Failure) => {
                 self.set_escrow(change.source, failure, now)?;
             }
-            (None, _) => self.clear_escrow(change.source)?,
+            // A warning is no failure: there is nothing to try again.
+            (None, _) | (Some(_), ChangeStatus::Warning) => self.clear_escrow(change.source)?,
             (Some(_), _) => {}
         }
         self.append_log(cycle, change, (now, now))

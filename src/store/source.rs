@@ -4,7 +4,10 @@ use std::collections::BTreeSet;
 
 use rusqlite::{OptionalExtension, params};
 
-use super::open::{StoreError, Tx, View};
+use super::{
+    open::{StoreError, Tx, View},
+    redaction::{opened, sealed},
+};
 use crate::{
     model::{Attributes, ManagerChange, SourceId, Timestamp},
     provisioning::{Decision, EntitlementMemory, Grant, Presence, Subject},
@@ -38,6 +41,7 @@ impl View<'_> {
         let Some((attributes, presence, manager)) = row else { return Ok(None) };
         let attributes: Attributes =
             serde_json::from_str(&attributes).map_err(|error| StoreError::stored("user", error))?;
+        let attributes = opened(self.key, id, attributes);
         let manager = manager
             .map(|text| text.parse().map_err(|error| StoreError::stored("manager", error)))
             .transpose()?;
@@ -186,7 +190,8 @@ impl View<'_> {
         self.ids_after(&sql, after, limit)
     }
 
-    fn ids_after(
+    /// Up to `?2` ids after `?1`, selected by `sql`.
+    pub(super) fn ids_after(
         &self,
         sql: &str,
         after: Option<SourceId>,
@@ -253,15 +258,17 @@ fn stored_presence(presence: Presence) -> i64 {
 }
 
 impl Tx<'_> {
-    /// Stores a live user as just read; it is dirty if anything differs.
+    /// Stores a live user as just read, what is to be sealed of it sealed; it is dirty if anything
+    /// differs.
     pub fn upsert_user(
         &self,
         id: SourceId,
         attributes: &Attributes,
         generation: u64,
     ) -> Result<(), StoreError> {
-        let text =
-            serde_json::to_string(attributes).map_err(|error| StoreError::stored("user", error))?;
+        let attributes = sealed(self.key, id, attributes, &self.sealed_properties()?);
+        let text = serde_json::to_string(&attributes)
+            .map_err(|error| StoreError::stored("user", error))?;
         self.connection
             .prepare_cached(
                 "INSERT INTO source_user (id, attributes, presence, dirty, read_generation) \

@@ -3,7 +3,10 @@
 mod beginnings;
 mod cycle;
 mod documents;
+mod gallery;
+mod import_schema;
 mod notices;
+mod redaction;
 mod refusals;
 mod safeguard;
 mod service;

@@ -71,7 +71,7 @@ fn every_optional_line_of_the_example_is_accepted() {
         let excluded: &[&str] = match key {
             "certificate" | "federated_token_file" | "managed_identity" => &["client_secret"],
             "cron" => &["interval"],
-            "target" | "constant" => continue,
+            "target" | "constant" | "expression" => continue,
             _ => &[],
         };
         let text: Vec<&str> = EXAMPLE
@@ -110,6 +110,20 @@ fn the_webhook_the_digest_and_starttls_of_the_example_are_accepted() {
     assert_eq!((email.server.port, email.on.len()), (587, 5));
     assert_eq!(email.server.user.as_deref(), Some("mailer"));
     assert_eq!(config.apps[0].notify, ["crm-owner@example.com"]);
+}
+
+#[test]
+fn every_optional_row_of_the_example_is_accepted() {
+    let mut inside = false;
+    let lines = EXAMPLE.lines().map(|line| {
+        inside = line.starts_with("# [[") || (inside && line.starts_with("# "));
+        if inside { &line[2..] } else { line }
+    });
+    let text: Vec<&str> = lines.collect();
+    let rows = text.iter().filter(|line| line.starts_with("[[")).count();
+    let given = EXAMPLE.lines().filter(|line| line.starts_with("[[")).count();
+    assert!(rows >= given + 2, "{rows} rows, {given} of them given");
+    accept(&text.join("\n"));
 }
 
 #[test]

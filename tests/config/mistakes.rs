@@ -501,3 +501,32 @@ fn app_roles_cannot_be_filtered_where_nobody_is_assigned() {
            \"EQUALS\", value = \"Editor\" }]\n";
     assert_snapshot!(refuse(&text), @r#"config.toml:15: apps.crm.users.scoping_filters[1].clauses[1].attribute: with scope = "all" nobody is looked up for app roles; use scope = "assigned", or another attribute"#);
 }
+
+#[test]
+fn what_the_application_does_not_do_or_take_is_refused() {
+    let slack = |more: &str| {
+        let text = with("[apps.crm]\n", "[apps.crm]\nprofile = \"slack\"\n");
+        refuse(&format!("{text}{more}\n"))
+    };
+    assert_snapshot!(
+        slack(
+            "[apps.crm.safeguards]\non_out_of_scope = \"delete\"\non_directory_delete = \"delete\""
+        ),
+        @r#"
+    config.toml:14: apps.crm.safeguards.on_out_of_scope: accounts of profile `slack` cannot be deleted; write "disable" or "keep"; the vendor deletes an account only by hand
+    config.toml:15: apps.crm.safeguards.on_directory_delete: accounts of profile `slack` cannot be deleted; write "disable" or "keep"; the vendor deletes an account only by hand
+    "#
+    );
+    let row = "[apps.crm.users]\ninherit = true\n[[apps.crm.users.attributes]]\n";
+    assert_snapshot!(
+        slack(&format!("{row}target = \"displayName\"\nconstant = \"staff@contoso\"")),
+        @"config.toml:17: apps.crm.users.attributes[1].constant: holds `@`, which the application does not take"
+    );
+    assert_snapshot!(
+        slack(&format!(
+            "{row}target = \"userName\"\nsource = \"mailNickname\"\nmatch = 1\n\
+             default = \"somebody-without-a-name\""
+        )),
+        @"config.toml:19: apps.crm.users.attributes[1].default: has 23 characters, and the application takes at most 20"
+    );
+}

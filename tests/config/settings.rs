@@ -297,3 +297,25 @@ fn the_end_of_a_token_is_a_text_or_a_date() {
         assert_eq!(ends.to_string(), "2027-03-01");
     }
 }
+
+#[test]
+fn a_profile_brings_its_limits_and_what_it_cannot_do() {
+    let profile = |name: &str| with("[apps.crm]\n", &format!("[apps.crm]\nprofile = \"{name}\"\n"));
+    let slack = accept(&profile("slack")).apps.remove(0).job;
+    assert_eq!(slack.safeguards.on_directory_delete, DirectoryDelete::Disable);
+    assert_eq!(slack.pace.requests_per_second_max, None);
+    assert_eq!(slack.pace.user_writes_per_second_max, Some(3.0));
+    let user_name = slack.users.iter().find(|row| row.target.is_user_name()).expect("mapped");
+    assert_eq!(user_name.limit.characters_max, Some(20));
+    assert!(slack.capability.renames);
+    let one_password = accept(&profile("1password")).apps.remove(0).job;
+    assert!(!one_password.capability.renames);
+    assert_eq!(one_password.safeguards.on_directory_delete, DirectoryDelete::Delete);
+    let sentry = accept(&profile("sentry")).apps.remove(0).job;
+    assert_eq!(sentry.capability.page_size_max, Some(100));
+    let own = profile("slack")
+        .replace("[apps.crm.target]", "[apps.crm.target]\nmax_requests_per_second = 2");
+    let pace = accept(&own).apps.remove(0).job.pace;
+    assert_eq!(pace.requests_per_second_max, Some(2.0));
+    assert_eq!(pace.user_writes_per_second_max, Some(3.0), "a class keeps its own limit");
+}

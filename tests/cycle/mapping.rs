@@ -1,6 +1,11 @@
 //! What an account looks like: values, defaults, nulls and references.
 
-use entra_scim::model::{AppRole, AppRoleId};
+use std::collections::BTreeMap;
+
+use entra_scim::{
+    model::{AppRole, AppRoleId},
+    sandbox::application::AttributeType,
+};
 use insta::assert_snapshot;
 use serde_json::json;
 
@@ -356,4 +361,79 @@ async fn expression_that_cannot_be_computed_fails_alone() {
         "{}",
         world.last_plan()
     );
+}
+
+/// An extension of the story's own with these attributes, all of them texts.
+fn own_schema(names: &[&str]) -> BTreeMap<String, BTreeMap<String, AttributeType>> {
+    let attributes = names.iter().map(|name| ((*name).to_owned(), AttributeType::String));
+    let urn = "urn:ietf:params:scim:schemas:extension:crm:2.0:User";
+    BTreeMap::from([(urn.to_owned(), attributes.collect())])
+}
+
+#[tokio::test]
+async fn several_values_flow_where_the_target_takes_several() {
+    let urn = "urn:ietf:params:scim:schemas:extension:crm:2.0:User";
+    let extension = "extension_0123456789abcdef0123456789abcdef_skills";
+    let mut world = World::with_config(&with_row(&format!(
+        "target = \"{urn}:tags\"\nsource = \"{extension}\"\n\
+         [[apps.crm.users.attributes]]\ntarget = \"phoneNumbers\"\nsource = \"businessPhones\"\n\
+         [[apps.crm.users.attributes]]\ntarget = \"nickName\"\nsource = \"businessPhones\"\n"
+    )));
+    world.extend_application(own_schema(&["tags[]"]));
+    world.hire("ada");
+    world.set("ada", extension, json!(["rust", "analysis"]));
+    world.set("ada", "businessPhones", json!(["+1 555"]));
+    world.sync_well().await;
+    let account = world.account("ada@contoso.com").expect("there");
+    let own = &account[urn];
+    assert_eq!(own["tags"], json!(["rust", "analysis"]));
+    assert_eq!(account["phoneNumbers"], json!([{ "value": "+1 555" }]));
+    assert_eq!(account["nickName"], json!("+1 555"));
+    world.set("ada", extension, json!(["rust"]));
+    assert_snapshot!(world.synced().await, @r#"
+    update ada  success  urn:ietf:params:scim:schemas:extension:crm:2.0:User:tags changed
+        urn:ietf:params:scim:schemas:extension:crm:2.0:User:tags: ["rust","analysis"] → ["rust"]
+    "#);
+    let account = world.account("ada@contoso.com").expect("there");
+    let own = &account[urn];
+    assert_eq!(own["tags"], json!(["rust"]));
+    world.set("ada", extension, json!([]));
+    world.sync_well().await;
+    let account = world.account("ada@contoso.com").expect("there");
+    assert_eq!(account[urn].get("tags"), None, "{account}");
+    world.is_settled().await;
+}
+
+#[tokio::test]
+async fn a_complex_attribute_of_an_extension_has_as_many_parts_as_are_mapped() {
+    let desk = "urn:ietf:params:scim:schemas:extension:crm:2.0:User:desk";
+    let row = |part: &str, source: &str| {
+        format!(
+            "[[apps.crm.users.attributes]]\ntarget = \"{desk}.{part}\"\nsource = \"{source}\"\n"
+        )
+    };
+    let mut world = World::with_config(&with_row(&format!(
+        "target = \"{desk}.floor\"\nsource = \"state\"\n{}{}{}",
+        row("room", "physicalDeliveryOfficeName"),
+        row("city", "city"),
+        row("phone", "telephoneNumber"),
+    )));
+    world.extend_application(own_schema(&["desk.floor", "desk.room", "desk.city", "desk.phone"]));
+    world.hire("ada");
+    world.set("ada", "state", "3");
+    world.set("ada", "city", "Oslo");
+    world.set("ada", "officeLocation", "3.14");
+    world.set("ada", "businessPhones", json!(["+47 555"]));
+    world.sync_well().await;
+    let own = "urn:ietf:params:scim:schemas:extension:crm:2.0:User";
+    let account = world.account("ada@contoso.com").expect("there");
+    let whole = json!({"floor": "3", "room": "3.14", "city": "Oslo", "phone": "+47 555"});
+    assert_eq!(account[own]["desk"], whole);
+    world.set("ada", "city", "Bergen");
+    world.set("ada", "state", serde_json::Value::Null);
+    world.sync_well().await;
+    let account = world.account("ada@contoso.com").expect("there");
+    let whole = json!({"room": "3.14", "city": "Bergen", "phone": "+47 555"});
+    assert_eq!(account[own]["desk"], whole);
+    world.is_settled().await;
 }

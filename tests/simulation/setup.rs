@@ -106,7 +106,7 @@ impl Setup {
         row("active", "expression = 'Not([IsSoftDeleted])'");
         row("externalId", "source = \"mailNickname\"");
         row("displayName", "source = \"displayName\"");
-        row("title", "source = \"jobTitle\"");
+        row("title", "expression = 'Redact([jobTitle])'");
         row("emails[type eq \"work\"].value", "source = \"mail\"");
         row("name.givenName", "source = \"givenName\"");
         row("name.familyName", "source = \"surname\"");

@@ -186,6 +186,33 @@ secret_token = {{ file = "{folder}/token" }}
         kept.map(|path| (path.clone(), fs::read(&path).expect("a file"))).collect()
     }
 
+    /// Grants the daemon to read Entra's own provisioning.
+    pub(crate) fn may_read_synchronization(&self) {
+        let (client_id, _) = self.tenant.default_client();
+        let permissions = [
+            "Application.Read.All",
+            "User.Read.All",
+            "GroupMember.Read.All",
+            "Synchronization.Read.All",
+        ];
+        self.tenant.grant_permissions(&client_id, &permissions);
+    }
+
+    /// Sets Entra's own provisioning of the application: its jobs, and the schema of one of them.
+    pub(crate) fn set_synchronization(&self, jobs: Vec<Value>, job: &str, schema: &Value) {
+        self.tenant.set_synchronization_jobs(self.enterprise_app, jobs);
+        self.tenant.set_synchronization_schema(self.enterprise_app, job, schema.clone());
+    }
+
+    /// Says a command where there is no configuration.
+    pub(crate) async fn say_without_configuration(&self, line: &str) -> Said {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_entra-scim"));
+        command.args(line.split_whitespace()).env_remove("RUST_LOG");
+        command.env("ENTRA_SCIM_CONFIG", self.path("nothing.toml"));
+        let output = tokio::time::timeout(PATIENCE, command.stdin(Stdio::null()).output()).await;
+        Said::of(&output.unwrap_or_else(|_| panic!("`{line}` does not end")).expect("the program"))
+    }
+
     /// Says a command, as a script would, and waits for its end.
     pub(crate) async fn say(&self, line: &str) -> Said {
         let output = self.command(line).stdin(Stdio::null()).output();

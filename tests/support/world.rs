@@ -30,9 +30,10 @@ use entra_scim::{
     provisioning::{ChangeStatus, PlannedChange, job::Job},
     sandbox::{
         VirtualClock,
-        application::{Application, ApplicationOptions, Quirks},
+        application::{Application, ApplicationOptions, AttributeType, Quirks},
         tenant::{ApplicationSpec, RecordedRequest, Tenant, TenantOptions, UserSpec},
     },
+    scim::shown,
     store::{Engine, LogFilter, LogRow, PlanFilter, preview_copy},
     target::{ScimTarget, TargetSettings},
 };
@@ -288,6 +289,17 @@ impl World {
         self.application.set_quirks(quirks);
     }
 
+    /// Lets the application have more attributes of a user, by schema; a fresh one takes its place.
+    pub(crate) fn extend_application(
+        &mut self,
+        extensions: BTreeMap<String, BTreeMap<String, AttributeType>>,
+    ) {
+        let mut options = ApplicationOptions::strict(7, shared(&self.clock));
+        options.extensions.extend(extensions);
+        self.application = Application::new(options);
+        self.target = Line::new(TARGET, Arc::new(self.application.clone()), "secret");
+    }
+
     /// The story makes requests that a strict application complains of.
     pub(crate) fn expects_violations(&mut self) {
         self.expects_violations = true;
@@ -402,6 +414,16 @@ impl World {
             end = self.sync_until(&stop) => panic!("the cycle ended: {:?}", end.report),
             () = hangs.notified() => {}
         }
+        self.target.exchange = Arc::new(self.application.clone());
+    }
+
+    /// From now on the application refuses every write, and says back what was in it.
+    pub(crate) fn echo_writes(&mut self) {
+        self.target.exchange = Arc::new(Echo(Arc::new(self.application.clone())));
+    }
+
+    /// The application is itself again.
+    pub(crate) fn echo_no_more(&mut self) {
         self.target.exchange = Arc::new(self.application.clone());
     }
 
@@ -595,6 +617,43 @@ impl Exchange for Meddler {
     }
 }
 
+/// Answers each write with a refusal that holds the request's body, as careless services do.
+struct Echo(Arc<dyn Exchange>);
+
+impl Exchange for Echo {
+    fn exchange(&self, request: http::Request<bytes::Bytes>) -> Answer<'_> {
+        Box::pin(async move {
+            if request.method() == http::Method::GET {
+                return self.0.exchange(request).await;
+            }
+            let body: Value = serde_json::from_slice(request.body()).unwrap_or_default();
+            let mut said = Vec::new();
+            texts(&body, &mut said);
+            let error = json!({
+                "schemas": ["urn:ietf:params:scim:api:messages:2.0:Error"],
+                "status": "400",
+                "scimType": "invalidValue",
+                "detail": format!("cannot take: {}", said.join(", ")),
+            });
+            let answer = http::Response::builder()
+                .status(400)
+                .header("content-type", "application/scim+json")
+                .body(error.to_string().into());
+            Ok(answer.expect("a response"))
+        })
+    }
+}
+
+/// Every text in a document that is no URN.
+fn texts(value: &Value, found: &mut Vec<String>) {
+    match value {
+        Value::String(text) if !text.starts_with("urn:") => found.push(text.clone()),
+        Value::Array(values) => values.iter().for_each(|value| texts(value, found)),
+        Value::Object(members) => members.values().for_each(|value| texts(value, found)),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}
+
 impl Drop for World {
     fn drop(&mut self) {
         if std::thread::panicking() || self.expects_violations {
@@ -625,8 +684,9 @@ pub(crate) fn plan_text(store: &Engine) -> String {
     let rows = store.read(|view| view.plan_rows(PlanFilter::Visible, 0, 10_000)).expect("a plan");
     let mut rows: Vec<PlannedChange> = rows.into_iter().map(|(_, row)| row).collect();
     rows.sort_by(|a, b| (a.phase, &a.source_display).cmp(&(b.phase, &b.source_display)));
-    let show =
-        |value: &Option<Value>| value.as_ref().map_or_else(|| "∅".to_owned(), ToString::to_string);
+    let show = |value: &Option<Value>| {
+        value.as_ref().map_or_else(|| "∅".to_owned(), |v| shown(v).to_string())
+    };
     let mut text = String::new();
     for row in &rows {
         let name = row.source_display.split('@').next().unwrap_or_default();

@@ -25,26 +25,31 @@ pub(super) fn names(arguments: &mut Arguments<'_, '_>) -> Outcome {
     Ok(roles.iter().map(|role| Value::from(role.display_name.as_str())).collect())
 }
 
+/// With each role's id, which Entra's PATCH has; a body without it leaves the id out.
 pub(super) fn complex(arguments: &mut Arguments<'_, '_>) -> Outcome {
-    list(arguments, "displayName")
+    list(arguments, "displayName", true)
 }
 
 pub(super) fn assertive(arguments: &mut Arguments<'_, '_>) -> Outcome {
-    list(arguments, "display")
+    list(arguments, "display", false)
 }
 
 /// A role without a value entitles and flows nothing.
-fn list(arguments: &mut Arguments<'_, '_>, name_key: &str) -> Outcome {
+fn list(arguments: &mut Arguments<'_, '_>, name_key: &str, with_id: bool) -> Outcome {
     let roles = arguments.evaluator.inputs.app_roles;
     arguments.spend(roles.len() as u64)?;
     let element = |role: &crate::model::AppRole| {
         let value = role.value.as_deref().filter(|value| !value.is_empty())?;
-        Some(json!({
+        let mut element = json!({
             "primary": false,
             "type": ROLE_TYPE,
             name_key: role.display_name,
             "value": value,
-        }))
+        });
+        if with_id {
+            element["id"] = Value::from(role.id.to_string());
+        }
+        Some(element)
     };
     Ok(roles.iter().filter_map(element).collect())
 }

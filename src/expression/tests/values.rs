@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::support::{assert_values, value};
+use crate::model::AppRoleId;
 
 #[test]
 fn a_multi_valued_attribute_is_treated_value_by_value() {
@@ -171,6 +172,7 @@ fn app_roles_come_in_the_three_forms_of_entra() {
                 "type": "WindowsAzureActiveDirectoryRole",
                 "displayName": "Editors",
                 "value": "editor",
+                "id": AppRoleId::derive(&["Editors"]).to_string(),
             }]),
         ),
         (

@@ -70,7 +70,7 @@ async fn a_401_is_tried_once_with_another_credential() {
 async fn a_403_names_the_least_permission_that_helps() {
     let World { script, graph, .. } = world();
     let which = selection(&[], false);
-    for _ in 0..8 {
+    for _ in 0..9 {
         script.answer(403, error("Authorization_RequestDenied"));
     }
     let name = crate::model::ApplicationRef::DisplayName("CRM".to_owned());
@@ -84,6 +84,7 @@ async fn a_403_names_the_least_permission_that_helps() {
         graph.managers(ManagersAt::Initial(&[id(1)])).await.map(drop).unwrap_err(),
         graph.deleted_users(None).await.map(drop).unwrap_err(),
         graph.provisioning_jobs(sp()).await.map(drop).unwrap_err(),
+        graph.provisioning_schema(sp(), "scim.1").await.map(drop).unwrap_err(),
     ];
     let told = faults.map(|fault| fault.to_string()).join("\n");
     insta::assert_snapshot!(told, @r#"
@@ -95,6 +96,7 @@ async fn a_403_names_the_least_permission_that_helps() {
     the app registration lacks the application permission `User.Read.All` (reading managers: HTTP status 403, Authorization_RequestDenied)
     the app registration lacks the application permission `User.Read.All` (reading deleted users: HTTP status 403, Authorization_RequestDenied)
     the app registration lacks the application permission `Synchronization.Read.All` (reading Entra's own provisioning jobs: HTTP status 403, Authorization_RequestDenied)
+    the app registration lacks the application permission `Synchronization.Read.All` (reading the schema of Entra's own provisioning: HTTP status 403, Authorization_RequestDenied)
     "#);
 }
 

@@ -51,6 +51,8 @@ async fn ask_everything(asked: &World) {
     graph.deleted_users(None).await.unwrap();
     script.answer(200, page());
     graph.provisioning_jobs(service_principal()).await.unwrap();
+    script.answer(200, "{}");
+    graph.provisioning_schema(service_principal(), "customappsso.1.2").await.unwrap();
     look_up(asked).await;
 }
 
@@ -91,6 +93,7 @@ async fn every_question_is_one_documented_request() {
     GET https://graph.example/v1.0/users/delta()?$select=manager&$filter=id eq '00000000-0000-0000-0000-000000000001' or id eq '00000000-0000-0000-0000-000000000002'
     GET https://graph.example/v1.0/directory/deletedItems/microsoft.graph.user?$select=id,deletedDateTime&$top=999
     GET https://graph.example/v1.0/servicePrincipals/00000000-0000-0000-0000-000000000007/synchronization/jobs
+    GET https://graph.example/v1.0/servicePrincipals/00000000-0000-0000-0000-000000000007/synchronization/jobs/customappsso.1.2/schema
     GET https://graph.example/v1.0/directory/deletedItems/microsoft.graph.user?$select=id,accountEnabled,userPrincipalName,displayName,userType,department&$top=999
     GET https://graph.example/v1.0/users?$filter=userPrincipalName eq 'zoë.o''neil+x@contoso.example' or mail eq 'zoë.o''neil+x@contoso.example'&$select=id,accountEnabled,userPrincipalName,displayName,userType,department&$top=999
     GET https://graph.example/v1.0/groups?$filter=displayName eq 'R&D''s #1 100%'&$select=id,displayName,description,mailNickname&$top=999

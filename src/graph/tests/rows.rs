@@ -276,11 +276,19 @@ async fn deleted_users_and_jobs_are_listed() {
     script.answer(200, json!({ "value": [row] }).to_string());
     let page = graph.deleted_users(None).await.unwrap_or_else(|f| panic!("{f}"));
     assert_eq!(page.items, [id(1)]);
-    let job = json!({ "id": "scim.1", "schedule": { "state": "Active", "interval": "PT40M" } });
+    let schedule = json!({ "state": "Active", "interval": "PT40M" });
+    let job = json!({ "id": "scim.1", "templateId": "scim", "schedule": schedule });
     script.answer(200, json!({ "value": [job] }).to_string());
     let jobs = graph.provisioning_jobs(guid(7).parse().unwrap()).await.unwrap();
-    let expected = ProvisioningJob { id: "scim.1".to_owned(), state: "Active".to_owned() };
+    let expected = ProvisioningJob {
+        id: "scim.1".to_owned(),
+        state: "Active".to_owned(),
+        template_id: "scim".to_owned(),
+    };
     assert_eq!(jobs, [expected]);
+    script.answer(200, "{\"synchronizationRules\": []}");
+    let schema = graph.provisioning_schema(guid(7).parse().unwrap(), "scim.1").await.unwrap();
+    assert_eq!(schema, "{\"synchronizationRules\": []}", "as it came");
 }
 
 #[tokio::test]

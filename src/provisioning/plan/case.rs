@@ -6,10 +6,10 @@ use super::model::{
 use crate::{
     model::{ChangeId, ObjectKind},
     provisioning::{
-        CONFIRMATION_DELAY, EntitlementMemory, Failure, MappingFault, MappingInputs, Presence,
-        Reason, Scoping, Step, StepKind, StepStatus, UnsettledCreate,
+        CONFIRMATION_DELAY, EntitlementMemory, Failure, Mapped, MappingFault, MappingInputs,
+        Presence, Reason, Scoping, Step, StepKind, StepStatus, UnsettledCreate,
     },
-    scim::AttributeChange,
+    scim::{AttributeChange, Dialect},
 };
 
 /// One decision in the making: the steps so far, and what they rest on.
@@ -91,8 +91,19 @@ impl<'a> Case<'a> {
         MappingInputs {
             declared_roles: self.inputs.declared_roles,
             is_soft_deleted,
-            now: self.inputs.now,
+            // The export maps redacted values again, at another moment and to the same values.
+            now: self.inputs.cycle.1,
             default_domain: self.inputs.default_domain,
+            key: self.inputs.key,
+        }
+    }
+
+    /// The mapped person as the dialect sends it: `entra-legacy` names a role with its id.
+    pub(super) fn as_sent(&self, mapped: Mapped) -> Mapped {
+        let PlanInputs { job, subject, declared_roles, .. } = self.inputs;
+        match job.dialect {
+            Dialect::Rfc7644 => mapped,
+            Dialect::EntraLegacy => mapped.with_whole_role(&job.users, subject, declared_roles),
         }
     }
 

@@ -7,14 +7,18 @@ use super::{
     difference::{Baseline, applied, difference},
     model::{Action, ChangeStatus, LinkEffect, Phase, PlanInputs, Verdict, Write},
     unlinked::unlinked,
-    withdraw::{leave, out_of_scope, sentence, withdraw},
+    withdraw::{leave, out_of_scope, sentence, turn_off, withdraw},
 };
 use crate::{
     provisioning::{
-        EntitlementMemory, Link, LinkStanding, Mapped, Presence, Reason, Scoping, ScopingInputs,
-        Withdrawal, confirm, job::DirectoryDelete, map, scope,
+        EntitlementMemory, Link, LinkStanding, Mapped, MappingFault, Presence, Reason, Scoping,
+        ScopingInputs, Withdrawal, confirm,
+        job::{DirectoryDelete, Job},
+        map,
+        mapping::map_active,
+        scope,
     },
-    scim::{AttributeChange, AttributePath},
+    scim::{AttributeChange, AttributePath, shown},
 };
 
 /// Decides what is done for one person.
@@ -120,8 +124,8 @@ pub(super) fn keep(case: Case<'_>, link: &Link, reason: Reason) -> Verdict {
 fn update(case: Case<'_>, link: &Link) -> Verdict {
     let job = case.inputs.job;
     let mapped = match map(&job.users, case.inputs.subject, case.mapping_inputs(false)) {
-        Ok(mapped) => mapped,
-        Err(fault) => return case.fault(&fault),
+        Ok(mapped) => case.as_sent(mapped),
+        Err(fault) => return faulty(case, link, &fault),
     };
     let mut diff = difference(&mapped, Baseline::of(link));
     let mut withheld = None;
@@ -131,13 +135,16 @@ fn update(case: Case<'_>, link: &Link) -> Verdict {
         withheld = (diff.changes.len() < before)
             .then(|| Row::skip(Reason::Protected, "protected: it is not renamed or disabled"));
     }
+    let rename = withhold_rename(job, &mut diff.changes);
     if !job.safeguards.update && !diff.changes.is_empty() {
         diff.changes.clear();
         withheld = Some(Row::skip(Reason::ActionDisabled, "it differs, and `update` is off"));
     }
     let exported = LinkEffect::Exported(applied(&diff.exported, &diff.changes));
     if diff.changes.is_empty() {
-        let row = withheld.unwrap_or_else(|| Row::skip(Reason::RedundantExport, "nothing differs"));
+        let row = rename
+            .or(withheld)
+            .unwrap_or_else(|| Row::skip(Reason::RedundantExport, "nothing differs"));
         let unchanged = !link.stale
             && link.standing == LinkStanding::Linked
             && exported == LinkEffect::Exported(link.exported.clone());
@@ -156,7 +163,39 @@ fn update(case: Case<'_>, link: &Link) -> Verdict {
         phase: if action == Action::Disable { Phase::Removals } else { Phase::Updates },
         error: false,
     };
-    case.decided(vec![row], false)
+    case.decided([row].into_iter().chain(rename).collect(), false)
+}
+
+/// A person whose account cannot be computed fails alone. An account that the mapping of `active`
+/// turns off is turned off first all the same; what is wrong is said in the next cycle.
+fn faulty(case: Case<'_>, link: &Link, fault: &MappingFault) -> Verdict {
+    let users = &case.inputs.job.users;
+    let Ok(mapped) = map_active(users, case.inputs.subject, case.mapping_inputs(false)) else {
+        return case.fault(fault);
+    };
+    let changes = difference(&mapped, Baseline::of(link)).changes;
+    if mapped.is_active() != Some(false) || !changes.iter().any(turns_off) {
+        return case.fault(fault);
+    }
+    let mut verdict = turn_off(case, link, &mapped, Reason::AttributesChanged);
+    if let Verdict::Decided(decision) = &mut verdict {
+        decision.again = true;
+    }
+    verdict
+}
+
+/// Takes a change of `userName` out where the application cannot rename, and says so.
+pub(super) fn withhold_rename(job: &Job, changes: &mut Vec<AttributeChange>) -> Option<Row> {
+    if job.capability.renames {
+        return None;
+    }
+    let position = changes.iter().position(|change| change.path.is_user_name())?;
+    let rename = changes.remove(position);
+    let detail = format!(
+        "`userName` should be {}, and the application cannot rename an account",
+        rename.new.as_ref().map(shown).unwrap_or_default()
+    );
+    Some(Row::concern(ChangeStatus::Warning, Reason::RenameNotSupported, detail))
 }
 
 pub(super) fn classify(changes: &[AttributeChange]) -> (Action, Reason, String) {

@@ -4,10 +4,10 @@ use serde_json::Value;
 
 use crate::{
     provisioning::{
-        Link, Mapped,
+        Link, Mapped, MappedRow,
         job::{Apply, NullFlow},
     },
-    scim::{AttributeChange, AttributePath, Values, same},
+    scim::{AttributeChange, AttributePath, Values, same, united},
 };
 
 /// What an account is known to have.
@@ -56,7 +56,8 @@ pub(super) fn difference(mapped: &Mapped, baseline: Baseline<'_>) -> Difference 
     };
     for row in mapped.rows.iter().filter(|row| row.apply == Apply::Always) {
         let old = baseline.values.get(&row.path);
-        let cleared = match (&row.value, old) {
+        let wanted = wanted(row, old);
+        let cleared = match (&wanted, old) {
             (Some(new), Some(old)) if equal(&row.path, new, old) => {
                 exported.insert(row.path.clone(), new.clone());
                 continue;
@@ -79,13 +80,18 @@ pub(super) fn difference(mapped: &Mapped, baseline: Baseline<'_>) -> Difference 
         if let (Some(old), false) = (old, cleared) {
             exported.insert(row.path.clone(), old.clone());
         }
-        changes.push(AttributeChange {
-            path: row.path.clone(),
-            old: old.cloned(),
-            new: row.value.clone(),
-        });
+        changes.push(AttributeChange { path: row.path.clone(), old: old.cloned(), new: wanted });
     }
     Difference { changes, exported }
+}
+
+/// What an account should have, given what it has: a row that only adds asks for both.
+fn wanted(row: &MappedRow, old: Option<&Value>) -> Option<Value> {
+    match (&row.value, old) {
+        (Some(new), Some(old)) if row.only_adds => Some(united(old, new)),
+        (None, Some(old)) if row.only_adds => Some(old.clone()),
+        (new, _) => new.clone(),
+    }
 }
 
 /// Whether an attribute refers to another account.

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    model::{AppRole, ChangeId, CycleId, ObjectKind, SourceId, TargetId, Timestamp},
+    model::{AppRole, ChangeId, CycleId, ObjectKind, RedactionKey, SourceId, TargetId, Timestamp},
     provisioning::{
         EntitlementMemory, Evidence, Failure, FilterPrincipals, Link, Reason, Step, Subject,
         UnsettledCreate, job::Job,
@@ -239,6 +239,8 @@ pub struct PlanInputs<'a> {
     pub evidence: Evidence,
     /// The tenant's default domain.
     pub default_domain: Option<&'a str>,
+    /// What redacted values are hashed with.
+    pub key: &'a RedactionKey,
 }
 
 /// What a decision comes to.

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::{
     case::{Case, Row},
-    decide::{classify, is_rename, turns_off},
+    decide::{classify, is_rename, turns_off, withhold_rename},
     difference::{Baseline, applied, difference, is_reference},
     model::{Action, ChangeStatus, LinkEffect, Phase, Verdict, Write},
 };
@@ -14,7 +14,7 @@ use crate::{
     model::TargetId,
     provisioning::{
         Candidate, Evidence, Mapped, Matched, OutReason, Presence, Reason, Scoping,
-        UnsettledCreate, job::Apply, map, match_keys, settle,
+        UnsettledCreate, job::Apply, map, map_to_compare, match_keys, settle,
     },
     scim::{AttributeChange, AttributePath, Values},
 };
@@ -45,7 +45,7 @@ pub(super) fn unlinked(mut case: Case<'_>, scoping: &Scoping) -> Verdict {
     }
     let enabled = subject.is_enabled();
     let mapped = match map(&case.inputs.job.users, subject, case.mapping_inputs(!enabled)) {
-        Ok(mapped) => mapped,
+        Ok(mapped) => case.as_sent(mapped),
         Err(fault) if enabled => return case.fault(&fault),
         Err(_) => Mapped::default(),
     };
@@ -93,7 +93,8 @@ pub(super) fn unlinked(mut case: Case<'_>, scoping: &Scoping) -> Verdict {
 /// is looked for and linked, so that the next cycle withdraws it like any other.
 fn abandoned(mut case: Case<'_>, unsettled: UnsettledCreate) -> Verdict {
     let inputs = case.mapping_inputs(false);
-    let mapped = map(&case.inputs.job.users, case.inputs.subject, inputs).unwrap_or_default();
+    let mapped =
+        map_to_compare(&case.inputs.job.users, case.inputs.subject, inputs).unwrap_or_default();
     let keys = match_keys(&mapped);
     let found = match &case.inputs.evidence {
         Evidence::NotLooked if !keys.is_empty() => {
@@ -185,6 +186,9 @@ fn create(mut case: Case<'_>, mapped: &Mapped) -> Verdict {
         let row = Row::skip(Reason::ActionDisabled, "no account, and `create` is off");
         return case.decided(vec![row], false);
     }
+    if let Some(fault) = mapped.create_fault() {
+        return case.fault(&fault);
+    }
     let values = match mapped.for_create() {
         Ok(values) => values,
         Err(fault) => {
@@ -245,6 +249,7 @@ fn adopt(case: Case<'_>, mapped: &Mapped, by: &AttributePath, candidate: &Candid
     if case.is_protected() {
         diff.changes.retain(|change| !is_rename(mapped, &change.path) && !turns_off(change));
     }
+    let rename = withhold_rename(case.inputs.job, &mut diff.changes);
     let disables = diff.changes.iter().any(turns_off);
     let enables = diff.changes.iter().any(|change| {
         change.path.is_active()
@@ -293,6 +298,7 @@ fn adopt(case: Case<'_>, mapped: &Mapped, by: &AttributePath, candidate: &Candid
         adopt.effect = LinkEffect::Exported(after);
         rows.push(adopt);
     }
+    rows.extend(rename);
     about(&candidate.target, case.decided(rows, false))
 }
 

@@ -6,7 +6,7 @@ use super::{
     difference::{Baseline, applied, difference},
     model::{Action, ChangeStatus, LinkEffect, Phase, Verdict, Write},
 };
-use crate::provisioning::{Link, OutReason, Reason, job::OutOfScope, map_withdrawal};
+use crate::provisioning::{Link, Mapped, OutReason, Reason, job::OutOfScope, map_withdrawal};
 
 /// As `on_out_of_scope` says.
 pub(super) fn out_of_scope(case: Case<'_>, link: &Link, reason: OutReason) -> Verdict {
@@ -68,7 +68,13 @@ pub(super) fn withdraw(case: Case<'_>, link: &Link, reason: Reason) -> Verdict {
     {
         return leave(case, reason);
     }
-    let diff = difference(&mapped, Baseline::of(link));
+    turn_off(case, link, &mapped, reason)
+}
+
+/// Writes the attributes that turn an account off.
+pub(super) fn turn_off(case: Case<'_>, link: &Link, mapped: &Mapped, reason: Reason) -> Verdict {
+    let job = case.inputs.job;
+    let diff = difference(mapped, Baseline::of(link));
     let mut exported = link.exported.clone();
     exported.extend(diff.exported);
     if diff.changes.is_empty() {
@@ -118,6 +124,8 @@ pub(super) fn sentence(reason: Reason) -> &'static str {
         "disabled in the directory"
     } else if reason == Reason::EntrySynchronizationSkipped {
         "no scoping filter holds any more"
+    } else if reason == Reason::AttributesChanged {
+        "the mapping of `active` says false"
     } else {
         "no longer assigned to the application"
     }

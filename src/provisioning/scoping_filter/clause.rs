@@ -320,7 +320,7 @@ fn test(operator: Operator, value: Option<&str>, anchor: Anchor) -> Result<Test,
         if value.is_some() {
             return Err(refuse(format!("{operator} takes no value")));
         }
-    } else if value.is_none_or(str::is_empty) {
+    } else if value.is_none_or(|value| value.trim().is_empty()) {
         return Err(refuse(format!("missing; {operator} compares with a value")));
     }
     let text = value.unwrap_or_default();

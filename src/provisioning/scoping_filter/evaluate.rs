@@ -1,6 +1,9 @@
 //! Whether filters hold for a person, and what each clause saw. Knows no configuration.
 
-use std::{borrow::Cow, collections::BTreeMap};
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, BTreeSet},
+};
 
 use serde_json::Value;
 
@@ -10,8 +13,9 @@ use super::{
 };
 use crate::{
     expression::{EvaluationError, STEPS_MAX, parse_date},
-    model::{AppRole, SourceId, Timestamp},
+    model::{AppRole, SourceId, Timestamp, is_sealed},
     provisioning::{SourceAttribute, Subject},
+    scim::REDACTED,
 };
 
 /// The principals that filters name, by the text that names them.
@@ -108,8 +112,13 @@ impl ScopingFilter {
         fault.map_or(Ok(true), Err)
     }
 
-    /// What each clause of `filters` saw, for an explanation.
-    pub fn findings(filters: &[Self], inputs: FilterInputs<'_>) -> Vec<ClauseFinding> {
+    /// What each clause of `filters` saw, for an explanation; of the `redacted` properties of the
+    /// directory only that it saw them.
+    pub fn findings(
+        filters: &[Self],
+        inputs: FilterInputs<'_>,
+        redacted: &BTreeSet<String>,
+    ) -> Vec<ClauseFinding> {
         let mut steps_left = STEPS_MAX;
         let numbered = filters.iter().enumerate();
         let clauses = numbered.flat_map(|(index, filter)| {
@@ -120,7 +129,10 @@ impl ScopingFilter {
                 filter,
                 name,
                 clause: clause.to_string(),
-                saw: clause.saw(inputs),
+                saw: match clause.property() {
+                    Some(property) if redacted.contains(property) => REDACTED.to_owned(),
+                    Some(_) | None => clause.saw(inputs),
+                },
                 holds: clause.holds(inputs, &mut steps_left).ok(),
             })
             .collect()
@@ -141,12 +153,24 @@ impl Clause {
     fn holds(&self, inputs: FilterInputs<'_>, steps_left: &mut u64) -> Result<bool, String> {
         match &self.operand {
             Operand::Attribute(attribute) => {
+                let stored = self.property().and_then(|name| inputs.subject.attributes.get(name));
+                if stored.is_some_and(is_sealed) {
+                    return Err("its value was sealed with a key that is not there any more".into());
+                }
                 let value = read(attribute, inputs.subject);
                 self.holds_of(&value, inputs.now, steps_left)
             }
             Operand::Manager => self.holds_of_manager(inputs),
             Operand::MemberOf => self.holds_of_groups(inputs),
             Operand::AppRoles => self.holds_of_roles(inputs, steps_left),
+        }
+    }
+
+    /// The directory's property that it looks at, where it is one.
+    fn property(&self) -> Option<&str> {
+        match &self.operand {
+            Operand::Attribute(attribute) => attribute.selected_property(),
+            Operand::Manager | Operand::AppRoles | Operand::MemberOf => None,
         }
     }
 

@@ -328,7 +328,9 @@ fn clauses_are_anded_and_filters_are_ored() {
     assert_eq!(ada.result(&[engineers.clone(), guests]), FilterResult::Passed);
     assert_eq!(ada.result(&[]), FilterResult::Passed);
     let subject = ada.subject();
-    let findings: Vec<_> = ScopingFilter::findings(&[engineers], inputs(&subject, &principals()))
+    let (principals, redacted) = (principals(), BTreeSet::from(["companyName".to_owned()]));
+    let found = ScopingFilter::findings(&[engineers], inputs(&subject, &principals), &redacted);
+    let findings: Vec<_> = found
         .into_iter()
         .map(|finding| format!("{} saw {}: {:?}", finding.clause, finding.saw, finding.holds))
         .collect();

@@ -100,7 +100,13 @@ impl Conformity<'_> {
         let mut stored = Map::new();
         for (key, value) in object {
             let path = if at.is_empty() { key.clone() } else { format!("{at}.{key}") };
-            let attribute = find(attributes, key).ok_or_else(|| unknown(&path))?;
+            let Some(attribute) = find(attributes, key) else {
+                // Without the flag, Entra names a role by an attribute that no RFC has.
+                if self.legacy && path == "roles.displayName" {
+                    continue;
+                }
+                return Err(unknown(&path));
+            };
             if attribute.mutability == Mutability::ReadOnly {
                 if !self.legacy {
                     self.notes.push((ViolationKind::ReadOnly, format!("`{path}` is read-only")));

@@ -20,7 +20,9 @@ pub struct ApplicationOptions {
     pub token: String,
     /// Where the service lives, such as `/scim/v2`; no slash at the end.
     pub base_path: String,
-    /// Extensions of the user beside the enterprise one: schema URN, attribute, type.
+    /// Extensions of the user beside the enterprise one: schema URN, attribute, type. Those of the
+    /// core schema stand beside the standard's own, as some services have them. `tags[]` has
+    /// several values, `desk.floor` is a part of the complex attribute `desk`.
     pub extensions: BTreeMap<String, BTreeMap<String, AttributeType>>,
     /// Where it departs from the RFCs.
     pub quirks: Quirks,

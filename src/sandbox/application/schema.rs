@@ -188,6 +188,20 @@ impl Place {
     }
 }
 
+/// Adds an attribute of an extension: `tags[]` has several values, `desk.floor` is part of `desk`.
+fn register(list: &mut Vec<Attribute>, name: &str, kind: AttributeType) {
+    if let Some((whole, part)) = name.split_once('.') {
+        let part = Attribute::new(part, kind);
+        match list.iter_mut().find(|attribute| attribute.name == whole) {
+            Some(attribute) => attribute.subs.push(part),
+            None => list.push(Attribute::complex(whole, vec![part])),
+        }
+        return;
+    }
+    let multi_valued = name.ends_with("[]");
+    list.push(Attribute { multi_valued, ..Attribute::new(name.trim_end_matches("[]"), kind) });
+}
+
 /// All schemas of one application.
 pub(super) struct Catalog {
     user: Vec<Attribute>,
@@ -198,12 +212,17 @@ pub(super) struct Catalog {
 impl Catalog {
     pub(super) fn new(extensions: &BTreeMap<String, BTreeMap<String, AttributeType>>) -> Self {
         let registered = extensions.iter().map(|(urn, attributes)| {
-            let list = attributes.iter().map(|(name, kind)| Attribute::new(name, *kind));
-            (urn.clone(), list.collect())
+            let mut list: Vec<Attribute> = Vec::new();
+            for (name, kind) in attributes {
+                register(&mut list, name, *kind);
+            }
+            (urn.clone(), list)
         });
         let mut extensions: BTreeMap<_, _> = registered.collect();
+        let mut user = user();
+        user.append(&mut extensions.remove(USER).unwrap_or_default());
         extensions.insert(ENTERPRISE.to_owned(), enterprise());
-        Self { user: user(), group: group(), extensions }
+        Self { user, group: group(), extensions }
     }
 
     pub(super) fn core(&self, kind: Kind) -> &[Attribute] {

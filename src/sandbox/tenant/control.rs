@@ -288,6 +288,16 @@ impl Tenant {
         self.state().jobs.insert(principal(application), jobs);
     }
 
+    /// Sets the schema of one of these jobs (`synchronizationSchema`).
+    pub fn set_synchronization_schema(
+        &self,
+        application: ServicePrincipalId,
+        job: &str,
+        schema: Value,
+    ) {
+        self.state().job_schemas.insert((principal(application), job.to_owned()), schema);
+    }
+
     /// Assigns a user, group or service principal; returns the assignment's id.
     ///
     /// The same assignment twice is one assignment, as in Entra, which refuses the second.

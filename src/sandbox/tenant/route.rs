@@ -185,6 +185,9 @@ fn read(state: &mut State, call: &Call, path: &[&str]) -> Result<Reply, Refusal>
         }
         ["servicePrincipals", key, "synchronization", "jobs"] => jobs(state, call, key),
         ["applications", key] => registration::read(state, call, key),
+        ["servicePrincipals", key, "synchronization", "jobs", job, "schema"] => {
+            job_schema(state, call, key, job)
+        }
         ["groups", key, "members", ..] => {
             members(state, call, key, Depth::Direct, &call.segments[3..])
         }
@@ -232,6 +235,20 @@ fn jobs(state: &State, call: &Call, key: &str) -> Result<Reply, Refusal> {
     let context =
         format!("{}/v1.0/$metadata#servicePrincipals('{id}')/synchronization/jobs", state.base_url);
     Ok(Reply::json(json!({ "@odata.context": context, "value": jobs }), 1))
+}
+
+/// `GET /servicePrincipals/{id}/synchronization/jobs/{job}/schema`: what that job does.
+fn job_schema(state: &State, call: &Call, key: &str, job: &str) -> Result<Reply, Refusal> {
+    list::require(call, &["Synchronization.Read.All", "Synchronization.ReadWrite.All"])?;
+    let id = list::resolve(state, ObjectType::ServicePrincipal, key)?;
+    let schema = state.job_schemas.get(&(id, job.to_owned()));
+    let mut schema = schema.cloned().ok_or_else(|| Refusal::not_found(job))?;
+    if let Some(members) = schema.as_object_mut() {
+        let root = format!("{}/v1.0/$metadata#servicePrincipals('{id}')", state.base_url);
+        let context = format!("{root}/synchronization/jobs('{job}')/schema/$entity");
+        members.insert("@odata.context".to_owned(), json!(context));
+    }
+    Ok(Reply::json(schema, 1))
 }
 
 fn finish(state: &mut State, call: &Call, reply: &mut Reply) {

@@ -172,6 +172,8 @@ pub(super) struct State {
     /// Objects that rounds leave out, and for how many more rounds of their type.
     pub(super) late: BTreeMap<SourceId, u32>,
     pub(super) jobs: BTreeMap<SourceId, Vec<Value>>,
+    /// The `synchronizationSchema` of each job, by its application and its id.
+    pub(super) job_schemas: BTreeMap<(SourceId, String), Value>,
     pub(super) switches: Switches,
     pub(super) faults: Faults,
     pub(super) recorder: Recorder,
@@ -196,6 +198,7 @@ impl State {
             rounds: BTreeMap::new(),
             late: BTreeMap::new(),
             jobs: BTreeMap::new(),
+            job_schemas: BTreeMap::new(),
             switches: Switches::default(),
             faults: Faults::seeded(options.seed),
             recorder: Recorder::default(),

@@ -98,6 +98,7 @@ fn a_create_names_exactly_the_schemas_it_uses() {
       "roles": [
         {
           "primary": true,
+          "type": "WindowsAzureActiveDirectoryRole",
           "value": "Admin"
         }
       ],

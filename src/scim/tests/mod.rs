@@ -3,6 +3,7 @@
 mod bodies;
 mod parsing;
 mod properties;
+mod roles;
 
 use serde_json::Value;
 

@@ -31,6 +31,8 @@ async fn an_application_is_found_by_app_id_object_id_and_name() {
     world.get(unknown).await.refused(404, "Request_ResourceNotFound");
     let jobs = format!("/servicePrincipals/{}/synchronization/jobs", company.application);
     assert_eq!(world.get(&jobs).await.ok()["value"], json!([]));
+    let schema = format!("{jobs}/scim.1/schema");
+    world.get(&schema).await.refused(403, "Authorization_RequestDenied");
 
     let quoted =
         ApplicationSpec { display_name: "O'Neil's".into(), app_id: "x".into(), roles: Vec::new() };
