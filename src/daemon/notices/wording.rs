@@ -95,9 +95,9 @@ pub(super) fn objects_fail(app: &str, code: &str, count: u64, now: Timestamp) ->
 
 /// A safeguard holds removals, or creates.
 pub(super) fn held(app: &str, held: &HeldReport, cause: &str, now: Timestamp) -> Notice {
-    let (count, noun) = match cause {
-        CREATES => (held.creates, counted(held.creates, "create", "creates")),
-        _ => (held.removals, counted(held.removals, "removal", "removals")),
+    let (count, noun, does) = match cause {
+        CREATES => (held.creates, counted(held.creates, "create", "creates"), "creates"),
+        _ => (held.removals, counted(held.removals, "removal", "removals"), "removes"),
     };
     let verb = if count == 1 { "is" } else { "are" };
     let problem = format!("{noun} {verb} held");
@@ -107,10 +107,10 @@ pub(super) fn held(app: &str, held: &HeldReport, cause: &str, now: Timestamp) ->
     );
     Notice::new((app, NoticeKind::RemovalsHeld, cause), (count, now), problem, happened)
         .then(NextStep::run("read the list", format!("entra-scim plan {app} --held")))
-        .then(NextStep::by_hand(
+        .then(NextStep::by_hand(format!(
             "if this is a mistake, restore the assignments or the scope; the next cycle then \
-             removes nobody",
-        ))
+             {does} nobody by it"
+        )))
         .then(NextStep::run(
             "if it is meant, release exactly this list",
             format!("entra-scim approve {app} {}", held.plan),
