@@ -139,6 +139,10 @@ pub trait Directory: Send + Sync {
         next: Option<&Link>,
     ) -> impl Future<Output = Result<Page<SourceId>, DirectoryFault>> + Send;
 
+    /// The tenant's default domain, `None` where the directory names none.
+    fn default_domain(&self)
+    -> impl Future<Output = Result<Option<String>, DirectoryFault>> + Send;
+
     /// One page of the soft-deleted users with their properties: the first, or where `next` says.
     /// Their user principal names are those of their lives.
     fn deleted_users_in_full(

@@ -39,6 +39,7 @@ pub(super) fn cycle(
         "held": report.held.as_ref().map(held),
         "error": report.error,
         "warnings": report.warnings,
+        "revision": report.revision,
         "changes": changes,
     }))
 }

@@ -47,6 +47,9 @@ impl<P: Plan> Ended<'_, P> {
         let early = if self.report.error.is_some() { " ended early" } else { "" };
         writeln!(out, "{kind} {what} of `{}`{early}: {totals}", self.app)?;
         write!(out, "{}", view::footer(self.report))?;
+        if let Some(revision) = &self.report.revision {
+            write!(out, "\n{}", view::revision(revision, dry_run))?;
+        }
         if let Some(held) = &self.report.held {
             write!(out, "\n{}", view::held(self.app, held))?;
         }

@@ -9,7 +9,7 @@ use super::{document::reason, rows::Plan};
 use crate::{
     provisioning::{Action, ChangeStatus, PlannedChange},
     scim::{REDACTED, is_redacted},
-    store::{CycleReport, HeldReport, PlanFilter, Totals},
+    store::{CycleReport, HeldReport, PlanFilter, RevisionReport, Totals},
 };
 
 /// Characters of one value: a certificate or a photo would hide the rest.
@@ -205,6 +205,22 @@ pub(super) fn footer(report: &CycleReport) -> String {
         text.push_str(warning);
         text.push('\n');
     }
+    text
+}
+
+/// What changed since the last finished cycle, and how far that reaches.
+pub(super) fn revision(revision: &RevisionReport, dry_run: bool) -> String {
+    let mut text = "changed since the last cycle:\n".to_owned();
+    for change in &revision.changes {
+        text.extend(["  ", change, "\n"]);
+    }
+    let count = |number: u64, one: &str, many: &str| {
+        format!("{} {}", thousands(number), if number == 1 { one } else { many })
+    };
+    let people = if dry_run { ("person is", "people are") } else { ("person was", "people were") };
+    let accounts = if dry_run { "would change" } else { "had to change" };
+    text.extend([count(revision.people, people.0, people.1).as_str(), " decided again; "]);
+    text.extend([count(revision.accounts, "account", "accounts").as_str(), " ", accounts, "\n"]);
     text
 }
 

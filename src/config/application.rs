@@ -108,8 +108,9 @@ pub(super) fn decode(
         pace,
         safeguards,
         revision: Fingerprint::of([]),
+        revision_parts: Vec::new(),
     };
-    job.revision = revision::of(&job, &profile.name);
+    (job.revision, job.revision_parts) = revision::of(&job, &profile.name);
     let profile = profile.name.clone();
     let settings = AppSettings { job, schedule, target: connection, profile, notify };
     Some(Application { settings, tenant_url_at })

@@ -1,49 +1,136 @@
 //! The fingerprint of everything that shapes decisions: with another one, every row is drafted
-//! anew.
+//! anew. Its parts can be read, so that a person is told what changed.
 
 use crate::{
-    model::Fingerprint,
-    provisioning::job::{AttributeMapping, Job, MappingSource},
+    model::{ApplicationRef, Fingerprint},
+    provisioning::{
+        MAPPING_ROW, PROGRAM, RevisionParts,
+        job::{
+            Apply, AttributeMapping, DirectoryDelete, Job, MappingSource, NullFlow, OutOfScope,
+            Scope, ValueType,
+        },
+    },
+    scim::{Dialect, REDACTED},
 };
 
-/// The revision of a job. Schedule, pace, thresholds, secrets and connection play no part: they
-/// decide when and whether something is sent, never what.
-pub(super) fn of(job: &Job, profile: &str) -> Fingerprint {
-    let safeguards = &job.safeguards;
-    let filterable: Vec<_> = job.capability.filterable.iter().map(ToString::to_string).collect();
-    let mut parts = vec![
-        env!("CARGO_PKG_VERSION").to_owned(),
-        profile.to_owned(),
-        format!("{:?}", job.application),
-        format!("{:?} {}", job.scope, job.exclude_default_access),
-        format!("{:?}", job.dialect),
-        format!("{} {}", job.capability.list, filterable.join(" ")),
-        format!("renames {}", job.capability.renames),
-        format!("{:?} {:?}", safeguards.on_out_of_scope, safeguards.on_directory_delete),
-        format!("{} {} {}", safeguards.create, safeguards.update, safeguards.delete),
-        format!("{:?}", safeguards.protect),
-    ];
+/// The revision of a job, and the parts it is made of. Schedule, pace, thresholds, secrets and
+/// connection play no part: they decide when and whether something is sent, never what.
+pub(super) fn of(job: &Job, profile: &str) -> (Fingerprint, RevisionParts) {
+    let mut parts = RevisionParts::new();
+    let mut part = |name: &str, value: String| parts.push((name.to_owned(), value));
+    part(PROGRAM, env!("CARGO_PKG_VERSION").to_owned());
+    part("profile", profile.to_owned());
+    part("enterprise_app", application(&job.application));
+    part(
+        "scope",
+        match job.scope {
+            Scope::Assigned => "assigned".to_owned(),
+            Scope::All => "all".to_owned(),
+        },
+    );
+    part("exclude_default_access", job.exclude_default_access.to_string());
+    part(
+        "target.dialect",
+        match job.dialect {
+            Dialect::Rfc7644 => "rfc7644".to_owned(),
+            Dialect::EntraLegacy => "entra-legacy".to_owned(),
+        },
+    );
+    part("whether the application lists its users", job.capability.list.to_string());
+    part("what the application filters by", words(&job.capability.filterable));
+    part("whether the application renames accounts", job.capability.renames.to_string());
+    safeguards(job, &mut part);
     // The order of rows is the order of attributes in requests, so it counts.
-    parts.extend(job.users.iter().map(canonical));
-    parts.extend(job.scoping_filters.iter().map(|filter| format!("filter {filter}")));
-    Fingerprint::of(parts.iter().map(String::as_str))
+    for row in &job.users {
+        part(&format!("{MAPPING_ROW}`{}`", row.target), canonical(row));
+    }
+    for (index, filter) in job.scoping_filters.iter().enumerate() {
+        let name = filter.name.as_ref().map(|name| format!(" {name:?}")).unwrap_or_default();
+        part(&format!("users.scoping_filters {}{name}", index + 1), filter.to_string());
+    }
+    let hidden = job.users.iter().filter(|row| row.is_redacted());
+    let hidden: Vec<String> =
+        hidden.map(|row| format!("{:?} {:?}", row.source, row.default)).collect();
+    let texts = parts.iter().flat_map(|(name, value)| [name.as_str(), value.as_str()]);
+    (Fingerprint::of(texts.chain(hidden.iter().map(String::as_str))), parts)
+}
+
+fn application(application: &ApplicationRef) -> String {
+    match application {
+        ApplicationRef::Guid(id) => id.to_string(),
+        ApplicationRef::DisplayName(name) => format!("{name:?}"),
+    }
+}
+
+fn words<T: ToString>(items: impl IntoIterator<Item = T>) -> String {
+    items.into_iter().map(|item| item.to_string()).collect::<Vec<_>>().join(", ")
+}
+
+fn safeguards(job: &Job, part: &mut dyn FnMut(&str, String)) {
+    let safeguards = &job.safeguards;
+    part(
+        "safeguards.on_out_of_scope",
+        match safeguards.on_out_of_scope {
+            OutOfScope::Disable => "disable".to_owned(),
+            OutOfScope::Delete => "delete".to_owned(),
+            OutOfScope::Keep => "keep".to_owned(),
+        },
+    );
+    part(
+        "safeguards.on_directory_delete",
+        match safeguards.on_directory_delete {
+            DirectoryDelete::Delete => "delete".to_owned(),
+            DirectoryDelete::Disable => "disable".to_owned(),
+            DirectoryDelete::Keep => "keep".to_owned(),
+        },
+    );
+    part("safeguards.create", safeguards.create.to_string());
+    part("safeguards.update", safeguards.update.to_string());
+    part("safeguards.delete", safeguards.delete.to_string());
+    part("safeguards.protect", words(&safeguards.protect));
 }
 
 fn canonical(row: &AttributeMapping) -> String {
-    let source = match &row.source {
+    let mut text = match &row.source {
         MappingSource::Attribute(name) => format!("[{name}]"),
         MappingSource::Constant(text) => format!("{text:?}"),
-        MappingSource::Expression(expression) => expression.to_string(),
+        MappingSource::Expression(expression) => shown_expression(row, &expression.to_string()),
     };
-    let default = row.default.as_ref().map(ToString::to_string);
-    format!(
-        "{} <- {source} match {:?} default {default:?} {:?} {:?} {:?} {} {:?}",
-        row.target,
-        row.matching_priority,
-        row.apply,
-        row.null,
-        row.value_type,
-        row.required,
-        row.limit
-    )
+    let mut and = |more: String| text.extend([", ", &more]);
+    if let Some(precedence) = row.matching_priority {
+        and(format!("match {precedence}"));
+    }
+    if let Some(default) = &row.default {
+        let default = if row.is_redacted() { REDACTED.to_owned() } else { default.to_string() };
+        and(format!("default {default}"));
+    }
+    match row.apply {
+        Apply::Always => {}
+        Apply::Create => and("on create".to_owned()),
+    }
+    match row.null {
+        NullFlow::Clear => {}
+        NullFlow::Keep => and("null keeps".to_owned()),
+    }
+    match row.value_type {
+        ValueType::String => {}
+        ValueType::Boolean => and("boolean".to_owned()),
+        ValueType::Reference => and("reference".to_owned()),
+        ValueType::Complex => and("complex".to_owned()),
+    }
+    if row.required {
+        and("required".to_owned());
+    }
+    if let Some(max) = row.limit.characters_max {
+        and(format!("at most {max} characters"));
+    }
+    if !row.limit.forbidden.is_empty() {
+        and(format!("without {}", row.limit.forbidden));
+    }
+    text
+}
+
+/// An expression with nothing in it that it redacts: a text there may be the secret itself.
+fn shown_expression(row: &AttributeMapping, text: &str) -> String {
+    if row.is_redacted() && text.contains('"') { REDACTED.to_owned() } else { text.to_owned() }
 }

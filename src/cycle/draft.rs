@@ -10,21 +10,22 @@ use std::{
 
 use super::{
     context::{Context, CycleError, Tracker},
+    import::DEFAULT_DOMAIN,
     pace::{Class, Pacer},
-    redaction::{mapping_inputs, secrets},
+    redaction::mapping_inputs,
     references::{manager_path, references},
     survey::{Lookup, candidates, matching_paths},
 };
 use crate::{
     model::{AppRole, ChangeId, CycleId, ObjectKind, SourceId, Timestamp},
-    port::{FaultClass, TargetFault, TargetRead},
+    port::{FaultClass, Resource, TargetFault, TargetRead},
     provisioning::{
         Action, Candidate, ChangeStatus, Claim, Decision, Evidence, Failure, FilterPrincipals,
-        Link, LinkEffect, Phase, PlanInputs, PlannedChange, Reason, Secrets, Step, StepKind,
-        StepStatus, Subject, Verdict, Write, decide, failure_of, map_to_compare, order_claims,
-        project_redacted,
+        Link, LinkEffect, MappingInputs, Phase, PlanInputs, PlannedChange, Reason, ScopingInputs,
+        Secrets, Step, StepKind, StepStatus, Subject, Verdict, Write, decide, failure_of,
+        is_wanted, map_to_compare, order_claims, project_redacted, scope,
     },
-    scim::{AttributePath, EqFilter, same},
+    scim::{AttributePath, EqFilter, Values, same},
     store::StoreError,
 };
 
@@ -59,6 +60,7 @@ struct Drafting<'a, D, R> {
     roles: Vec<AppRole>,
     principals: FilterPrincipals,
     unique: Vec<AttributePath>,
+    default_domain: Option<String>,
     server_errors: AtomicU32,
 }
 
@@ -79,6 +81,7 @@ pub(super) async fn draft<D: Sync, R: TargetRead>(
         roles: context.store.read(|view| view.app_roles())?,
         principals: context.store.read(|view| view.filter_principals())?,
         unique: matching_paths(context.job),
+        default_domain: context.store.read(|view| view.fact(DEFAULT_DOMAIN))?,
         server_errors: AtomicU32::new(0),
     };
     let tracker = Tracker::new(context, cycle.0, "draft");
@@ -116,48 +119,140 @@ impl<D, R: TargetRead> Drafting<'_, D, R> {
         let Some(subject) = store.read(|view| view.subject(id))? else {
             return Ok(Drafted::Stored);
         };
-        let link = match store.read(|view| view.link(id))? {
-            Some(link) if link.stale => match self.read_back(link, &subject).await? {
-                Ok(link) => link,
-                Err(failure) => return self.failed_lookup(&subject, failure),
-            },
+        let mut link = match store.read(|view| view.link(id))? {
+            Some(link) if link.stale && !self.is_matched_anew(&link, &subject) => {
+                match self.read_back(link, &subject).await? {
+                    Ok(link) => link,
+                    Err(failure) => return self.failed_lookup(&subject, failure),
+                }
+            }
             link => link,
         };
-        let (memory, unsettled) =
-            store.read(|view| Ok((view.entitlement(id)?, view.unsettled_create(id)?)))?;
-        let mut inputs = PlanInputs {
-            job: self.context.job,
-            cycle: self.cycle,
-            now: self.context.clock.now(),
-            subject: &subject,
-            declared_roles: &self.roles,
-            principals: &self.principals,
-            memory,
-            link: link.as_ref(),
-            unsettled,
-            evidence: Evidence::NotLooked,
-            default_domain: None,
-            key: store.key(),
-        };
-        let decision = match decide(&inputs) {
-            Verdict::Decided(decision) => decision,
-            Verdict::Lookup { keys, required } => {
-                inputs.evidence = match self.look(&subject, &keys, required, turn).await? {
+        let mut evidence = Evidence::NotLooked;
+        let mut verdict = self.decide(&subject, link.as_ref(), &evidence)?;
+        if let Verdict::Lookup { keys, required } = &verdict {
+            if let Some(hint) = link.take() {
+                match self.try_hint(hint, &subject, keys).await? {
+                    Ok((still, found)) => (link, evidence) = (still, found),
+                    Err(failure) => return self.failed_lookup(&subject, failure),
+                }
+            }
+            if link.is_none() {
+                evidence = match self.look(&subject, keys, *required, turn).await? {
                     Ok(evidence) => evidence,
                     Err(failure) => return self.failed_lookup(&subject, failure),
                 };
-                match decide(&inputs) {
-                    Verdict::Decided(decision) => decision,
-                    Verdict::Lookup { .. } => return Ok(Drafted::Stored),
-                }
             }
-        };
+            verdict = self.decide(&subject, link.as_ref(), &evidence)?;
+        }
+        let Verdict::Decided(decision) = verdict else { return Ok(Drafted::Stored) };
         let claimed = |row: &PlannedChange| row.reason == Reason::DuplicateSourceEntries;
         if turn == Turn::First && decision.changes.iter().any(claimed) {
             return Ok(Drafted::Deferred);
         }
         self.store(id, &decision)?;
         Ok(Drafted::Stored)
+    }
+
+    fn decide(
+        &self,
+        subject: &Subject,
+        link: Option<&Link>,
+        evidence: &Evidence,
+    ) -> Result<Verdict, StoreError> {
+        let id = subject.id;
+        let (memory, unsettled) = self
+            .context
+            .store
+            .read(|view| Ok((view.entitlement(id)?, view.unsettled_create(id)?)))?;
+        Ok(decide(&PlanInputs {
+            job: self.context.job,
+            cycle: self.cycle,
+            now: self.context.clock.now(),
+            subject,
+            declared_roles: &self.roles,
+            principals: &self.principals,
+            memory,
+            link,
+            unsettled,
+            evidence: evidence.clone(),
+            default_domain: self.default_domain.as_deref(),
+            key: self.context.store.key(),
+        }))
+    }
+
+    /// Whether a link is only a hint, because its person is to be matched anew.
+    fn is_matched_anew(&self, link: &Link, subject: &Subject) -> bool {
+        let inputs = ScopingInputs {
+            declared_roles: &self.roles,
+            principals: &self.principals,
+            now: self.context.clock.now(),
+        };
+        link.is_hint && is_wanted(subject, &scope(self.context.job, subject, inputs).scoping)
+    }
+
+    /// Looks at the account of a link that is only a hint, before any filter is asked.
+    ///
+    /// With one of the person's matching values it is the person's, whoever else has that value. It
+    /// stays so where it shows no matching attribute at all. With somebody else's values, or gone,
+    /// it is let go, and the person is matched as if there had been no link.
+    async fn try_hint(
+        &self,
+        mut hint: Link,
+        subject: &Subject,
+        keys: &[EqFilter],
+    ) -> Result<Result<(Option<Link>, Evidence), Failure>, CycleError> {
+        let store = self.context.store;
+        let surveyed = match self.lookup {
+            Lookup::Surveyed => store.read(|view| view.surveyed_account(&hint.target))?,
+            Lookup::Filtered => None,
+        };
+        let values = match surveyed {
+            Some(values) => Some(values),
+            None => match self.account(&hint, subject).await? {
+                Ok(values) => values,
+                Err(failure) => return Ok(Err(failure)),
+            },
+        };
+        if let Some(values) = values {
+            let has = |key: &&EqFilter| {
+                let wanted = serde_json::Value::from(key.value.as_str());
+                values.get(&key.path).is_some_and(|value| same(&key.path, &wanted, value))
+            };
+            if let Some(key) = keys.iter().find(has) {
+                let target = hint.target.clone();
+                let path = key.path.clone();
+                let candidate = Candidate { target, values, claim: Claim::Free };
+                let found = BTreeMap::from([(path, vec![candidate])]);
+                return Ok(Ok((Some(hint), Evidence::Found(found))));
+            }
+            if !self.unique.iter().any(|path| values.contains_key(path)) {
+                hint.is_hint = false;
+                hint.read_back = Some(values);
+                return Ok(Ok((Some(hint), Evidence::NotLooked)));
+            }
+        }
+        let now = self.context.clock.now();
+        store.write(|tx| tx.release_link(hint.source, now))?;
+        Ok(Ok((None, Evidence::NotLooked)))
+    }
+
+    /// What a link's account has at the mapped paths; `None` where it is gone.
+    async fn account(
+        &self,
+        link: &Link,
+        subject: &Subject,
+    ) -> Result<Result<Option<Values>, Failure>, CycleError> {
+        let answer =
+            self.pacer.ask(Class::Read, || self.target.get(ObjectKind::User, &link.target)).await;
+        match answer {
+            Ok(found) => {
+                let (job, key) = (self.context.job, self.context.store.key());
+                let values = |found: Resource| project_redacted(job, &found.document, key);
+                Ok(Ok(found.map(values)))
+            }
+            Err(fault) => self.failed(self.secrets(subject, Some(link)).clean_fault(fault)),
+        }
     }
 
     /// What the target has for a person without a link. A fault that concerns this person alone
@@ -227,24 +322,17 @@ impl<D, R: TargetRead> Drafting<'_, D, R> {
         mut link: Link,
         subject: &Subject,
     ) -> Result<Result<Option<Link>, Failure>, CycleError> {
-        let answer =
-            self.pacer.ask(Class::Read, || self.target.get(ObjectKind::User, &link.target)).await;
-        let resource = match answer {
-            Ok(Some(resource)) => resource,
+        let found = match self.account(&link, subject).await? {
+            Ok(Some(found)) => found,
             Ok(None) => {
                 let now = self.context.clock.now();
                 self.context.store.write(|tx| tx.release_link(link.source, now))?;
                 return Ok(Ok(None));
             }
-            Err(fault) => {
-                let fault = self.secrets(subject, Some(&link)).clean_fault(fault);
-                return self.failed(fault);
-            }
+            Err(failure) => return Ok(Err(failure)),
         };
-        let (job, key) = (self.context.job, self.context.store.key());
-        let found = project_redacted(job, &resource.document, key);
-        let inputs = mapping_inputs(&self.roles, self.cycle.1, key);
-        let mapped = map_to_compare(&job.users, subject, inputs).unwrap_or_default();
+        let users = &self.context.job.users;
+        let mapped = map_to_compare(users, subject, self.mapping_inputs()).unwrap_or_default();
         let is_stranger = self.unique.iter().any(|path| {
             let ours = link.exported.get(path).into_iter().chain(mapped.value(path));
             let mut ours = ours.peekable();
@@ -268,7 +356,12 @@ impl<D, R: TargetRead> Drafting<'_, D, R> {
     /// What no message about a person may repeat.
     fn secrets(&self, subject: &Subject, link: Option<&Link>) -> Secrets {
         let exported = link.map(|link| &link.exported);
-        secrets(self.context, (subject, &self.roles), exported, self.cycle.1)
+        Secrets::of(self.context.job, subject, self.mapping_inputs(), exported)
+    }
+
+    fn mapping_inputs(&self) -> MappingInputs<'_> {
+        let (roles, domain) = (&self.roles, self.default_domain.as_deref());
+        mapping_inputs(roles, domain, self.cycle.1, self.context.store.key())
     }
 
     /// The failure that a fault is for one person; one that concerns everybody ends the cycle.
@@ -314,6 +407,7 @@ impl<D, R: TargetRead> Drafting<'_, D, R> {
             changes: Vec::new(),
             write: Write::Nothing,
             effect: LinkEffect::Unchanged,
+            basis: None,
             phase: Phase::Updates,
             reference: None,
             steps: vec![Step::new(
@@ -332,6 +426,7 @@ impl<D, R: TargetRead> Drafting<'_, D, R> {
             changes: vec![change],
             again: true,
             looked: false,
+            reconsider_at: None,
         };
         self.store(subject.id, &decision)?;
         Ok(Drafted::Stored)

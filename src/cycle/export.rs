@@ -11,16 +11,17 @@ use futures_util::{StreamExt, stream};
 
 use super::{
     context::{Context, CycleError, Tracker},
+    import::DEFAULT_DOMAIN,
     pace::{Class, Pacer},
-    redaction::revealed,
+    redaction::{mapping_inputs, revealed},
     survey::{Lookup, candidates, matching_paths},
 };
 use crate::{
     model::{AppRole, CycleId, ObjectKind, TargetId, Timestamp},
     port::{FaultClass, Resource, TargetFault, TargetWrite},
     provisioning::{
-        ChangeStatus, Claim, Cleared, Failure, LinkEffect, Outcome, Phase, Plan, PlannedChange,
-        Reason, Remedy, Revealed, Secrets, Write, failure_of, remedy,
+        ChangeStatus, Claim, Cleared, Failure, LinkEffect, MappingInputs, Outcome, Phase, Plan,
+        PlannedChange, Reason, Remedy, Revealed, Secrets, Write, failure_of, remedy,
     },
     scim::{EqFilter, Values, create_body, patch, read, same},
 };
@@ -37,6 +38,7 @@ struct Exporting<'a, D, W> {
     target: &'a W,
     pacer: &'a Pacer<'a>,
     roles: Vec<AppRole>,
+    default_domain: Option<String>,
     cycle: (CycleId, Timestamp),
     trouble: Mutex<Trouble>,
 }
@@ -57,9 +59,10 @@ pub(super) async fn export<D: Sync, W: TargetWrite>(
     began: Timestamp,
 ) -> Result<(), CycleError> {
     let trouble = Mutex::new(Trouble::default());
-    let roles = context.store.read(|view| view.app_roles())?;
-    let exporting =
-        Exporting { context, target, pacer, roles, cycle: (plan.cycle(), began), trouble };
+    let (roles, default_domain) =
+        context.store.read(|view| Ok((view.app_roles()?, view.fact(DEFAULT_DOMAIN)?)))?;
+    let cycle = (plan.cycle(), began);
+    let exporting = Exporting { context, target, pacer, roles, default_domain, cycle, trouble };
     let tracker = Tracker::new(context, plan.cycle(), "export");
     let total = context.store.read(|view| view.plan_count(ChangeStatus::Planned))?;
     let mut done = 0;
@@ -97,6 +100,11 @@ pub(super) async fn export<D: Sync, W: TargetWrite>(
 }
 
 impl<D: Sync, W: TargetWrite> Exporting<'_, D, W> {
+    fn mapping_inputs(&self) -> MappingInputs<'_> {
+        let (roles, domain) = (&self.roles, self.default_domain.as_deref());
+        mapping_inputs(roles, domain, self.cycle.1, self.context.store.key())
+    }
+
     fn trouble(&self) -> MutexGuard<'_, Trouble> {
         self.trouble.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -115,7 +123,7 @@ impl<D: Sync, W: TargetWrite> Exporting<'_, D, W> {
         let mut row = row.clone();
         let outcome = match self.prepare(&mut row)? {
             Some(outcome) => outcome,
-            None => match revealed(self.context, &self.roles, &row, self.cycle.1)? {
+            None => match revealed(self.context, &row, self.mapping_inputs())? {
                 Err(failure) => Outcome::Failed(failure),
                 Ok(revealed) => {
                     if row.write != Write::Nothing {

@@ -18,6 +18,6 @@ mod run;
 mod survey;
 
 pub use context::{Context, CycleError, CycleOptions, Stop};
-pub use import::{FULL_READ_AFTER, selection_of};
+pub use import::{FULL_READ_AFTER, needs_default_domain, selection_of};
 pub use report::CycleEnd;
 pub use run::{preview, sync};

@@ -110,6 +110,7 @@ fn reference(
         changes: vec![change],
         write: Write::Patch { baseline: link.map(|link| link.exported).unwrap_or_default() },
         effect: LinkEffect::Unchanged,
+        basis: None,
         phase: Phase::References,
         reference,
         error: None,

@@ -16,9 +16,11 @@ use crate::{
     provisioning::{
         Action, Cleared, Draft, Failure, Outcome, Plan, Reason, ReviewFacts,
         job::{Job, Scope},
-        review,
+        review, revision_changes,
     },
-    store::{CycleKind, CycleReport, HeldReport, Requests, StoreError, Totals, Tx},
+    store::{
+        CycleKind, CycleReport, HeldReport, Requests, RevisionReport, StoreError, Totals, Tx, View,
+    },
 };
 
 /// The window in which removals are counted.
@@ -32,12 +34,15 @@ pub async fn sync<D: Directory, W: TargetWrite>(
     let start = Start::now(context, target, false)?;
     context.store.write(|tx| tx.begin_cycle(start.id, start.seq, start.kind, start.began))?;
     let pacer = Pacer::new(context.clock, &context.job.pace);
-    let mut warnings = Vec::new();
-    let result = match plan(context, target, &pacer, &start, &mut warnings).await {
-        Ok((cleared, _)) => export(context, target, &pacer, &cleared, start.began).await,
+    let mut told = Told::default();
+    let result = match plan(context, target, &pacer, &start, &mut told).await {
+        Ok((cleared, _)) => {
+            told.log(context.job);
+            export(context, target, &pacer, &cleared, start.began).await
+        }
         Err(error) => Err(error),
     };
-    start.close(context, target, result.err(), warnings)
+    start.close(context, target, result.err(), told)
 }
 
 /// Runs one cycle on a private copy of the state, up to and without the export.
@@ -50,9 +55,30 @@ pub async fn preview<D: Directory, R: TargetRead>(
     let start = Start::now(context, target, true)?;
     context.store.write(|tx| tx.begin_cycle(start.id, start.seq, start.kind, start.began))?;
     let pacer = Pacer::new(context.clock, &context.job.pace);
-    let mut warnings = Vec::new();
-    let result = plan(context, target, &pacer, &start, &mut warnings).await;
-    start.close(context, target, result.err(), warnings)
+    let mut told = Told::default();
+    let result = plan(context, target, &pacer, &start, &mut told).await;
+    start.close(context, target, result.err(), told)
+}
+
+/// What a cycle has to say before anything is written.
+#[derive(Default)]
+struct Told {
+    warnings: Vec<String>,
+    revision: Option<RevisionReport>,
+}
+
+impl Told {
+    /// Says how far a change of the configuration reaches, without what stands in it.
+    fn log(&self, job: &Job) {
+        let Some(revision) = &self.revision else { return };
+        tracing::info!(
+            app = job.app.as_str(),
+            changes = revision.changes.len(),
+            people = revision.people,
+            accounts = revision.accounts,
+            "the configuration or the program changed; everybody is decided again"
+        );
+    }
 }
 
 /// What is known of a cycle when it begins.
@@ -95,7 +121,7 @@ impl Start {
         context: &Context<'_, D>,
         target: &R,
         error: Option<CycleError>,
-        warnings: Vec<String>,
+        told: Told,
     ) -> Result<CycleEnd, StoreError> {
         let ended = context.clock.now();
         let held: Option<HeldReport> = context
@@ -134,15 +160,18 @@ impl Start {
             },
             held,
             error: error.as_ref().map(ToString::to_string),
-            warnings,
+            warnings: told.warnings,
+            revision: told.revision,
         };
         context.store.write(|tx| {
             if error.is_none() {
                 tx.settle_drafted()?;
+                tx.forget_hints()?;
                 if context.job.scope == Scope::Assigned {
                     tx.prune_users()?;
                 }
                 tx.set_fact("finished_once", Some("1"))?;
+                tx.set_revision_parts(&context.job.revision_parts)?;
             }
             tx.end_cycle(&report, ended)
         })?;
@@ -156,18 +185,45 @@ async fn plan<D: Directory, R: TargetRead>(
     target: &R,
     pacer: &Pacer<'_>,
     start: &Start,
-    warnings: &mut Vec<String>,
+    told: &mut Told,
 ) -> Result<(Plan<Cleared>, Option<HeldReport>), CycleError> {
     recover(context, start)?;
+    let changes = context.store.read(|view| changes_since(view, context.job))?;
     let imported = import(context, start.id, start.kind).await?;
-    warnings.extend(imported.warnings);
+    told.warnings.extend(imported.warnings);
     mark_dirty(context, start)?;
     let initial = start.kind == CycleKind::Initial;
     let lookup = survey(context, target, pacer, start.id, initial).await?;
     context.store.write(|tx| tx.set_fact("planned_by", Some(&start.id.to_string())))?;
     draft(context, target, pacer, lookup, (start.id, start.began)).await?;
     Tracker::new(context, start.id, "review").at(0, None)?;
-    Ok(review_plan(context, Plan::drafted(start.id))?)
+    let reviewed = review_plan(context, Plan::drafted(start.id))?;
+    if !changes.is_empty() {
+        let (people, accounts) = context.store.read(|view| view.reach())?;
+        told.revision = Some(RevisionReport { changes, people, accounts });
+    }
+    Ok(reviewed)
+}
+
+/// What is different from the last finished cycle: in the configuration, the profile or the
+/// program.
+fn changes_since(view: &View<'_>, job: &Job) -> Result<Vec<String>, StoreError> {
+    let is_other = view.fact("finished_once")?.is_some()
+        && view.fact("revision")?.as_deref() != Some(job.revision.as_str());
+    let (told, otherwise) = match view.revision_parts()? {
+        Some(before) => (
+            revision_changes(&before, &job.revision_parts),
+            "users.attributes: what a row redacts, which is not shown",
+        ),
+        None => (
+            Vec::new(),
+            "the configuration or the program; the state has no record of what was before",
+        ),
+    };
+    if told.is_empty() && is_other {
+        return Ok(vec![otherwise.to_owned()]);
+    }
+    Ok(told)
 }
 
 /// Rows that a crash left without an outcome: their accounts are looked at before anything else.

@@ -154,8 +154,11 @@ pub(super) fn execute(
 }
 
 fn forget(tx: &Tx<'_>, reset: Reset, now: Timestamp) -> Result<(), StoreError> {
-    if reset.links || reset.rebind || reset.full {
-        tx.reset_links(now)?;
+    if reset.rebind {
+        // Ids of another application's accounts are no hint.
+        tx.drop_links(now)?;
+    } else if reset.links || reset.full {
+        tx.rematch_links()?;
     }
     if reset.watermark || reset.rebind || reset.full {
         tx.reset_watermark()?;

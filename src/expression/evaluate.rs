@@ -1,6 +1,6 @@
 //! Walks the tree for one object. Knows no function: each is a row of the table that it calls.
 
-use std::{cmp::Ordering, fmt};
+use std::{cmp::Ordering, fmt, mem};
 
 use serde_json::Value;
 
@@ -8,6 +8,7 @@ use crate::model::{AppRole, Timestamp};
 
 use super::{
     ast::{Node, NodeKind, Operator, Word},
+    clock::{self, Moving},
     error::EvaluationError,
     functions::{Arguments, Random},
     value::{self, SeveralValues},
@@ -91,6 +92,10 @@ pub(super) struct Evaluator<'a> {
     redacting: usize,
     depth: usize,
     trace: Option<Vec<Traced>>,
+    /// How what was evaluated last moves with the clock.
+    pub(super) moving: Moving,
+    /// When the first value changes that looked at the clock.
+    pub(super) wake: Option<Timestamp>,
 }
 
 impl<'a> Evaluator<'a> {
@@ -104,6 +109,8 @@ impl<'a> Evaluator<'a> {
             redacting: 0,
             depth: 0,
             trace: None,
+            moving: Moving::No,
+            wake: None,
         }
     }
 
@@ -118,7 +125,9 @@ impl<'a> Evaluator<'a> {
 
     /// What the whole expression lets flow. A value that a redacted one went into is redacted.
     pub(super) fn flow(&mut self, root: &Node) -> Result<Flow, EvaluationError> {
-        match self.evaluate(root) {
+        let outcome = self.evaluate(root);
+        self.settle(self.moving);
+        match outcome {
             Ok(value) if self.redactions > 0 => Ok(Flow::Redacted(value)),
             Ok(value) => Ok(Flow::Value(value)),
             Err(Halt::Ignore) => Ok(Flow::Ignore),
@@ -197,10 +206,17 @@ impl<'a> Evaluator<'a> {
             NodeKind::Word(word) => self.word(*word),
             NodeKind::Call(call) => {
                 self.spend(&call.name, 1)?;
-                match call.function {
-                    Some(function) => (function.evaluate)(&mut Arguments::new(self, call)),
-                    None => Err(fail(&call.name, "is not a function")),
+                let Some(function) = call.function else {
+                    return Err(fail(&call.name, "is not a function"));
+                };
+                let before = mem::take(&mut self.moving);
+                let outcome = (function.evaluate)(&mut Arguments::new(self, call));
+                let mut moving = mem::take(&mut self.moving);
+                if !clock::hands_on(function.name) {
+                    self.settle(mem::take(&mut moving));
                 }
+                self.moving = self.joined(before, moving);
+                outcome
             }
             NodeKind::Binary { operator, left, right } => {
                 self.spend(operator.symbol(), 1)?;
@@ -236,6 +252,8 @@ impl<'a> Evaluator<'a> {
             Operator::Concatenate => {
                 let left = self.text(symbol, left)?.unwrap_or_default();
                 let right = self.text(symbol, right)?.unwrap_or_default();
+                let moving = mem::take(&mut self.moving);
+                self.settle(moving);
                 self.spend_text(symbol, left.len() + right.len())?;
                 Ok(Value::String(left + &right))
             }
@@ -245,9 +263,9 @@ impl<'a> Evaluator<'a> {
             | Operator::LessOrEqual
             | Operator::Greater
             | Operator::GreaterOrEqual => {
-                let (left, right) = (self.evaluate(left)?, self.evaluate(right)?);
-                let several = |several| fail(symbol, &several_reason(several));
-                let order = value::compare(left, right).map_err(several)?;
+                let left = self.watched(|evaluator| evaluator.evaluate(left))?;
+                let right = self.watched(|evaluator| evaluator.evaluate(right))?;
+                let order = self.order(symbol, left, right)?;
                 Ok(Value::Bool(holds(operator, order)))
             }
         }

@@ -16,6 +16,7 @@
 
 mod ast;
 mod check;
+mod clock;
 mod error;
 mod evaluate;
 mod functions;

@@ -5,11 +5,13 @@ use std::{collections::BTreeSet, fmt, str::FromStr};
 use super::{
     ast::{Node, NodeKind},
     check::{self, Role},
+    clock,
     error::{EvaluationError, ExpressionError},
     evaluate::{Evaluator, Flow, Inputs, Traced},
     functions::Nature,
     parse,
 };
+use crate::model::Timestamp;
 
 /// A parsed expression of Entra's mapping language.
 ///
@@ -19,6 +21,7 @@ use super::{
 pub struct Expression {
     source: String,
     root: Node,
+    is_sticky: bool,
     redacts: bool,
 }
 
@@ -50,7 +53,9 @@ impl Expression {
     pub fn parse(text: &str) -> Result<Self, ExpressionError> {
         let root = parse::parse(text)?;
         let redacts = !redactions(&root).is_empty();
-        Ok(Self { source: text.to_owned(), root, redacts })
+        let mut expression = Self { source: text.to_owned(), root, is_sticky: false, redacts };
+        expression.is_sticky = expression.uses_random() || clock::flows(&expression.root);
+        Ok(expression)
     }
 
     /// The text it was parsed from, which the places of [`ExpressionError`]s refer to.
@@ -120,6 +125,24 @@ impl Expression {
         found
     }
 
+    /// Whether its value is another one each time: a random function has a part in it, or the time
+    /// flows out of it. A clock that is only looked at (in a `DateDiff`, a comparison or the
+    /// condition of an `IIF`) does not make it so.
+    pub fn is_sticky(&self) -> bool {
+        self.is_sticky
+    }
+
+    /// Whether it needs the tenant's default domain.
+    pub fn uses_default_domain(&self) -> bool {
+        let mut found = false;
+        self.root.walk(&mut |node| {
+            if let NodeKind::Call(call) = &node.kind {
+                found |= call.function.is_some_and(|function| function.name == "DefaultDomain");
+            }
+        });
+        found
+    }
+
     fn has(&self, nature: Nature) -> bool {
         let mut found = false;
         self.root.walk(&mut |node| {
@@ -146,6 +169,18 @@ impl Expression {
         taken: &dyn Fn(&str) -> bool,
     ) -> Result<Flow, EvaluationError> {
         Evaluator::new(inputs, taken).flow(&self.root)
+    }
+
+    /// As [`Expression::evaluate`], with the moment from which the result may be another one, with
+    /// the same attributes; `None` where it stays. The moment is at least a minute ahead, and but
+    /// for that never after the change.
+    pub fn evaluate_timed(
+        &self,
+        inputs: &Inputs<'_>,
+    ) -> (Result<Flow, EvaluationError>, Option<Timestamp>) {
+        let mut evaluator = Evaluator::new(inputs, &|_| false);
+        let flow = evaluator.flow(&self.root);
+        (flow, evaluator.wake)
     }
 
     /// As [`Expression::evaluate`], with every part that was evaluated and its result, the

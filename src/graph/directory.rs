@@ -11,6 +11,7 @@ use serde_json::json;
 use super::{
     GraphSettings, ProvisioningJob, RegistrationCredential,
     client::{Client, Prepared},
+    domain::{WireDomain, WireOrganization},
     fault::Reading,
     group::{WireGroup, WireMembership},
     page::document,
@@ -113,6 +114,20 @@ impl GraphDirectory {
         let body = self.client.send(&prepared).await?;
         String::from_utf8(body.into())
             .map_err(|_| DirectoryFault::Malformed("a schema is not UTF-8 text".to_owned()))
+    }
+
+    async fn default_of_domains(&self) -> Result<Option<String>, DirectoryFault> {
+        let call = self.client.sdk().custom(Method::GET, None).extend_path(&["domains"]);
+        let call = call.select(&["id", "isDefault"]);
+        let mut prepared = self.client.prepare(call.build(), Reading::Domains).await?;
+        loop {
+            let page = self.client.page::<WireDomain>(&prepared).await?;
+            let found = page.items.into_iter().find_map(WireDomain::if_default);
+            match (found, page.next) {
+                (None, Some(next)) => prepared = self.client.follow(&next, Reading::Domains)?,
+                (found, _) => return Ok(found),
+            }
+        }
     }
 
     async fn application_by_app_id(&self, id: &str) -> Result<Application, DirectoryFault> {
@@ -310,6 +325,23 @@ impl Directory for GraphDirectory {
         let prepared = self.listing(next, call.build(), Reading::DeletedUsers).await?;
         let page = self.client.page::<WireId>(&prepared).await?;
         Ok(Page { items: page.items.into_iter().map(|row| row.id).collect(), next: page.next })
+    }
+
+    async fn default_domain(&self) -> Result<Option<String>, DirectoryFault> {
+        let call = self.client.sdk().custom(Method::GET, None).extend_path(&["organization"]);
+        let call = call.select(&["id", "verifiedDomains"]);
+        let prepared = self.client.prepare(call.build(), Reading::Organization).await?;
+        match self.client.page::<WireOrganization>(&prepared).await {
+            Ok(page) => Ok(page.items.into_iter().find_map(WireOrganization::default_domain)),
+            // Either permission will do: `Organization.Read.All` or `Domain.Read.All`.
+            Err(denied @ DirectoryFault::Permission { .. }) => {
+                match self.default_of_domains().await {
+                    Err(DirectoryFault::Permission { .. }) => Err(denied),
+                    answer @ (Ok(_) | Err(_)) => answer,
+                }
+            }
+            Err(fault) => Err(fault),
+        }
     }
 
     async fn deleted_users_in_full(

@@ -46,6 +46,8 @@ pub(super) enum Reading {
     ProvisioningJobs,
     Registration,
     ProvisioningSchema,
+    Organization,
+    Domains,
 }
 
 impl Reading {
@@ -56,6 +58,8 @@ impl Reading {
             Self::Users | Self::Managers | Self::DeletedUsers => "User.Read.All",
             Self::Groups | Self::Memberships => "GroupMember.Read.All",
             Self::ProvisioningJobs | Self::ProvisioningSchema => "Synchronization.Read.All",
+            Self::Organization => "Organization.Read.All",
+            Self::Domains => "Domain.Read.All",
         }
     }
 
@@ -71,6 +75,8 @@ impl Reading {
             Self::ProvisioningJobs => "Entra's own provisioning jobs",
             Self::Registration => "the app registration",
             Self::ProvisioningSchema => "the schema of Entra's own provisioning",
+            Self::Organization => "the tenant's default domain",
+            Self::Domains => "the tenant's domains",
         }
     }
 

@@ -11,6 +11,7 @@
 
 mod client;
 mod directory;
+mod domain;
 mod endpoint;
 mod fault;
 mod group;

@@ -19,6 +19,11 @@ impl Fingerprint {
         Self(format!("{:x}", hash.finalize()))
     }
 
+    /// Its first 64 bits, as a seed.
+    pub fn seed(&self) -> u64 {
+        u64::from_str_radix(&self.0[..16], 16).expect("a hash is hexadecimal")
+    }
+
     /// The hexadecimal text.
     pub fn as_str(&self) -> &str {
         &self.0

@@ -6,7 +6,7 @@ use std::{collections::BTreeSet, time::Duration};
 
 use serde_json::Value;
 
-use super::{Clause, ScopingFilter};
+use super::{Clause, RevisionParts, ScopingFilter};
 use crate::{
     expression::Expression,
     model::{AppName, ApplicationRef, Fingerprint},
@@ -44,6 +44,8 @@ pub struct Job {
     pub safeguards: Safeguards,
     /// The fingerprint of everything above that shapes decisions, the program's version included.
     pub revision: Fingerprint,
+    /// What that fingerprint is made of, for a person to read.
+    pub revision_parts: RevisionParts,
 }
 
 impl Job {

@@ -1,11 +1,17 @@
 //! Links: which account belongs to which person, and what was last exported to it.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::{
     model::{CycleId, SourceId, TargetId, Timestamp},
-    scim::Values,
+    scim::{AttributePath, Values},
 };
+
+/// What the values rest on that are not computed anew each time (random ones, and times that
+/// flow), as a fingerprint by path.
+pub type Basis = BTreeMap<AttributePath, String>;
 
 /// A link between a person and an account (Graph `objectConnection`).
 #[derive(Clone, Debug, PartialEq)]
@@ -16,11 +22,16 @@ pub struct Link {
     pub target: TargetId,
     /// What we last wrote, or found equal when the account was adopted, by path.
     pub exported: Values,
+    /// What the exported values rest on that are not computed anew each time.
+    pub basis: Basis,
     /// Whether it is live or only remembered.
     pub standing: LinkStanding,
     /// A write has no known outcome, or the account was left alone for a while: it is read before
     /// the next write.
     pub stale: bool,
+    /// A person asked for accounts to be matched anew: of somebody in scope the link is only a
+    /// hint, which account to try first.
+    pub is_hint: bool,
     /// What the account has at the mapped paths, where it was just read.
     pub read_back: Option<Values>,
 }

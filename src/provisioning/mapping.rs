@@ -6,9 +6,10 @@
 use serde_json::{Value, json};
 
 use super::{
-    Reason, SourceAttribute, Subject,
+    Link, Reason, SourceAttribute, Subject,
     job::{Apply, AttributeMapping, MappingSource, NullFlow, ValueType},
     selected_property,
+    sticky::{basis_and_seed, rests_on},
 };
 use crate::{
     expression::{Flow, Inputs},
@@ -52,6 +53,9 @@ pub struct MappedRow {
     pub required: bool,
     /// Whether its values are added to those that are there, and none is ever taken away.
     pub only_adds: bool,
+    /// Of a value that would be another one each time, what it rests on: it stays as it is while
+    /// this stays. `None` where the value is computed anew each time.
+    pub basis: Option<String>,
     /// Why the target would refuse the value, where it is written on create only.
     pub create_problem: Option<String>,
 }
@@ -61,6 +65,8 @@ pub struct MappedRow {
 pub struct Mapped {
     /// The rows, in the order of the mapping.
     pub rows: Vec<MappedRow>,
+    /// When a row may have another value, with the same person.
+    pub reconsider_at: Option<Timestamp>,
 }
 
 /// Why a person could not be mapped.
@@ -99,7 +105,20 @@ pub fn map(
     subject: &Subject,
     inputs: MappingInputs<'_>,
 ) -> Result<Mapped, MappingFault> {
-    map_where(mappings, subject, inputs, Limits::Enforced, |_| true)
+    map_where(mappings, (subject, None), inputs, Limits::Enforced, |_| true)
+}
+
+/// Computes every attribute of an account that is linked, as [`map`] does.
+///
+/// Random values, and times that flow, stay as they were last exported until a source attribute
+/// that their expression names has another value.
+pub fn map_linked(
+    mappings: &[AttributeMapping],
+    subject: &Subject,
+    inputs: MappingInputs<'_>,
+    link: &Link,
+) -> Result<Mapped, MappingFault> {
+    map_where(mappings, (subject, Some(link)), inputs, Limits::Enforced, |_| true)
 }
 
 /// Computes every attribute of a person's account to compare with, whatever the target takes.
@@ -108,7 +127,12 @@ pub fn map_to_compare(
     subject: &Subject,
     inputs: MappingInputs<'_>,
 ) -> Result<Mapped, MappingFault> {
-    map_where(mappings, subject, inputs, Limits::Unchecked, |_| true)
+    map_where(mappings, (subject, None), inputs, Limits::Unchecked, |_| true)
+}
+
+/// The earlier of two moments, where there is one.
+pub fn earliest(one: Option<Timestamp>, other: Option<Timestamp>) -> Option<Timestamp> {
+    one.into_iter().chain(other).min()
 }
 
 /// Computes only `active`.
@@ -116,8 +140,10 @@ pub(super) fn map_active(
     mappings: &[AttributeMapping],
     subject: &Subject,
     inputs: MappingInputs<'_>,
+    link: &Link,
 ) -> Result<Mapped, MappingFault> {
-    map_where(mappings, subject, inputs, Limits::LeftOut, |mapping| mapping.target.is_active())
+    let of = (subject, Some(link));
+    map_where(mappings, of, inputs, Limits::LeftOut, |mapping| mapping.target.is_active())
 }
 
 /// Computes only the attributes that express that an account is withdrawn.
@@ -128,57 +154,91 @@ pub fn map_withdrawal(
     mappings: &[AttributeMapping],
     subject: &Subject,
     inputs: MappingInputs<'_>,
+    link: &Link,
 ) -> Result<Mapped, MappingFault> {
-    map_where(mappings, subject, inputs, Limits::LeftOut, |mapping| {
+    let of = (subject, Some(link));
+    map_where(mappings, of, inputs, Limits::LeftOut, |mapping| {
         mentions_soft_deleted(&mapping.source)
     })
 }
 
 fn map_where(
     mappings: &[AttributeMapping],
-    subject: &Subject,
+    (subject, link): (&Subject, Option<&Link>),
     inputs: MappingInputs<'_>,
     limits: Limits,
     wanted: impl Fn(&AttributeMapping) -> bool,
 ) -> Result<Mapped, MappingFault> {
     let roles: Vec<AppRole> = subject.roles(inputs.declared_roles).into_iter().cloned().collect();
     let mut rows = Vec::with_capacity(mappings.len());
+    let mut reconsider_at = None;
     let flowing = |m: &&AttributeMapping| m.value_type != ValueType::Reference && wanted(m);
     for mapping in mappings.iter().filter(flowing) {
-        let Some(value) = source_value(mapping, subject, &roles, inputs)? else { continue };
-        let value = coerce(mapping, value)?;
-        let problem = value.as_ref().and_then(Value::as_str).and_then(|text| match limits {
-            Limits::Enforced | Limits::LeftOut => problem_of(mapping, text),
-            Limits::Unchecked => None,
-        });
-        let (value, null, create_problem) = match (problem, limits, mapping.apply) {
-            (None, _, _) => (value, mapping.null, None),
-            (Some(problem), Limits::Enforced, Apply::Always) => {
-                return Err(MappingFault { path: mapping.target.to_string(), problem });
+        let (basis, seed) = basis_and_seed(mapping, subject, &roles, inputs);
+        let row = if let Some(link) = link.filter(|link| rests_on(link, mapping, basis.as_ref())) {
+            row_of(mapping, link.exported.get(&mapping.target).cloned())
+        } else {
+            let (value, wake) = source_value(mapping, subject, &roles, (inputs, seed))?;
+            // A value that is not compared later need not be looked at again either.
+            if basis.is_none() && mapping.apply == Apply::Always {
+                reconsider_at = earliest(reconsider_at, wake);
             }
-            (Some(problem), Limits::Enforced, Apply::Create) => {
-                (value, mapping.null, Some(problem))
-            }
-            (Some(_), Limits::LeftOut | Limits::Unchecked, _) => (None, NullFlow::Keep, None),
+            let Some(value) = value else { continue };
+            limited(row_of(mapping, coerce(mapping, value)?), mapping, limits)?
         };
         let hidden = |value: Value| {
             let is_redacted = mapping.is_redacted();
             if is_redacted { redact(inputs.key, &mapping.target, &value) } else { value }
         };
         rows.push(MappedRow {
-            path: mapping.target.clone(),
-            value: value.map(hidden),
-            default: mapping.default.clone().map(hidden),
-            apply: mapping.apply,
-            null,
-            matching_priority: mapping.matching_priority,
-            expresses_withdrawal: mentions_soft_deleted(&mapping.source),
-            required: mapping.required,
-            only_adds: only_adds(&mapping.source),
-            create_problem,
+            value: row.value.map(hidden),
+            default: row.default.map(hidden),
+            basis: basis.filter(|_| mapping.apply == Apply::Always),
+            ..row
         });
     }
-    Ok(Mapped { rows })
+    Ok(Mapped { rows, reconsider_at })
+}
+
+/// A row as its value and its mapping make it.
+fn row_of(mapping: &AttributeMapping, value: Option<Value>) -> MappedRow {
+    MappedRow {
+        path: mapping.target.clone(),
+        value,
+        default: mapping.default.clone(),
+        apply: mapping.apply,
+        null: mapping.null,
+        matching_priority: mapping.matching_priority,
+        expresses_withdrawal: mentions_soft_deleted(&mapping.source),
+        required: mapping.required,
+        only_adds: only_adds(&mapping.source),
+        basis: None,
+        create_problem: None,
+    }
+}
+
+/// A row after its attribute's limits.
+fn limited(
+    row: MappedRow,
+    mapping: &AttributeMapping,
+    limits: Limits,
+) -> Result<MappedRow, MappingFault> {
+    let problem = row.value.as_ref().and_then(Value::as_str).and_then(|text| match limits {
+        Limits::Enforced | Limits::LeftOut => problem_of(mapping, text),
+        Limits::Unchecked => None,
+    });
+    match (problem, limits, mapping.apply) {
+        (None, _, _) => Ok(row),
+        (Some(problem), Limits::Enforced, Apply::Always) => {
+            Err(MappingFault { path: mapping.target.to_string(), problem })
+        }
+        (Some(problem), Limits::Enforced, Apply::Create) => {
+            Ok(MappedRow { create_problem: Some(problem), ..row })
+        }
+        (Some(_), Limits::LeftOut | Limits::Unchecked, _) => {
+            Ok(MappedRow { value: None, null: NullFlow::Keep, ..row })
+        }
+    }
 }
 
 /// Why the target would not take a text; of a redacted one without a part of it.
@@ -201,7 +261,8 @@ pub(super) fn in_clear(
     inputs: MappingInputs<'_>,
 ) -> Result<Vec<Value>, MappingFault> {
     let roles: Vec<AppRole> = subject.roles(inputs.declared_roles).into_iter().cloned().collect();
-    let value = match source_value(mapping, subject, &roles, inputs)? {
+    let (_, seed) = basis_and_seed(mapping, subject, &roles, inputs);
+    let value = match source_value(mapping, subject, &roles, (inputs, seed))?.0 {
         Some(value) => coerce(mapping, value)?,
         None => None,
     };
@@ -245,6 +306,20 @@ impl Mapped {
         })
     }
 
+    /// The person with the values that an account already has, where a new one would be no better:
+    /// nobody can tell whether a random value is an older one of ours.
+    #[must_use]
+    pub fn keeping(mut self, found: &Values, link: Option<&Link>) -> Self {
+        for row in &mut self.rows {
+            let known = link.and_then(|link| link.basis.get(&row.path));
+            let is_outdated = known.is_some() && known != row.basis.as_ref();
+            if let (Some(_), Some(value), false) = (&row.basis, found.get(&row.path), is_outdated) {
+                row.value = Some(value.clone());
+            }
+        }
+        self
+    }
+
     /// What a new account gets: every value, or its default.
     pub fn for_create(&self) -> Result<Values, MappingFault> {
         let mut values = Values::new();
@@ -276,13 +351,14 @@ impl Mapped {
     }
 }
 
-/// The raw value, or `None` where the expression asks to leave the attribute alone.
+/// The raw value, or `None` where the expression asks to leave the attribute alone; and when it may
+/// be another one.
 fn source_value(
     mapping: &AttributeMapping,
     subject: &Subject,
     roles: &[AppRole],
-    inputs: MappingInputs<'_>,
-) -> Result<Option<Value>, MappingFault> {
+    (inputs, seed): (MappingInputs<'_>, u64),
+) -> Result<(Option<Value>, Option<Timestamp>), MappingFault> {
     let fault = |problem: String| MappingFault { path: mapping.target.to_string(), problem };
     let read = |name: &str| read_source(name, subject, inputs.is_soft_deleted);
     if is_unreadable(&mapping.source, subject) {
@@ -293,21 +369,19 @@ fn source_value(
         ));
     }
     match &mapping.source {
-        MappingSource::Attribute(name) => Ok(Some(read(name))),
-        MappingSource::Constant(text) => Ok(Some(Value::String(text.clone()))),
+        MappingSource::Attribute(name) => Ok((Some(read(name)), None)),
+        MappingSource::Constant(text) => Ok((Some(Value::String(text.clone())), None)),
         MappingSource::Expression(expression) => {
-            let flow = expression
-                .evaluate(&Inputs {
-                    attribute: &read,
-                    app_roles: roles,
-                    now: inputs.now,
-                    seed: seed_of(subject),
-                    default_domain: inputs.default_domain,
-                })
-                .map_err(|error| fault(error.to_string()))?;
-            match flow {
-                Flow::Value(value) | Flow::Redacted(value) => Ok(Some(value)),
-                Flow::Ignore => Ok(None),
+            let (flow, wake) = expression.evaluate_timed(&Inputs {
+                attribute: &read,
+                app_roles: roles,
+                now: inputs.now,
+                seed,
+                default_domain: inputs.default_domain,
+            });
+            match flow.map_err(|error| fault(error.to_string()))? {
+                Flow::Value(value) | Flow::Redacted(value) => Ok((Some(value), wake)),
+                Flow::Ignore => Ok((None, wake)),
                 Flow::IgnoreObject => {
                     Err(fault("the expression says to leave this person alone".to_owned()))
                 }
@@ -316,7 +390,7 @@ fn source_value(
     }
 }
 
-fn read_source(name: &str, subject: &Subject, is_soft_deleted: bool) -> Value {
+pub(super) fn read_source(name: &str, subject: &Subject, is_soft_deleted: bool) -> Value {
     match SourceAttribute::parse(name) {
         Some(SourceAttribute::IsSoftDeleted) => Value::Bool(is_soft_deleted),
         Some(SourceAttribute::ObjectId) => Value::String(subject.id.to_string()),
@@ -353,12 +427,6 @@ fn mentions_soft_deleted(source: &MappingSource) -> bool {
         MappingSource::Constant(_) => false,
         MappingSource::Expression(expression) => expression.attributes().into_iter().any(is_it),
     }
-}
-
-/// The same person gives the same random values, whatever the cycle.
-fn seed_of(subject: &Subject) -> u64 {
-    let (high, low) = subject.id.as_uuid().as_u64_pair();
-    high ^ low
 }
 
 /// Brings a value into the type of its target attribute; `None` for null and empty.

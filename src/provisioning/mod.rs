@@ -19,16 +19,19 @@ mod plan;
 mod reason;
 mod redaction;
 mod reference;
+mod revision;
 mod safeguard;
 mod schedule;
 mod scoping;
 mod scoping_filter;
 mod source_attribute;
 mod step;
+mod sticky;
 
-pub use link::{Link, LinkStanding, UnsettledCreate};
+pub use link::{Basis, Link, LinkStanding, UnsettledCreate};
 pub use mapping::{
-    Mapped, MappedRow, MappingFault, MappingInputs, map, map_to_compare, map_withdrawal,
+    Mapped, MappedRow, MappingFault, MappingInputs, earliest, map, map_linked, map_to_compare,
+    map_withdrawal,
 };
 pub use matching::{Candidate, Claim, Evidence, Matched, match_keys, settle};
 pub use notice::{
@@ -38,11 +41,12 @@ pub use notice::{
 pub use outcome::{Failure, Outcome, Remedy, failure_of, remedy};
 pub use plan::{
     Action, ChangeStatus, Decision, LinkEffect, Phase, PlanInputs, PlannedChange, Verdict, Write,
-    decide, order_claims,
+    decide, is_wanted, order_claims,
 };
 pub use reason::Reason;
 pub use redaction::{Revealed, Secrets, is_always_in_clear, project_redacted, reveal};
 pub use reference::{ManagerStanding, manager_change};
+pub use revision::{MAPPING_ROW, PROGRAM, RevisionParts, revision_changes};
 pub use safeguard::{Cleared, Draft, Held, Plan, ReviewFacts, removal_threshold, review};
 pub use schedule::{InvalidCron, Schedule};
 pub use scoping::{

@@ -70,6 +70,17 @@ pub struct HeldReport {
     pub reason: String,
 }
 
+/// What is different since the last finished cycle, and how many objects that touches.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RevisionReport {
+    /// What changed in the configuration, the profile or the program, one sentence each.
+    pub changes: Vec<String>,
+    /// People decided again.
+    pub people: u64,
+    /// Those among them whose accounts would be written, for this or another reason.
+    pub accounts: u64,
+}
+
 /// What a cycle came to.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CycleReport {
@@ -94,6 +105,9 @@ pub struct CycleReport {
     /// What a person should know.
     #[serde(default)]
     pub warnings: Vec<String>,
+    /// What changed in the configuration or the program, where something did.
+    #[serde(default)]
+    pub revision: Option<RevisionReport>,
 }
 
 /// What the engine is doing.

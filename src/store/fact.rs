@@ -6,7 +6,10 @@ use rusqlite::{OptionalExtension, params};
 use serde::{Deserialize, Serialize};
 
 use super::open::{StoreError, Tx, View};
-use crate::{model::ServicePrincipalId, provisioning::job::Job};
+use crate::{
+    model::ServicePrincipalId,
+    provisioning::{RevisionParts, job::Job},
+};
 
 /// What a state file belongs to. With anything else it is refused.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -70,6 +73,15 @@ impl View<'_> {
         Ok(if self.fact("finished_once")?.is_some() { JobState::Active } else { JobState::NotRun })
     }
 
+    /// The readable revision of the last finished cycle.
+    pub fn revision_parts(&self) -> Result<Option<RevisionParts>, StoreError> {
+        self.fact("revision_parts")?
+            .map(|text| {
+                serde_json::from_str(&text).map_err(|error| StoreError::stored("revision", error))
+            })
+            .transpose()
+    }
+
     /// How many users had a value for each property at the last complete reading.
     pub fn property_statistics(&self) -> Result<BTreeMap<String, u64>, StoreError> {
         self.fact("property_statistics")?.map_or_else(
@@ -113,6 +125,13 @@ impl Tx<'_> {
         let text =
             serde_json::to_string(binding).map_err(|error| StoreError::stored("binding", error))?;
         self.set_fact("binding", Some(&text))
+    }
+
+    /// Stores the readable revision of a finished cycle.
+    pub fn set_revision_parts(&self, parts: &RevisionParts) -> Result<(), StoreError> {
+        let text =
+            serde_json::to_string(parts).map_err(|error| StoreError::stored("revision", error))?;
+        self.set_fact("revision_parts", Some(&text))
     }
 
     /// Stores how many users have a value for each property.

@@ -5,7 +5,7 @@ use rusqlite::{OptionalExtension, params};
 use super::open::{StoreError, Tx, View};
 use crate::{
     model::{CycleId, SourceId, TargetId, Timestamp},
-    provisioning::{Claim, Link, LinkStanding, UnsettledCreate},
+    provisioning::{Basis, Claim, Link, LinkStanding, UnsettledCreate},
     scim::Values,
 };
 
@@ -23,24 +23,33 @@ impl View<'_> {
     pub fn link(&self, source: SourceId) -> Result<Option<Link>, StoreError> {
         let row = self
             .connection
-            .prepare_cached("SELECT target, exported, standing, stale FROM link WHERE source = ?1")?
+            .prepare_cached(
+                "SELECT target, exported, standing, stale, basis, is_hint FROM link \
+                 WHERE source = ?1",
+            )?
             .query_row([source.to_string()], |row| {
                 Ok((
                     row.get::<_, String>(0)?,
                     row.get::<_, String>(1)?,
                     row.get::<_, i64>(2)?,
                     row.get(3)?,
+                    row.get::<_, String>(4)?,
+                    row.get(5)?,
                 ))
             })
             .optional()?;
-        let Some((target, exported, standing, stale)) = row else { return Ok(None) };
+        let Some((target, exported, standing, stale, basis, is_hint)) = row else {
+            return Ok(None);
+        };
         let standing = if standing == 0 { LinkStanding::Linked } else { LinkStanding::Kept };
         Ok(Some(Link {
             source,
             target: TargetId::parse(&target).map_err(|e| StoreError::stored("link", e))?,
             exported: parse_values(&exported)?,
+            basis: serde_json::from_str(&basis).map_err(|e| StoreError::stored("basis", e))?,
             standing,
             stale,
+            is_hint,
             read_back: None,
         }))
     }
@@ -123,8 +132,10 @@ impl Tx<'_> {
             source,
             target: target.clone(),
             exported: exported.clone(),
+            basis: Basis::new(),
             standing: LinkStanding::Linked,
             stale: false,
+            is_hint: false,
             read_back: None,
         };
         self.connection
@@ -133,7 +144,7 @@ impl Tx<'_> {
                  VALUES (?1, ?2, ?3, ?4, ?5, 0, 0, ?6) \
                  ON CONFLICT (source) DO UPDATE SET target = excluded.target, \
                  display = excluded.display, exported = excluded.exported, \
-                 enabled = excluded.enabled, standing = 0, stale = 0",
+                 enabled = excluded.enabled, standing = 0, stale = 0, is_hint = 0",
             )?
             .execute(params![
                 key,
@@ -152,6 +163,16 @@ impl Tx<'_> {
                 )?
                 .execute([key])?;
         }
+        Ok(())
+    }
+
+    /// Stores what the exported values of a link rest on.
+    pub(super) fn set_basis(&self, source: SourceId, basis: &Basis) -> Result<(), StoreError> {
+        let text =
+            serde_json::to_string(basis).map_err(|error| StoreError::stored("basis", error))?;
+        self.connection
+            .prepare_cached("UPDATE link SET basis = ?2 WHERE source = ?1")?
+            .execute(params![source.to_string(), text])?;
         Ok(())
     }
 
@@ -211,7 +232,7 @@ impl Tx<'_> {
 
     /// Forgets every live link, and remembers each as released from its person, who may match it
     /// again; kept links stay.
-    pub fn reset_links(&self, now: Timestamp) -> Result<(), StoreError> {
+    pub fn drop_links(&self, now: Timestamp) -> Result<(), StoreError> {
         self.connection.execute(
             "INSERT OR REPLACE INTO released (target, source, at) \
              SELECT target, source, ?1 FROM link WHERE standing = 0",
@@ -219,5 +240,24 @@ impl Tx<'_> {
         )?;
         self.connection.execute("DELETE FROM link WHERE standing = 0", [])?;
         self.mark_all_dirty()
+    }
+
+    /// Lets everybody in scope be matched anew, with the account of the link as the first to try.
+    ///
+    /// Nothing is forgotten before another account is known: whoever is not in scope any more keeps
+    /// the link, and loses the account by it.
+    pub fn rematch_links(&self) -> Result<(), StoreError> {
+        self.connection.execute("UPDATE link SET is_hint = 1 WHERE standing = 0", [])?;
+        self.mark_all_dirty()
+    }
+
+    /// Ends the hints of those who were decided about since, with nothing left to do.
+    pub fn forget_hints(&self) -> Result<(), StoreError> {
+        self.connection.execute(
+            "UPDATE link SET is_hint = 0 WHERE is_hint = 1 \
+             AND source NOT IN (SELECT id FROM source_user WHERE dirty <> 0)",
+            [],
+        )?;
+        Ok(())
     }
 }

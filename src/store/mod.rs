@@ -28,7 +28,7 @@ mod survey;
 
 pub use chain::Chain;
 pub use command::{Command, CommandAnswer};
-pub use cycle::{CycleKind, CycleReport, HeldReport, Progress, Requests, Totals};
+pub use cycle::{CycleKind, CycleReport, HeldReport, Progress, Requests, RevisionReport, Totals};
 pub use fact::{Binding, JobState};
 pub use held::HeldChange;
 pub use link::LinkCounts;

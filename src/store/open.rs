@@ -13,9 +13,10 @@ use crate::model::RedactionKey;
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior, config::DbConfig};
 
 /// The schema, as numbered steps that are never edited once released.
-const MIGRATIONS: [&str; 3] = [
+const MIGRATIONS: [&str; 4] = [
     include_str!("migrations/0001_state.sql"),
     include_str!("migrations/0002_filters.sql"),
+    include_str!("migrations/0003_hints.sql"),
     include_str!("migrations/0006_notice.sql"),
 ];
 

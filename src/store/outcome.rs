@@ -6,9 +6,10 @@ use super::open::{StoreError, Tx, View};
 use crate::{
     model::{CycleId, SourceId, Timestamp},
     provisioning::{
-        Action, ChangeStatus, Failure, LinkEffect, Outcome, PlannedChange, Step, StepKind,
+        Action, Basis, ChangeStatus, Failure, LinkEffect, Outcome, PlannedChange, Step, StepKind,
         StepStatus, Write,
     },
+    scim::Values,
 };
 
 impl View<'_> {
@@ -46,6 +47,9 @@ impl Tx<'_> {
                 };
                 done.target = Some(target.clone());
                 self.set_link(change.source, target, &change.source_display, exported, ended)?;
+                if let Some(basis) = basis_after(change, exported) {
+                    self.set_basis(change.source, &basis)?;
+                }
                 self.clear_escrow(change.source)?;
                 done.steps.push(export_step(change, StepStatus::Success, warning.as_deref()));
             }
@@ -100,6 +104,9 @@ impl Tx<'_> {
                 if let Some(target) = &change.target {
                     let display = &change.source_display;
                     self.set_link(change.source, target, display, exported, now)?;
+                    if let Some(basis) = basis_after(change, exported) {
+                        self.set_basis(change.source, &basis)?;
+                    }
                 }
             }
         }
@@ -186,6 +193,14 @@ impl Tx<'_> {
         )?;
         Ok(())
     }
+}
+
+/// What the values rest on that came to be exported; they may be others than were planned.
+fn basis_after(change: &PlannedChange, exported: &Values) -> Option<Basis> {
+    let LinkEffect::Exported(planned) = &change.effect else { return None };
+    let mut basis = change.basis.clone()?;
+    basis.retain(|path, _| exported.get(path) == planned.get(path));
+    Some(basis)
 }
 
 fn export_step(change: &PlannedChange, status: StepStatus, detail: Option<&str>) -> Step {

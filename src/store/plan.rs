@@ -67,6 +67,14 @@ impl View<'_> {
         Ok(self.connection.query_row(sql, [status.as_str()], |row| row.get(0))?)
     }
 
+    /// How many people this cycle decided about, and how many of them have a write planned or held.
+    pub fn reach(&self) -> Result<(u64, u64), StoreError> {
+        let sql = "SELECT (SELECT count(*) FROM source_user WHERE dirty = 2), \
+             (SELECT count(DISTINCT source) FROM planned_change \
+              WHERE status IN ('planned', 'held') AND body ->> 'write' <> 'Nothing')";
+        Ok(self.connection.query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?)))?)
+    }
+
     /// How many rows there are by action and status.
     pub fn plan_totals(&self) -> Result<Vec<(Action, ChangeStatus, u64)>, StoreError> {
         let mut statement = self.connection.prepare_cached(

@@ -153,7 +153,7 @@ impl View<'_> {
         let sql = format!(
             "WITH assigned AS ({ASSIGNED}) SELECT count(*) FROM source_user \
              WHERE dirty = 1 AND presence = 0 AND {assigned} \
-             AND NOT EXISTS (SELECT 1 FROM link WHERE link.source = source_user.id)"
+             AND NOT EXISTS (SELECT 1 FROM link WHERE link.source = source_user.id AND is_hint = 0)"
         );
         Ok(self.connection.query_row(&sql, [], |row| row.get(0))?)
     }
@@ -374,13 +374,14 @@ impl Tx<'_> {
         self.connection
             .prepare_cached(
                 "UPDATE source_user SET dirty = 2, in_scope = ?2, entitled_since = ?3, \
-                 missing_since = ?4 WHERE id = ?1",
+                 missing_since = ?4, reconsider_at = ?5 WHERE id = ?1",
             )?
             .execute(params![
                 id.to_string(),
                 decision.in_scope,
                 ms(decision.memory.since),
-                ms(decision.memory.missing_since)
+                ms(decision.memory.missing_since),
+                ms(decision.reconsider_at)
             ])?;
         Ok(())
     }

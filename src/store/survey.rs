@@ -1,6 +1,6 @@
 //! The survey: the target's accounts, while a cycle matches.
 
-use rusqlite::params;
+use rusqlite::{OptionalExtension, params};
 
 use super::{
     link::{parse_values, print_values},
@@ -37,6 +37,16 @@ impl View<'_> {
             Ok(Candidate { values: parse_values(&values)?, claim, target })
         })
         .collect()
+    }
+
+    /// What a surveyed account has at the mapped paths; `None` where the survey did not show it.
+    pub fn surveyed_account(&self, target: &TargetId) -> Result<Option<Values>, StoreError> {
+        let found: Option<String> = self
+            .connection
+            .prepare_cached("SELECT \"values\" FROM survey_account WHERE target = ?1")?
+            .query_row([target.as_str()], |row| row.get(0))
+            .optional()?;
+        found.map(|text| parse_values(&text)).transpose()
     }
 }
 

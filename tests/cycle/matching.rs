@@ -147,7 +147,7 @@ async fn reused_address_never_inherits_the_old_account() {
 #[tokio::test]
 async fn released_account_is_never_adopted_by_somebody_else() {
     let mut world = World::with_users(["ada", "grace"]).all_provisioned().await;
-    world.state().write(|tx| tx.reset_links(tx.last_began()?.expect("a cycle"))).expect("reset");
+    world.state().write(|tx| tx.drop_links(tx.last_began()?.expect("a cycle"))).expect("reset");
     world.tenant.soft_delete_user(world.id("ada"));
     world.tenant.purge_user(world.id("ada"));
     world.hire("ada");
@@ -301,7 +301,7 @@ async fn quotes_and_special_characters_in_a_name_still_match() {
     let world = World::with_users(["ada"]);
     world.set("ada", "userPrincipalName", "o'neil+\"x\\y\"@contoso.com");
     world.sync_well().await;
-    world.state().write(|tx| tx.reset_links(tx.last_began()?.expect("a cycle"))).expect("reset");
+    world.state().write(|tx| tx.rematch_links()).expect("reset");
     world.take_writes();
     world.sync_well().await;
     assert!(world.take_writes().is_empty());

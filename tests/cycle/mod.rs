@@ -1,6 +1,8 @@
 //! Whole cycles on the sandbox: what an administrator would see happen.
 
 mod adopted_managers;
+mod clock;
+mod default_domain;
 mod directory_faults;
 mod life;
 mod mapping;
@@ -8,7 +10,9 @@ mod matching;
 mod notices;
 mod profiles;
 mod redaction;
+mod rematching;
 mod requests;
+mod revision;
 mod roles;
 mod safeguards;
 mod scope;

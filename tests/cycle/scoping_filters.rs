@@ -1,6 +1,6 @@
 //! Scoping filters over whole cycles: who comes in, who goes, and what nobody is put out by.
 
-use entra_scim::{cycle::CycleOptions, provisioning::StepKind};
+use entra_scim::{cycle::CycleOptions, model::Clock as _, provisioning::StepKind};
 use insta::assert_snapshot;
 use serde_json::json;
 
@@ -334,4 +334,59 @@ async fn a_cycle_without_changes_costs_one_request_more_for_the_groups_of_filter
     let plain = plain.all_provisioned().await;
     let without = plain.sync_well().await.report.requests.graph;
     assert_eq!(with, without + 1);
+}
+
+/// Runs cycles for two days without a change in the directory, and says what was written and when.
+async fn written_by_time_alone(world: &World) -> String {
+    let mut told = String::new();
+    for _ in 0..40 {
+        world.later();
+        let end = world.sync_well().await;
+        let writes = world.take_writes();
+        assert_eq!(end.report.requests.target == 0, writes.is_empty());
+        for write in writes {
+            let at = world.clock.now().format("%F %H:%M");
+            let method = write.split(' ').next().unwrap_or_default();
+            told.extend([at.to_string().as_str(), " ", method, "\n", &world.last_plan()]);
+        }
+        world.is_settled().await;
+    }
+    told
+}
+
+#[tokio::test]
+async fn time_alone_lets_a_person_in_on_the_day_of_hire() {
+    let filter = r#"{ attribute = "employeeHireDate", operator = "BEFORE", value = "0d" }"#;
+    let mut world = filtered(filter);
+    world.hire_all(["ada", "grace"]);
+    // It is 2026-11-23, eight in the morning.
+    world.set("ada", "employeeHireDate", "2026-11-24T00:00:00Z");
+    world.set("grace", "employeeHireDate", "2019-01-01T00:00:00Z");
+    world.sync_well().await;
+    assert_eq!((world.active("ada"), world.active("grace")), (None, Some(true)));
+    world.take_writes();
+    let told = written_by_time_alone(&world).await;
+    let lines: Vec<&str> = told.lines().filter(|line| !line.starts_with(' ')).collect();
+    assert_snapshot!(lines.join("\n"), @"
+    2026-11-24 00:40 POST
+    create ada  success  in scope, and no account matches
+    ");
+    assert_eq!(world.active("ada"), Some(true));
+}
+
+#[tokio::test]
+async fn time_alone_puts_a_person_out_after_thirty_days() {
+    let filter = r#"{ attribute = "employeeHireDate", operator = "AFTER", value = "-30d" }"#;
+    let mut world = filtered(filter);
+    world.hire_all(["ada", "grace"]);
+    world.set("ada", "employeeHireDate", "2026-10-26T00:00:00Z");
+    world.set("grace", "employeeHireDate", "2026-11-20T00:00:00Z");
+    let world = world.all_provisioned().await;
+    world.take_writes();
+    assert_snapshot!(written_by_time_alone(&world).await, @"
+    2026-11-25 00:01 PATCH
+    disable ada  success  no scoping filter holds any more
+        active: true → false
+    ");
+    assert_eq!((world.active("ada"), world.active("grace")), (Some(false), Some(true)));
 }

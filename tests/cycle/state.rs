@@ -4,7 +4,6 @@ use std::{fs, sync::Arc};
 
 use entra_scim::{
     cycle::{CycleError, CycleOptions, Stop},
-    model::Clock,
     sandbox::application::{Fault, Matcher, Moment},
     store::{Engine, PlanFilter, StoreError},
 };
@@ -83,8 +82,7 @@ async fn lost_links_are_matched_again_without_a_write() {
     let world = World::with_users(["ada", "grace", "edsger"]);
     world.tenant.set_manager(world.id("ada"), Some(world.id("grace")));
     let world = world.all_provisioned().await;
-    let now = world.clock.now();
-    world.state().write(|tx| tx.reset_links(now)).expect("a reset");
+    world.state().write(|tx| tx.rematch_links()).expect("a reset");
     let end = world.sync_well().await;
     assert_eq!(end.report.totals.adopt, 3);
     assert!(world.take_writes().is_empty(), "{}", world.last_plan());
@@ -94,8 +92,7 @@ async fn lost_links_are_matched_again_without_a_write() {
 #[tokio::test]
 async fn lost_links_of_many_are_matched_by_a_survey() {
     let world = many().all_provisioned().await;
-    let now = world.clock.now();
-    world.state().write(|tx| tx.reset_links(now)).expect("a reset");
+    world.state().write(|tx| tx.rematch_links()).expect("a reset");
     let end = world.sync_well().await;
     assert_eq!(end.report.totals.adopt, MANY as u64);
     assert_eq!(end.report.requests.target, 2, "one page, and none after it");

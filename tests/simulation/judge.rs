@@ -374,6 +374,12 @@ impl Story {
             let manager = self.expected_manager(person, accounts);
             pairs.push(("manager", manager, account[ENTERPRISE]["manager"]["value"].clone()));
         }
+        if self.setup.turns_at.is_some() {
+            let nick = account["nickName"].as_str().unwrap_or_default();
+            let drawn = nick.rsplit_once('-').map(|(name, _)| json!(name)).unwrap_or_default();
+            pairs.push(("nickName", json!(person.key), drawn));
+            pairs.push(("userType", json!("late"), account["userType"].clone()));
+        }
         let fold = |value: &Value| value.to_string().to_lowercase();
         pairs
             .iter()

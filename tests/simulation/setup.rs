@@ -1,6 +1,10 @@
 //! What a seed decides before the story begins: the configuration and the kind of services.
 
-use entra_scim::sandbox::application::{FilterSupport, Quirks};
+use chrono::TimeDelta;
+use entra_scim::{
+    model::Timestamp,
+    sandbox::application::{FilterSupport, Quirks},
+};
 
 /// What becomes of accounts whose people left the scope.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,6 +46,8 @@ pub(super) struct Setup {
     pub(super) excludes_default: bool,
     pub(super) managers: bool,
     pub(super) filter: Filter,
+    /// When a mapping turns that compares the clock with it; a drawn value is mapped too then.
+    pub(super) turns_at: Option<Timestamp>,
     pub(super) leaving: Leaving,
     pub(super) removals_max: u64,
     pub(super) legacy: bool,
@@ -51,14 +57,19 @@ pub(super) struct Setup {
 impl Setup {
     pub(super) fn draw(rng: &mut fastrand::Rng) -> Self {
         // Drawn apart, so that the other draws of a seed stay what they are.
-        let filter = match rng.clone().u8(..5) {
+        let mut apart = rng.clone();
+        let filter = match apart.u8(..5) {
             1 => Filter::Department("Department 3"),
             2 => Filter::FirstGroup,
             _ => Filter::Nobody,
         };
+        let begins: Timestamp = "2026-11-23T08:00:00Z".parse().expect("a time");
+        let turns_at = (apart.u8(..3) == 1)
+            .then(|| begins + TimeDelta::minutes(90) + TimeDelta::hours(apart.i64(0..240)));
         let everybody = rng.u8(..4) == 0;
         Self {
             filter,
+            turns_at,
             everybody,
             excludes_default: !everybody && rng.bool(),
             managers: rng.bool(),
@@ -111,6 +122,15 @@ impl Setup {
         row("name.givenName", "source = \"givenName\"");
         row("name.familyName", "source = \"surname\"");
         row(&format!("{enterprise}:department"), "source = \"department\"");
+        if let Some(at) = self.turns_at {
+            let at = at.format("%FT%TZ");
+            let source = format!(r#"IIF(Now() >= CDate("{at}"), "late", "early")"#);
+            row("userType", &format!("expression = '{source}'"));
+            // It names the department, with which it is drawn anew.
+            let name = "IIF(IsPresent([department]), [mailNickname], [mailNickname])";
+            let source = format!(r#"{name} & "-" & RandomString(6, 2, 0, 0, 4)"#);
+            row("nickName", &format!("expression = '{source}'"));
+        }
         if self.managers {
             row(&format!("{enterprise}:manager"), "source = \"manager\"");
         }

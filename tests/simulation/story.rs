@@ -310,6 +310,10 @@ impl Story {
 
     async fn become_quiet(&mut self) -> Result<(), String> {
         self.say("the weather clears");
+        let now = self.world.clock.now();
+        if let Some(ahead) = self.setup.turns_at.and_then(|at| (at - now).to_std().ok()) {
+            self.pass(ahead);
+        }
         for _ in 0..QUIET_CYCLES_MAX {
             let pause = if self.rng.bool() { 61 * 60 } else { 25 * 3_600 };
             self.pass(Duration::from_secs(pause));

@@ -4,11 +4,13 @@ use std::collections::BTreeSet;
 
 use super::{
     finding::{Blame, Findings},
-    permission::{HIDDEN_MEMBERS, LEAVE_DATE, NEEDED, SYNCHRONIZATION, where_to_grant},
+    permission::{
+        HIDDEN_MEMBERS, LEAVE_DATE, NEEDED, ORGANIZATION, SYNCHRONIZATION, where_to_grant,
+    },
 };
 use crate::{
     config::{AppSettings, Config},
-    cycle::selection_of,
+    cycle::{needs_default_domain, selection_of},
     graph::GraphDirectory,
     model::{Application, Assignment, DEFAULT_ACCESS, PrincipalKind, SourceId},
     port::{Directory, DirectoryFault, GROUPS_PER_CHAIN_MAX, GroupsAt},
@@ -55,6 +57,7 @@ pub(super) async fn examine(
                 assignments(app, directory, &application, &mut permissions, findings).await;
             users(app, directory, &mut permissions, findings).await;
             members(directory, &groups, &mut permissions, findings).await;
+            default_domain(app, directory, &mut permissions, findings).await;
             permissions.optional(findings);
             own_jobs(directory, &application, &permissions, findings).await;
         }
@@ -73,7 +76,11 @@ impl Permissions {
             return;
         };
         let leave_date = selection_of(&app.job).properties.contains("employeeLeaveDateTime");
-        let needed = NEEDED.iter().chain(leave_date.then_some(&LEAVE_DATE));
+        let domain = needs_default_domain(&app.job);
+        let needed = NEEDED
+            .iter()
+            .chain(leave_date.then_some(&LEAVE_DATE))
+            .chain(domain.then_some(&ORGANIZATION));
         for permission in needed {
             if permission.is_in(granted) {
                 findings.ok("permission", permission.name);
@@ -278,6 +285,27 @@ async fn members(
             findings.ok("groups", format!("{} of {} read", read.len(), groups.len()));
         }
         Err(fault) => fault_of("groups", &fault, permissions, findings),
+    }
+}
+
+/// Where a mapping needs it.
+async fn default_domain(
+    app: &AppSettings,
+    directory: &GraphDirectory,
+    permissions: &mut Permissions,
+    findings: &mut Findings,
+) {
+    if !needs_default_domain(&app.job) || permissions.reported.contains(ORGANIZATION.name) {
+        return;
+    }
+    match directory.default_domain().await {
+        Ok(Some(domain)) => findings.ok("default domain", domain),
+        Ok(None) => findings.warning(
+            "default domain",
+            "the directory names none, so mappings with `DefaultDomain()` have no value",
+            "Entra admin center > Settings > Domain names: make a verified domain the primary one",
+        ),
+        Err(fault) => fault_of("default domain", &fault, permissions, findings),
     }
 }
 

@@ -60,6 +60,19 @@ pub(super) const LEAVE_DATE: Permission = Permission {
     wider: &["User-LifeCycleInfo.ReadWrite.All"],
 };
 
+/// Shows the tenant's default domain; `Domain.Read.All` does too.
+pub(super) const ORGANIZATION: Permission = Permission {
+    name: "Organization.Read.All",
+    purpose: "the tenant's default domain, which `DefaultDomain()` in a mapping gives",
+    wider: &[
+        "Organization.ReadWrite.All",
+        "Domain.Read.All",
+        "Domain.ReadWrite.All",
+        "Directory.Read.All",
+        "Directory.ReadWrite.All",
+    ],
+};
+
 impl Permission {
     /// Whether these roles of a token include it.
     pub(super) fn is_in(&self, granted: &BTreeSet<String>) -> bool {

@@ -24,6 +24,9 @@ pub const FULL_READ_AFTER: Duration = Duration::from_secs(13 * 12 * 60 * 60);
 /// Times that a reading is begun again when its tokens expire under way.
 const RESTARTS_MAX: u32 = 2;
 
+/// The fact that holds the tenant's default domain, where a mapping needs it.
+pub(in crate::cycle) const DEFAULT_DOMAIN: &str = "default_domain";
+
 /// Users of a property below which its vanishing is believed.
 const PROPERTY_USERS_MIN: u64 = 3;
 
@@ -162,6 +165,7 @@ async fn round<D: Directory>(
     let full = kind == CycleKind::Initial;
     let generation = begin(context, full)?;
     context.store.write(|tx| tx.set_app_roles(&application.roles))?;
+    read_default_domain(context).await?;
     let users_chain = users::read(context, &selection, full, generation, tracker).await?;
     filters::read(context, full).await?;
     if context.job.scope == Scope::Assigned {
@@ -181,6 +185,31 @@ async fn round<D: Directory>(
         tx.set_fact("full_read", None)?;
         if full {
             tx.store_property_statistics()?;
+        }
+        Ok(())
+    })?;
+    Ok(())
+}
+
+/// Whether a mapping needs the tenant's default domain.
+pub fn needs_default_domain(job: &Job) -> bool {
+    job.users.iter().any(|mapping| match &mapping.source {
+        MappingSource::Attribute(_) | MappingSource::Constant(_) => false,
+        MappingSource::Expression(expression) => expression.uses_default_domain(),
+    })
+}
+
+/// Reads the tenant's default domain where a mapping needs it. With another one, everybody is
+/// decided again.
+async fn read_default_domain<D: Directory>(context: &Context<'_, D>) -> Result<(), CycleError> {
+    if !needs_default_domain(context.job) {
+        return Ok(());
+    }
+    let domain = pace::directory(context.clock, || context.directory.default_domain()).await?;
+    context.store.write(|tx| {
+        if tx.fact(DEFAULT_DOMAIN)? != domain {
+            tx.set_fact(DEFAULT_DOMAIN, domain.as_deref())?;
+            tx.mark_all_dirty()?;
         }
         Ok(())
     })?;

@@ -9,5 +9,5 @@ mod groups;
 mod people;
 mod users;
 
-pub use application::{FULL_READ_AFTER, selection_of};
-pub(super) use application::{import, kind};
+pub(super) use application::{DEFAULT_DOMAIN, import, kind};
+pub use application::{FULL_READ_AFTER, needs_default_domain, selection_of};

@@ -1,6 +1,7 @@
 //! Stories of the room, told at its door.
 
 mod checks;
+mod clock;
 mod language;
 mod patterns;
 mod properties;

@@ -1,15 +1,17 @@
 //! One decision in the making: what it rests on, the steps so far, and the rows it comes to.
 
+use serde_json::Value;
+
 use super::model::{
     Action, ChangeStatus, Decision, LinkEffect, Phase, PlanInputs, PlannedChange, Verdict, Write,
 };
 use crate::{
-    model::{ChangeId, ObjectKind},
+    model::{ChangeId, ObjectKind, Timestamp},
     provisioning::{
-        CONFIRMATION_DELAY, EntitlementMemory, Failure, Mapped, MappingFault, MappingInputs,
-        Presence, Reason, Scoping, Step, StepKind, StepStatus, UnsettledCreate,
+        Basis, CONFIRMATION_DELAY, EntitlementMemory, Failure, Mapped, MappingFault, MappingInputs,
+        Presence, Reason, Scoping, Step, StepKind, StepStatus, UnsettledCreate, earliest,
     },
-    scim::{AttributeChange, Dialect},
+    scim::{AttributeChange, AttributePath, Dialect, Values},
 };
 
 /// One decision in the making: the steps so far, and what they rest on.
@@ -19,6 +21,17 @@ pub(super) struct Case<'a> {
     in_scope: bool,
     pub(super) memory: EntitlementMemory,
     pub(super) looked: bool,
+    reconsider_at: Option<Timestamp>,
+    /// Values that are not computed anew each time, with what they rest on.
+    sticky: Vec<Sticky>,
+}
+
+/// A value that is not computed anew each time.
+struct Sticky {
+    path: AttributePath,
+    basis: String,
+    value: Option<Value>,
+    default: Option<Value>,
 }
 
 /// One row without what every row of the person has in common.
@@ -72,7 +85,60 @@ impl<'a> Case<'a> {
             Scoping::Out(_) => false,
             Scoping::Undecided(_) => was_in_scope && subject.presence == Presence::Live,
         };
-        Self { inputs, steps: vec![import, step], in_scope, memory: inputs.memory, looked: false }
+        Self {
+            inputs,
+            steps: vec![import, step],
+            in_scope,
+            memory: inputs.memory,
+            looked: false,
+            reconsider_at: None,
+            sticky: Vec::new(),
+        }
+    }
+
+    /// The same facts may come to another decision then.
+    pub(super) fn reconsider(&mut self, at: Option<Timestamp>) {
+        self.reconsider_at = earliest(self.reconsider_at, at);
+    }
+
+    /// The decision rests on this mapping.
+    pub(super) fn rests_on(&mut self, mapped: &Mapped) {
+        self.reconsider(mapped.reconsider_at);
+        let sticky = mapped.rows.iter().filter_map(|row| {
+            Some(Sticky {
+                path: row.path.clone(),
+                basis: row.basis.clone()?,
+                value: row.value.clone(),
+                default: row.default.clone(),
+            })
+        });
+        self.sticky = sticky.collect();
+    }
+
+    /// What these exported values rest on: what was just computed where that is among them, and
+    /// what the link knows where they are still the same.
+    pub(super) fn basis_of(&self, exported: &Values) -> Basis {
+        let mut basis = Basis::new();
+        if let Some(link) = self.inputs.link {
+            let stays = |path: &AttributePath| exported.get(path) == link.exported.get(path);
+            let known = link.basis.iter().filter(|(path, _)| stays(path));
+            basis.extend(known.map(|(path, text)| (path.clone(), text.clone())));
+        }
+        for sticky in &self.sticky {
+            let wanted = sticky.value.as_ref();
+            let got = exported.get(&sticky.path);
+            if got == wanted || (wanted.is_none() && got == sticky.default.as_ref()) {
+                basis.insert(sticky.path.clone(), sticky.basis.clone());
+            }
+        }
+        basis
+    }
+
+    fn basis_after(&self, effect: &LinkEffect) -> Option<Basis> {
+        match effect {
+            LinkEffect::Exported(exported) => Some(self.basis_of(exported)),
+            LinkEffect::Unchanged | LinkEffect::Kept | LinkEffect::Removed => None,
+        }
     }
 
     pub(super) fn out_of_scope(&mut self) {
@@ -136,7 +202,9 @@ impl<'a> Case<'a> {
         let changes = rows.into_iter().map(|row| {
             let mut steps = self.steps.clone();
             steps.push(processing_step(&row));
+            let basis = self.basis_after(&row.effect);
             PlannedChange {
+                basis,
                 id: ChangeId::derive(&[
                     &self.inputs.cycle.0.to_string(),
                     &subject.id.to_string(),
@@ -168,6 +236,7 @@ impl<'a> Case<'a> {
             changes,
             again,
             looked: self.looked,
+            reconsider_at: self.reconsider_at,
         })
     }
 

@@ -12,9 +12,9 @@ use super::{
 use crate::{
     provisioning::{
         EntitlementMemory, Link, LinkStanding, Mapped, MappingFault, Presence, Reason, Scoping,
-        ScopingInputs, Withdrawal, confirm,
+        ScopingInputs, Subject, Withdrawal, confirm,
         job::{DirectoryDelete, Job},
-        map,
+        map_linked,
         mapping::map_active,
         scope,
     },
@@ -36,6 +36,7 @@ pub fn decide(inputs: &PlanInputs<'_>) -> Verdict {
     );
     let scoping = scoped.scoping;
     let mut case = Case::new(inputs, &scoping, scoped.step);
+    case.reconsider(scoped.reconsider_at);
     if let (Scoping::Out(_), Some(link)) = (&scoping, inputs.link)
         && inputs.subject.presence == Presence::Live
         && link.standing == LinkStanding::Linked
@@ -57,15 +58,22 @@ pub fn decide(inputs: &PlanInputs<'_>) -> Verdict {
     }
     match inputs.link {
         None => unlinked(case, &scoping),
+        Some(link) if link.is_hint && is_wanted(inputs.subject, &scoping) => {
+            unlinked(case, &scoping)
+        }
         Some(link) if link.standing == LinkStanding::Kept => kept(case, link, &scoping),
         Some(link) => linked(case, link, &scoping),
     }
 }
 
+/// Whether a person is to have an account that is enabled.
+pub fn is_wanted(subject: &Subject, scoping: &Scoping) -> bool {
+    *scoping == Scoping::In && subject.presence == Presence::Live && subject.is_enabled()
+}
+
 /// A kept account whose person is in scope again is linked anew, from what the account has now.
 fn kept(case: Case<'_>, link: &Link, scoping: &Scoping) -> Verdict {
-    let subject = case.inputs.subject;
-    if *scoping == Scoping::In && subject.presence == Presence::Live && subject.is_enabled() {
+    if is_wanted(case.inputs.subject, scoping) {
         return linked(case, link, scoping);
     }
     let row = Row::skip(
@@ -121,12 +129,14 @@ pub(super) fn keep(case: Case<'_>, link: &Link, reason: Reason) -> Verdict {
     case.decided(vec![row], false)
 }
 
-fn update(case: Case<'_>, link: &Link) -> Verdict {
+fn update(mut case: Case<'_>, link: &Link) -> Verdict {
     let job = case.inputs.job;
-    let mapped = match map(&job.users, case.inputs.subject, case.mapping_inputs(false)) {
+    let inputs = case.mapping_inputs(false);
+    let mapped = match map_linked(&job.users, case.inputs.subject, inputs, link) {
         Ok(mapped) => case.as_sent(mapped),
         Err(fault) => return faulty(case, link, &fault),
     };
+    case.rests_on(&mapped);
     let mut diff = difference(&mapped, Baseline::of(link));
     let mut withheld = None;
     if case.is_protected() {
@@ -140,13 +150,16 @@ fn update(case: Case<'_>, link: &Link) -> Verdict {
         diff.changes.clear();
         withheld = Some(Row::skip(Reason::ActionDisabled, "it differs, and `update` is off"));
     }
-    let exported = LinkEffect::Exported(applied(&diff.exported, &diff.changes));
+    let exported = applied(&diff.exported, &diff.changes);
+    let rests_as_before = case.basis_of(&exported) == link.basis;
+    let exported = LinkEffect::Exported(exported);
     if diff.changes.is_empty() {
         let row = rename
             .or(withheld)
             .unwrap_or_else(|| Row::skip(Reason::RedundantExport, "nothing differs"));
         let unchanged = !link.stale
             && link.standing == LinkStanding::Linked
+            && rests_as_before
             && exported == LinkEffect::Exported(link.exported.clone());
         let effect = if unchanged { LinkEffect::Unchanged } else { exported };
         return case.decided(vec![Row { effect, ..row }], false);
@@ -170,7 +183,8 @@ fn update(case: Case<'_>, link: &Link) -> Verdict {
 /// turns off is turned off first all the same; what is wrong is said in the next cycle.
 fn faulty(case: Case<'_>, link: &Link, fault: &MappingFault) -> Verdict {
     let users = &case.inputs.job.users;
-    let Ok(mapped) = map_active(users, case.inputs.subject, case.mapping_inputs(false)) else {
+    let inputs = case.mapping_inputs(false);
+    let Ok(mapped) = map_active(users, case.inputs.subject, inputs, link) else {
         return case.fault(fault);
     };
     let changes = difference(&mapped, Baseline::of(link)).changes;

@@ -20,7 +20,7 @@ mod order;
 mod unlinked;
 mod withdraw;
 
-pub use decide::decide;
+pub use decide::{decide, is_wanted};
 pub use model::{
     Action, ChangeStatus, Decision, LinkEffect, Phase, PlanInputs, PlannedChange, Verdict, Write,
 };

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     model::{AppRole, ChangeId, CycleId, ObjectKind, RedactionKey, SourceId, TargetId, Timestamp},
     provisioning::{
-        EntitlementMemory, Evidence, Failure, FilterPrincipals, Link, Reason, Step, Subject,
+        Basis, EntitlementMemory, Evidence, Failure, FilterPrincipals, Link, Reason, Step, Subject,
         UnsettledCreate, job::Job,
     },
     scim::{AttributeChange, EqFilter, Values},
@@ -205,6 +205,9 @@ pub struct PlannedChange {
     pub write: Write,
     /// What the link becomes.
     pub effect: LinkEffect,
+    /// What the values rest on then that are not computed anew each time; `None` where that stays.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub basis: Option<Basis>,
     /// When in the cycle.
     pub phase: Phase,
     /// A manager whose account comes in this cycle.
@@ -270,4 +273,6 @@ pub struct Decision {
     pub again: bool,
     /// Whether the lookup counts towards settling a create.
     pub looked: bool,
+    /// When the same facts may come to another decision, because it read the clock.
+    pub reconsider_at: Option<Timestamp>,
 }

@@ -49,6 +49,7 @@ pub(super) fn unlinked(mut case: Case<'_>, scoping: &Scoping) -> Verdict {
         Err(fault) if enabled => return case.fault(&fault),
         Err(_) => Mapped::default(),
     };
+    case.rests_on(&mapped);
     let keys = match_keys(&mapped);
     if keys.is_empty() && enabled {
         let row = Row::concern(
@@ -84,7 +85,7 @@ pub(super) fn unlinked(mut case: Case<'_>, scoping: &Scoping) -> Verdict {
             let row = Row::concern(ChangeStatus::Failure, Reason::DuplicateSourceEntries, detail);
             case.decided(vec![row], true)
         }
-        Matched::One(path, candidate) => adopt(case, &mapped, &path, &candidate),
+        Matched::One(path, candidate) => adopt(case, mapped, &path, &candidate),
         Matched::None => create(case, &mapped),
     }
 }
@@ -234,7 +235,9 @@ fn exported_of_create(mapped: &Mapped, values: &Values) -> Values {
         .collect()
 }
 
-fn adopt(case: Case<'_>, mapped: &Mapped, by: &AttributePath, candidate: &Candidate) -> Verdict {
+fn adopt(mut case: Case<'_>, mapped: Mapped, by: &AttributePath, candidate: &Candidate) -> Verdict {
+    let mapped = &mapped.keeping(&candidate.values, case.inputs.link);
+    case.rests_on(mapped);
     // What the source has no value for is not ours: it stays, and we do not remember it.
     let nothing_owned = Values::new();
     let baseline = Baseline { values: &candidate.values, owned: &nothing_owned, own_export: false };

@@ -48,10 +48,10 @@ pub(super) fn leave(case: Case<'_>, reason: Reason) -> Verdict {
 }
 
 /// Lets `IsSoftDeleted` flow: the attributes that depend on it, and no other.
-pub(super) fn withdraw(case: Case<'_>, link: &Link, reason: Reason) -> Verdict {
+pub(super) fn withdraw(mut case: Case<'_>, link: &Link, reason: Reason) -> Verdict {
     let job = case.inputs.job;
     let inputs = case.mapping_inputs(true);
-    let mapped = match map_withdrawal(&job.users, case.inputs.subject, inputs) {
+    let mapped = match map_withdrawal(&job.users, case.inputs.subject, inputs, link) {
         Ok(mapped) => mapped,
         Err(fault) => {
             let row = Row::concern(
@@ -68,6 +68,7 @@ pub(super) fn withdraw(case: Case<'_>, link: &Link, reason: Reason) -> Verdict {
     {
         return leave(case, reason);
     }
+    case.rests_on(&mapped);
     turn_off(case, link, &mapped, reason)
 }
 

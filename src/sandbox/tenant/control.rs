@@ -424,6 +424,11 @@ impl Tenant {
         });
     }
 
+    /// Makes another verified domain the default one.
+    pub fn set_default_domain(&self, name: &str) {
+        name.clone_into(&mut self.state().default_domain);
+    }
+
     /// Changes the permissions of a client; tokens issued before keep theirs.
     pub fn grant_permissions(&self, client_id: &str, granted: &[&str]) {
         let mut state = self.state();

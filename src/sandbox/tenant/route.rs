@@ -175,6 +175,8 @@ fn read(state: &mut State, call: &Call, path: &[&str]) -> Result<Reply, Refusal>
         ["directory", "deletedItems"] => {
             Err(Refusal::bad_request("Resource is not supported without a cast to a type."))
         }
+        ["organization"] => organization(state, call),
+        ["domains"] => domains(state, call),
         ["users", key, "manager"] => list::manager(state, call, key),
         ["users", key, "memberOf"] => member_of(state, call, key),
         ["servicePrincipals", key, "appRoleAssignedTo"] => {
@@ -249,6 +251,43 @@ fn job_schema(state: &State, call: &Call, key: &str, job: &str) -> Result<Reply,
         members.insert("@odata.context".to_owned(), json!(context));
     }
     Ok(Reply::json(schema, 1))
+}
+
+/// The domains of the tenant, and whether each is the default one.
+fn verified(state: &State) -> [(String, bool); 2] {
+    let initial = "contoso.onmicrosoft.com";
+    let default = &state.default_domain;
+    [(initial.to_owned(), initial == default), (default.clone(), true)]
+}
+
+/// `GET /organization`: the tenant itself.
+fn organization(state: &State, call: &Call) -> Result<Reply, Refusal> {
+    let readers = ["Organization.Read.All", "Organization.ReadWrite.All", "Directory.Read.All"];
+    list::require(call, &readers)?;
+    let domains: Vec<Value> = verified(state)
+        .iter()
+        .map(|(name, is_default)| {
+            json!({
+                "capabilities": "Email, OfficeCommunicationsOnline", "isDefault": is_default,
+                "isInitial": name.ends_with(".onmicrosoft.com"), "name": name, "type": "Managed",
+            })
+        })
+        .collect();
+    let context = format!("{}/v1.0/$metadata#organization(id,verifiedDomains)", state.base_url);
+    let tenant = json!({ "id": state.tenant_id, "verifiedDomains": domains });
+    Ok(Reply::json(json!({ "@odata.context": context, "value": [tenant] }), 1))
+}
+
+/// `GET /domains`.
+fn domains(state: &State, call: &Call) -> Result<Reply, Refusal> {
+    let readers = ["Domain.Read.All", "Domain.ReadWrite.All", "Directory.Read.All"];
+    list::require(call, &readers)?;
+    let rows: Vec<Value> = verified(state)
+        .iter()
+        .map(|(name, is_default)| json!({ "id": name, "isDefault": is_default }))
+        .collect();
+    let context = format!("{}/v1.0/$metadata#domains(id,isDefault)", state.base_url);
+    Ok(Reply::json(json!({ "@odata.context": context, "value": rows }), 1))
 }
 
 fn finish(state: &mut State, call: &Call, reply: &mut Reply) {

@@ -174,6 +174,7 @@ pub(super) struct State {
     pub(super) jobs: BTreeMap<SourceId, Vec<Value>>,
     /// The `synchronizationSchema` of each job, by its application and its id.
     pub(super) job_schemas: BTreeMap<(SourceId, String), Value>,
+    pub(super) default_domain: String,
     pub(super) switches: Switches,
     pub(super) faults: Faults,
     pub(super) recorder: Recorder,
@@ -199,6 +200,7 @@ impl State {
             late: BTreeMap::new(),
             jobs: BTreeMap::new(),
             job_schemas: BTreeMap::new(),
+            default_domain: "contoso.com".to_owned(),
             switches: Switches::default(),
             faults: Faults::seeded(options.seed),
             recorder: Recorder::default(),

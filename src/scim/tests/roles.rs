@@ -62,7 +62,7 @@ fn the_single_role_without_the_flag_is_json_text_in_a_patch() {
     POST [{"primary":true,"type":"WindowsAzureActiveDirectoryRole","value":"User"}]
     gain {"op":"Add","path":"roles","value":[{"value":"{\"id\":\"id-of-User\",\"value\":\"user\",\"displayName\":\"User\"}"}]}
     change {"op":"Add","path":"roles","value":[{"value":"{\"id\":\"id-of-Admin\",\"value\":\"admin\",\"displayName\":\"Admin\"}"}]}
-    lose {"op":"Remove","path":"roles[primary eq \"True\"].value"}
+    lose {"op":"Remove","path":"roles"}
     "#);
 }
 
