@@ -9,6 +9,7 @@ pub mod gallery;
 pub mod graph;
 pub mod http;
 pub mod model;
+pub mod notify;
 pub mod port;
 pub mod provisioning;
 pub mod sandbox;

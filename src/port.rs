@@ -1,4 +1,5 @@
-//! The complete list of what touches the world: the directory read, the target read and written.
+//! The complete list of what touches the world: the directory read, the target read and written,
+//! mails sent.
 //!
 //! The engine sees only these traits (and [`crate::model::Clock`]). An adapter translates a wire
 //! into these values and classifies its failures once; it never retries, but for one new sign-in
@@ -11,7 +12,7 @@ use serde_json::{Map, Value};
 use crate::{
     model::{
         Application, ApplicationRef, Assignment, GroupChange, ObjectKind, ServicePrincipalId,
-        SourceId, SourceObject, TargetId, UserChange,
+        SourceId, SourceObject, TargetId, Timestamp, UserChange,
     },
     scim::{EqFilter, PatchRequest},
 };
@@ -328,4 +329,58 @@ pub trait TargetWrite: TargetRead {
         kind: ObjectKind,
         id: &TargetId,
     ) -> impl Future<Output = Result<(), TargetFault>> + Send;
+}
+
+/// One mail to one address, in words; how it becomes MIME is the adapter's business.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Letter {
+    /// What identifies it for ever: a second sending has the same `Message-ID`.
+    pub id: String,
+    /// When it was written.
+    pub at: Timestamp,
+    /// The address it goes to, with or without a name.
+    pub to: String,
+    /// The subject, any text.
+    pub subject: String,
+    /// The body as plain text.
+    pub text: String,
+    /// The body as HTML.
+    pub html: String,
+    /// A file that comes with it.
+    pub attachment: Option<Attachment>,
+}
+
+/// A file that comes with a mail.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Attachment {
+    /// Its name.
+    pub name: String,
+    /// Comma-separated values.
+    pub csv: String,
+}
+
+/// Why a mail was not accepted. The texts hold no secret.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum MailFault {
+    /// No connection, no TLS, or an answer that did not come or was none.
+    #[error("the mail server cannot be reached: {0}")]
+    Unreachable(String),
+    /// User name or password are refused, or not readable.
+    #[error("the mail server refuses the user name or password: {0}")]
+    SignIn(String),
+    /// The server refuses this mail, its sender or its recipient.
+    #[error("the mail server refuses the mail: {0}")]
+    Refused(String),
+    /// The mail cannot be put into the form that mails have.
+    #[error("the mail cannot be written: {0}")]
+    Unusable(String),
+}
+
+/// Carries mails to a mail server. Retries nothing.
+pub trait Mailer: Send + Sync {
+    /// Hands one mail over; what the server said when it accepted it.
+    fn send(&self, letter: &Letter) -> impl Future<Output = Result<String, MailFault>> + Send;
+
+    /// Connects, agrees on TLS, signs in and says good-bye; what was agreed.
+    fn check(&self) -> impl Future<Output = Result<String, MailFault>> + Send;
 }

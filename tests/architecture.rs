@@ -82,6 +82,9 @@ const CRATE_ROOMS: &[(&str, &[&str])] = &[
     ("rusqlite", &["store"]),
     ("axum", &["sandbox", "web"]),
     ("clap", &["cli", "main"]),
+    // The configuration asks it what a mail address is.
+    ("lettre", &["notify", "config"]),
+    ("x509_parser", &["daemon"]),
 ];
 
 /// The rooms whose answers depend on their arguments alone.

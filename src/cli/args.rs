@@ -15,7 +15,8 @@ use crate::model::Timestamp;
     about,
     after_help = "Exit codes: 0 done, 1 unexpected, 2 configuration or usage, 3 some objects \
                   failed, 4 changes held by a safeguard, 6 another process holds the state file \
-                  and does not answer, 7 could not reach or sign in to Graph or the target.\n\n\
+                  and does not answer, 7 could not reach or sign in to Graph, the target or, with \
+                  notify-test, the mail server.\n\n\
                   Begin with: entra-scim init, then check, plan, sync."
 )]
 pub(super) struct Cli {
@@ -89,6 +90,9 @@ pub(super) enum Command {
     Resume(AppArgs),
     /// Forget parts of the state, as Microsoft Graph's resetScope; runs no cycle
     Restart(RestartArgs),
+    /// Send one test mail to everybody, and a message to each webhook
+    #[command(after_help = "Example: entra-scim notify-test")]
+    NotifyTest(AppArgs),
     /// Turn the provisioning schema of an Entra application into mappings for the configuration
     ImportSchema(ImportSchemaArgs),
     /// List the built-in profiles, or show one with its mapping, limits and set-up steps

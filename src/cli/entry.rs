@@ -10,7 +10,7 @@ use super::{
     args::{Cli, Command, Global, LogFormat},
     check, control, demo,
     exit::ExitCode,
-    explain, expression, gallery, import_schema, init, log, output, plan,
+    explain, expression, gallery, import_schema, init, log, notify_test, output, plan,
     problem::Problem,
     run, status, sync,
 };
@@ -72,6 +72,7 @@ async fn dispatch(cli: &Cli) -> anyhow::Result<ExitCode> {
         Command::Pause(args) => control::pause(args, global).await,
         Command::Resume(args) => control::resume(args, global).await,
         Command::Restart(args) => control::restart(args, global).await,
+        Command::NotifyTest(args) => notify_test::run(args, global).await,
         Command::ImportSchema(args) => {
             refuse_json("import-schema")?;
             import_schema::run(args, global).await
@@ -101,6 +102,7 @@ fn log_lines(global: &Global, command: &Command) -> Result<(), Problem> {
         | Command::Pause(_)
         | Command::Resume(_)
         | Command::Restart(_)
+        | Command::NotifyTest(_)
         | Command::ImportSchema(_)
         | Command::Gallery(_)
         | Command::Demo(_) => "error",

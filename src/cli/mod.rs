@@ -22,6 +22,7 @@ mod gallery;
 mod import_schema;
 mod init;
 mod log;
+mod notify_test;
 mod output;
 mod plan;
 mod plan_file;

@@ -19,7 +19,9 @@ use crate::{
     config::{AppSettings, Config},
     daemon::{SystemClock, due_at, is_held},
     model::{Clock, Timestamp},
-    store::{CycleReport, HeldReport, JobState, LinkCounts, Progress, Reader, StoreError},
+    store::{
+        CycleReport, HeldReport, JobState, LinkCounts, OutboxCounts, Progress, Reader, StoreError,
+    },
 };
 
 pub(super) fn run(args: &StatusArgs, global: &Global) -> anyhow::Result<ExitCode> {
@@ -55,6 +57,7 @@ struct Standing {
     links: LinkCounts,
     escrows: u64,
     held: Option<HeldReport>,
+    outbox: OutboxCounts,
 }
 
 impl Standing {
@@ -87,6 +90,7 @@ impl Standing {
             }
             self.links = view.link_counts()?;
             self.escrows = view.escrow_count()?;
+            self.outbox = view.outbox_counts()?;
             Ok(())
         })
     }
@@ -143,6 +147,17 @@ impl Standing {
         if let Some(held) = &self.held {
             line("held", &format!("{}; plan {}", held.reason, view::short(&held.plan)));
             line("", &format!("look with `entra-scim plan {} --held`", self.app));
+        }
+        if self.outbox.waiting + self.outbox.given_up > 0 {
+            let given_up = match self.outbox.given_up {
+                0 => String::new(),
+                given_up => format!("; {given_up} given up"),
+            };
+            let waiting = view::counted(self.outbox.waiting, "notice");
+            line("undelivered", &format!("{waiting}, tried again{given_up}"));
+            if let Some(error) = &self.outbox.error {
+                line("", error);
+            }
         }
         text
     }

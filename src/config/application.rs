@@ -4,7 +4,7 @@ use chrono_tz::Tz;
 
 use super::{
     diagnosis::{At, Findings, suggestion},
-    filter,
+    email, filter,
     mapping::{self, UserMapping},
     raw::{Located, Node, Section},
     revision, safeguards, schedule,
@@ -21,7 +21,7 @@ use crate::{
     },
 };
 
-pub(super) const KEYS: [&str; 10] = [
+pub(super) const KEYS: [&str; 11] = [
     "enterprise_app",
     "profile",
     "provisioning",
@@ -29,6 +29,7 @@ pub(super) const KEYS: [&str; 10] = [
     "exclude_default_access",
     "interval",
     "cron",
+    "notify",
     "target",
     "safeguards",
     "users",
@@ -43,6 +44,8 @@ pub(super) struct Defaults<'a> {
     pub(super) schedule: &'a Schedule,
     pub(super) zone: Tz,
     pub(super) surroundings: Surroundings,
+    /// Whether there is a mail server.
+    pub(super) has_email: bool,
 }
 
 /// One application, and where its tenant URL stands.
@@ -81,6 +84,7 @@ pub(super) fn decode(
     let exclude_default_access = section.flag("exclude_default_access", true, findings);
     let schedule = schedule::decode(&section, defaults.zone, findings)
         .unwrap_or_else(|| defaults.schedule.clone());
+    let notify = notify(&section, defaults.has_email, findings);
     let safeguards = safeguards::decode(section.get("safeguards").as_ref(), profile, findings);
     let target = section
         .required("target", findings)
@@ -107,8 +111,22 @@ pub(super) fn decode(
         revision_parts: Vec::new(),
     };
     (job.revision, job.revision_parts) = revision::of(&job, &profile.name);
-    let settings = AppSettings { job, schedule, target: connection, profile: profile.name.clone() };
+    let profile = profile.name.clone();
+    let settings = AppSettings { job, schedule, target: connection, profile, notify };
     Some(Application { settings, tenant_url_at })
+}
+
+/// `notify`: who is written to about this application beside those of `[email]`.
+fn notify(section: &Section<'_, '_>, has_email: bool, findings: &mut Findings<'_>) -> Vec<String> {
+    let Some(node) = section.get("notify") else { return Vec::new() };
+    if !has_email {
+        findings.error_hint(
+            &node.at,
+            "there is no mail server",
+            "add a section [email]: it says how mails are sent",
+        );
+    }
+    email::addresses(&node, findings).value
 }
 
 fn capability(profile: &Profile) -> Capability {

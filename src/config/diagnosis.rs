@@ -110,6 +110,13 @@ impl<'t> Findings<'t> {
         self.push(Severity::Warning, at, message.into(), None, None);
     }
 
+    /// Whether something at this key, or in it, is an error.
+    pub(super) fn has_error_at(&self, at: &At) -> bool {
+        self.list.iter().any(|finding| {
+            finding.severity == Severity::Error && finding.key_path.starts_with(&at.path)
+        })
+    }
+
     /// Everything found, in the order of the file.
     pub(super) fn into_sorted(mut self) -> Vec<Diagnosis> {
         self.list

@@ -11,12 +11,13 @@ use toml::de::DeTable;
 use super::{
     application::{self, Application, Defaults},
     diagnosis::{At, Diagnosis, Findings, Severity},
+    email,
     raw::Section,
     secret_source::environment,
     service,
     settings::Config,
     surroundings::Surroundings,
-    tenant,
+    tenant, webhook,
 };
 
 /// Where the configuration is looked up last.
@@ -25,7 +26,7 @@ pub const CONFIG_PATH_DEFAULT: &str = "/etc/entra-scim/config.toml";
 /// The environment variable that names the configuration where `--config` does not.
 pub const CONFIG_PATH_VARIABLE: &str = "ENTRA_SCIM_CONFIG";
 
-const KEYS: [&str; 3] = ["tenant", "service", "apps"];
+const KEYS: [&str; 5] = ["tenant", "service", "email", "webhook", "apps"];
 
 /// Why there is no configuration. For each the exit code is 2.
 #[derive(Debug, thiserror::Error)]
@@ -95,11 +96,15 @@ fn decode(
         .required("tenant", &mut findings)
         .and_then(|node| tenant::decode(&node, surroundings, &mut findings));
     let service = service::decode(root.get("service").as_ref(), &mut findings);
+    let email =
+        root.get("email").and_then(|node| email::decode(&node, surroundings, &mut findings));
+    let webhooks = webhook::decode(&root, surroundings, &mut findings);
     let defaults = Defaults {
         tenant: tenant.as_ref().map_or("", |tenant| tenant.id.as_str()),
         schedule: &service.schedule,
         zone: service.zone,
         surroundings,
+        has_email: root.get("email").is_some(),
     };
     let apps = applications(&root, &defaults, &mut findings);
     let findings = findings.into_sorted();
@@ -108,6 +113,8 @@ fn decode(
         Some(tenant) if !is_refused => Ok(Config {
             tenant,
             service: service.settings,
+            email,
+            webhooks,
             apps: apps.into_iter().map(|app| app.settings).collect(),
             warnings: findings,
         }),

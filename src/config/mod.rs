@@ -10,6 +10,7 @@
 mod application;
 mod diagnosis;
 mod duration;
+mod email;
 mod endpoint;
 mod entra_schema;
 mod environment;
@@ -27,6 +28,7 @@ mod surroundings;
 mod target;
 mod template;
 mod tenant;
+mod webhook;
 
 pub use diagnosis::{Diagnosis, Severity, nearest};
 pub use entra_schema::{
@@ -36,8 +38,8 @@ pub use environment::{IdentityEndpoint, managed_identity_endpoint, operator};
 pub use load::{CONFIG_PATH_DEFAULT, CONFIG_PATH_VARIABLE, LoadError, load, parse};
 pub use secret_source::SecretSource;
 pub use settings::{
-    AppSettings, Cloud, Config, CredentialSettings, ServiceSettings, TargetConnection,
-    TenantSettings,
+    AppSettings, Cloud, Config, CredentialSettings, EmailSettings, MailServer, ServiceSettings,
+    StartTls, TargetConnection, TenantSettings, WebhookFormat, WebhookSettings,
 };
 pub use surroundings::temporary_folder;
 pub use template::{InitAnswers, init_template};

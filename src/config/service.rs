@@ -36,6 +36,7 @@ impl Default for Service {
             settings: ServiceSettings {
                 state_dir: PathBuf::from(STATE_DIR_DEFAULT),
                 log_retention: LOG_RETENTION_DEFAULT,
+                zone: Tz::UTC,
             },
             schedule: Schedule::Every(INTERVAL_DEFAULT),
             zone: Tz::UTC,
@@ -60,6 +61,7 @@ pub(super) fn decode(node: Option<&Node<'_, '_>>, findings: &mut Findings<'_>) -
         service.settings.log_retention = retention.value;
     }
     service.zone = schedule::zone(&section, findings);
+    service.settings.zone = service.zone;
     if let Some(schedule) = schedule::decode(&section, service.zone, findings) {
         service.schedule = schedule;
     }

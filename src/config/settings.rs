@@ -1,11 +1,13 @@
 //! The validated configuration, as the rest of the program sees it.
 
-use std::{path::PathBuf, time::Duration};
+use std::{collections::BTreeSet, path::PathBuf, time::Duration};
 
+use chrono::{NaiveDate, NaiveTime};
+use chrono_tz::Tz;
 use url::Url;
 
 use super::{Diagnosis, SecretSource};
-use crate::provisioning::{Schedule, job::Job};
+use crate::provisioning::{NoticeTopic, Schedule, job::Job};
 
 /// A whole configuration: one tenant, any number of applications.
 #[derive(Clone, Debug)]
@@ -14,6 +16,10 @@ pub struct Config {
     pub tenant: TenantSettings,
     /// How this daemon runs.
     pub service: ServiceSettings,
+    /// Who is written to, where anybody is.
+    pub email: Option<EmailSettings>,
+    /// Where else notices go.
+    pub webhooks: Vec<WebhookSettings>,
     /// The applications, in the order of the file.
     pub apps: Vec<AppSettings>,
     /// What a person should know although the file was accepted.
@@ -107,6 +113,81 @@ pub struct ServiceSettings {
     pub state_dir: PathBuf,
     /// How long the provisioning log is kept.
     pub log_retention: Duration,
+    /// The zone of times of day.
+    pub zone: Tz,
+}
+
+/// `[email]`: who is written to, and about what.
+#[derive(Clone, Debug)]
+pub struct EmailSettings {
+    /// The mail server.
+    pub server: MailServer,
+    /// The sender.
+    pub from: String,
+    /// The recipients for every application.
+    pub to: Vec<String>,
+    /// What they are told of.
+    pub on: BTreeSet<NoticeTopic>,
+    /// Whether mails hold names and what applications answered.
+    pub details: bool,
+    /// When the digest goes out, where one is asked for.
+    pub digest: NaiveTime,
+}
+
+/// The mail server, and how to reach it.
+#[derive(Clone, Debug)]
+pub struct MailServer {
+    /// Its name or address.
+    pub host: String,
+    /// Its port.
+    pub port: u16,
+    /// How TLS is come to; `None` where the connection begins with it.
+    pub starttls: Option<StartTls>,
+    /// Who signs in.
+    pub user: Option<String>,
+    /// With which password.
+    pub password: Option<SecretSource>,
+    /// More certificate authorities to trust, PEM.
+    pub ca_pem: Option<Vec<u8>>,
+}
+
+/// How a plain connection comes to TLS (RFC 3207).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StartTls {
+    /// No mail without it.
+    Required,
+    /// Where the server offers it.
+    Opportunistic,
+    /// Never.
+    Off,
+}
+
+/// `[[webhook]]`: where else notices go.
+#[derive(Clone, Debug)]
+pub struct WebhookSettings {
+    /// The address, a secret; `None` for PagerDuty's own.
+    pub url: Option<SecretSource>,
+    /// How notices are phrased.
+    pub format: WebhookFormat,
+    /// PagerDuty's integration key.
+    pub routing_key: Option<SecretSource>,
+    /// What is told there.
+    pub on: BTreeSet<NoticeTopic>,
+    /// Whether it holds names and what applications answered.
+    pub details: bool,
+}
+
+/// How a notice is phrased for a webhook.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WebhookFormat {
+    /// A JSON document of our own.
+    Generic,
+    /// An adaptive card for Microsoft Teams.
+    Teams,
+    /// Blocks for Slack.
+    Slack,
+    /// An event for PagerDuty.
+    PagerDuty,
 }
 
 /// `[apps.NAME]`: one application.
@@ -120,6 +201,8 @@ pub struct AppSettings {
     pub target: TargetConnection,
     /// The profile its settings started from.
     pub profile: String,
+    /// Who is written to beside those of `[email]`.
+    pub notify: Vec<String>,
 }
 
 /// `[apps.NAME.target]`: how to reach an application.
@@ -131,6 +214,8 @@ pub struct TargetConnection {
     pub query: Vec<(String, String)>,
     /// The bearer token.
     pub secret_token: SecretSource,
+    /// When it ends; an opaque token can't tell.
+    pub secret_token_expires: Option<NaiveDate>,
     /// More certificate authorities to trust, PEM.
     pub ca_pem: Option<Vec<u8>>,
     /// The proxy to go through.

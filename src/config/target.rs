@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use chrono::NaiveDate;
 use toml::de::DeValue;
 
 use super::{
@@ -18,9 +19,10 @@ use crate::{
     scim::{Dialect, parse_tenant_url},
 };
 
-pub(super) const KEYS: [&str; 8] = [
+pub(super) const KEYS: [&str; 9] = [
     "tenant_url",
     "secret_token",
+    "secret_token_expires",
     "dialect",
     "concurrency",
     "request_timeout",
@@ -61,6 +63,7 @@ pub(super) fn decode(
     let secret_token = section
         .required("secret_token", findings)
         .and_then(|node| secret_source::decode(&node, surroundings, findings));
+    let secret_token_expires = expires(&section, findings);
     let dialect = section.choice("dialect", &DIALECTS, None, findings);
     let pace = pace(&section, profile, findings);
     let ca_pem = endpoint::ca_pem(&section, surroundings, findings);
@@ -71,10 +74,31 @@ pub(super) fn decode(
         base: url.base,
         query: url.query,
         secret_token: secret_token?,
+        secret_token_expires,
         ca_pem,
         proxy,
     };
     Some(Target { connection, dialect, pace, tenant_url_at })
+}
+
+/// `secret_token_expires`: a day, as a text or as TOML's own date.
+fn expires(section: &Section<'_, '_>, findings: &mut Findings<'_>) -> Option<NaiveDate> {
+    let node = section.get("secret_token_expires")?;
+    let text = match node.value {
+        DeValue::Datetime(date) => date.to_string(),
+        DeValue::String(_)
+        | DeValue::Integer(_)
+        | DeValue::Float(_)
+        | DeValue::Boolean(_)
+        | DeValue::Array(_)
+        | DeValue::Table(_) => node.string(findings)?.value,
+    };
+    let day = NaiveDate::parse_from_str(&text, "%Y-%m-%d").ok();
+    if day.is_none() {
+        let hint = "write year, month and day, for example \"2027-03-01\"";
+        findings.error_hint(&node.at, format!("{text:?} is not a day"), hint);
+    }
+    day
 }
 
 fn tenant_url(

@@ -13,6 +13,7 @@ use crate::{
         NetworkOptions, SecretSent, SecretSource, TokenSettings, TokenSource,
     },
     model::{Clock, Secret},
+    port::MailFault,
     target::{ScimTarget, TargetSettings},
 };
 
@@ -53,6 +54,9 @@ pub enum ConnectError {
         #[source]
         source: NetworkFault,
     },
+    /// The mail server is not usable as configured.
+    #[error("set up the way to the mail server (`email`): {0}")]
+    Mail(MailFault),
     /// The platform's own variables are not usable.
     #[error("use the managed identity: {0}")]
     ManagedIdentity(String),
@@ -98,7 +102,7 @@ fn target(app: &AppSettings, clock: &Arc<dyn Clock>) -> Result<ScimTarget, Conne
     Ok(ScimTarget::new(settings, network, authorizer, Arc::clone(clock)))
 }
 
-fn network(
+pub(super) fn network(
     ca_pem: Option<Vec<u8>>,
     proxy: Option<&Url>,
     request_timeout: Duration,

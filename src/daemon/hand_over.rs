@@ -5,7 +5,7 @@ use std::{fs::File, path::Path, sync::Arc, time::Duration};
 use serde_json::Value;
 
 use super::{
-    Answer, DaemonError, Order, Trouble,
+    Answer, Channels, DaemonError, Order, Trouble,
     once::{Observer, run_cycle, state_path},
     order::execute,
 };
@@ -50,7 +50,10 @@ pub async fn order(
     };
     let connection = connect(config, app, clock)?;
     let options = CycleOptions { initial };
+    let channels = Channels::connect(config, app)?;
+    let clock = Arc::clone(&connection.clock);
     let end = run_cycle(app, &connection, &engine, options, stop, observer).await.map_err(store)?;
+    channels.after_cycle(&connection.directory, &engine, &end, clock.as_ref()).await;
     let trouble = end.error.as_ref().map(Trouble::of);
     Ok(Answer::Cycle { id: end.report.id.to_string(), trouble })
 }

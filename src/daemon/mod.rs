@@ -11,6 +11,7 @@
 mod clock;
 mod connect;
 mod hand_over;
+mod notices;
 mod once;
 mod order;
 mod run;
@@ -21,6 +22,7 @@ mod trouble;
 pub use clock::SystemClock;
 pub use connect::{ConnectError, Connection, connect};
 pub use hand_over::{is_held, order};
+pub use notices::{Channels, Delivered, Probe, Probed};
 pub use once::{DaemonError, preview_once, state_path, sync_once};
 pub use order::{Answer, Order, Reset};
 pub use run::run;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tokio::{runtime::Handle, task::JoinSet};
 use tracing::info;
 
-use super::{DaemonError, connect, once::state_path, service::Service};
+use super::{Channels, DaemonError, connect, once::state_path, service::Service};
 use crate::{config::Config, cycle::Stop, model::Clock, store::Engine};
 
 /// Keeps the schedule of every enabled application until `stop` is requested.
@@ -25,6 +25,7 @@ pub async fn run(
         services.push(Service {
             app: app.clone(),
             connection: connect(config, app, Arc::clone(&clock))?,
+            channels: Channels::connect(config, app)?,
             engine,
             log_retention: config.service.log_retention,
             stop: Arc::clone(stop),

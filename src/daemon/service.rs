@@ -5,11 +5,12 @@ use std::{sync::Arc, time::Duration};
 use chrono::TimeDelta;
 use tracing::{error, info, warn};
 
-use super::{Answer, Connection, Order, Trouble, once::run_cycle, order::execute};
+use super::{Answer, Channels, Connection, Order, Trouble, once::run_cycle, order::execute};
 use crate::{
     config::AppSettings,
     cycle::{CycleEnd, CycleOptions, Stop},
     model::{Clock, Timestamp},
+    notify::SmtpMailer,
     provisioning::Schedule,
     store::{Engine, JobState, StoreError, View},
 };
@@ -42,6 +43,7 @@ pub fn due_at(
 pub(super) struct Service {
     pub(super) app: AppSettings,
     pub(super) connection: Connection,
+    pub(super) channels: Channels<SmtpMailer>,
     pub(super) engine: Engine,
     pub(super) log_retention: Duration,
     pub(super) stop: Arc<Stop>,
@@ -74,7 +76,7 @@ impl Service {
         let mut last_began = None;
         while !self.stop.is_requested() {
             let wake = if waiting.is_empty() {
-                self.wait(last_began).await
+                self.while_delivering(self.wait(last_began)).await
             } else {
                 Wake::Asked(waiting.remove(0))
             };
@@ -90,7 +92,7 @@ impl Service {
                 },
             };
             last_began = Some(self.clock().now());
-            let answer = self.cycle(options, &mut waiting).await;
+            let answer = Box::pin(self.cycle(options, &mut waiting)).await;
             if let Some(id) = asked {
                 self.answer(id, &answer);
             }
@@ -105,6 +107,35 @@ impl Service {
 
     fn clock(&self) -> &dyn Clock {
         self.connection.clock.as_ref()
+    }
+
+    /// Does `work`, and delivers notices meanwhile, once a minute. A delivery under way is brought
+    /// to its end, so that no mail goes twice, unless the service is asked to stop.
+    async fn while_delivering<T>(&self, work: impl Future<Output = T>) -> T {
+        let gate = tokio::sync::Mutex::new(());
+        let delivering = self.channels.keep_delivering(&self.engine, self.clock(), &gate);
+        let mut delivering = std::pin::pin!(delivering);
+        let done = tokio::select! {
+            done = work => done,
+            never = &mut delivering => match never {},
+        };
+        tokio::select! {
+            never = &mut delivering => match never {},
+            () = self.cut_short() => {}
+            _ = gate.lock() => {}
+        }
+        done
+    }
+
+    /// Tells people what the cycle leaves to tell, and takes orders meanwhile. Asked to stop, it
+    /// leaves the rest in the outbox.
+    async fn tell_people(&self, end: &CycleEnd, waiting: &mut Vec<Taken>) {
+        let directory = &self.connection.directory;
+        tokio::select! {
+            () = self.channels.after_cycle(directory, &self.engine, end, self.clock()) => {}
+            () = self.take_orders(waiting) => {}
+            () = self.cut_short() => {}
+        }
     }
 
     /// Waits for the next start, for an order that needs a cycle, or for the end.
@@ -142,14 +173,18 @@ impl Service {
         let quiet = |_: &crate::store::Progress| {};
         let cycle =
             run_cycle(&self.app, &self.connection, &self.engine, options, &self.stop, &quiet);
-        let ended = tokio::select! {
-            ended = cycle => Some(ended),
-            () = self.take_orders(waiting) => None,
-            () = self.cut_short() => None,
+        let ended = async {
+            tokio::select! {
+                ended = cycle => Some(ended),
+                () = self.take_orders(waiting) => None,
+                () = self.cut_short() => None,
+            }
         };
+        let ended = Box::pin(self.while_delivering(ended)).await;
         match ended {
             Some(Ok(end)) => {
                 tell(job, &end);
+                self.tell_people(&end, waiting).await;
                 let trouble = end.error.as_ref().map(Trouble::of);
                 Answer::Cycle { id: end.report.id.to_string(), trouble }
             }

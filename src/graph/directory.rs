@@ -9,12 +9,13 @@ use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::json;
 
 use super::{
-    GraphSettings, ProvisioningJob,
+    GraphSettings, ProvisioningJob, RegistrationCredential,
     client::{Client, Prepared},
     domain::{WireDomain, WireOrganization},
     fault::Reading,
     group::{WireGroup, WireMembership},
     page::document,
+    registration::{self, WireRegistration},
     service_principal::{self, WireAssignment, WireJob, WireServicePrincipal},
     user::{WireId, WireUser, selected},
 };
@@ -84,6 +85,19 @@ impl GraphDirectory {
             other => other?,
         };
         Ok(page.items.into_iter().map(WireJob::job).collect())
+    }
+
+    /// The secrets and keys of an app registration. Needs `Application.Read.All`.
+    pub async fn registration_credentials(
+        &self,
+        client_id: &str,
+    ) -> Result<Vec<RegistrationCredential>, DirectoryFault> {
+        let segment = format!("applications(appId='{client_id}')");
+        let call = self.client.sdk().custom(Method::GET, None).extend_path(&[segment]);
+        let call = call.select(&registration::SELECTED);
+        let prepared = self.client.prepare(call.build(), Reading::Registration).await?;
+        let body = self.client.send(&prepared).await?;
+        document::<WireRegistration>(&body).map(WireRegistration::credentials)
     }
 
     /// The schema of one of these jobs (Graph `synchronizationSchema`), as JSON. Needs

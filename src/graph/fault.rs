@@ -44,6 +44,7 @@ pub(super) enum Reading {
     Memberships,
     DeletedUsers,
     ProvisioningJobs,
+    Registration,
     ProvisioningSchema,
     Organization,
     Domains,
@@ -53,7 +54,7 @@ impl Reading {
     /// The least application permission for this read (each call's page, "Permissions").
     pub(super) fn permission(self) -> &'static str {
         match self {
-            Self::Application | Self::Assignments => "Application.Read.All",
+            Self::Application | Self::Assignments | Self::Registration => "Application.Read.All",
             Self::Users | Self::Managers | Self::DeletedUsers => "User.Read.All",
             Self::Groups | Self::Memberships => "GroupMember.Read.All",
             Self::ProvisioningJobs | Self::ProvisioningSchema => "Synchronization.Read.All",
@@ -72,6 +73,7 @@ impl Reading {
             Self::Memberships => "the groups of a user",
             Self::DeletedUsers => "deleted users",
             Self::ProvisioningJobs => "Entra's own provisioning jobs",
+            Self::Registration => "the app registration",
             Self::ProvisioningSchema => "the schema of Entra's own provisioning",
             Self::Organization => "the tenant's default domain",
             Self::Domains => "the tenant's domains",

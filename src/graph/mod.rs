@@ -16,6 +16,7 @@ mod endpoint;
 mod fault;
 mod group;
 mod page;
+mod registration;
 mod service_principal;
 #[cfg(test)]
 mod tests;
@@ -24,4 +25,5 @@ mod user;
 pub use client::GraphSettings;
 pub use directory::GraphDirectory;
 pub use endpoint::{scope, token_url};
+pub use registration::RegistrationCredential;
 pub use service_principal::ProvisioningJob;

@@ -3,9 +3,9 @@
 //! One file per provisioning step, in the order an object takes them: `scoping` decides whether it
 //! belongs to the job, `matching` which account is its, `mapping` what the account should look
 //! like, `plan` what is to be done, `reference` who its manager is at the target, `safeguard` what
-//! a person must see first, `request` what would be sent, `outcome` what became of it. Time,
-//! randomness and everything read arrive as arguments; every decision returns the [`Step`]s that
-//! explain it.
+//! a person must see first, `request` what would be sent, `outcome` what became of it, `notice`
+//! what a person is told of it. Time, randomness and everything read arrive as arguments; every
+//! decision returns the [`Step`]s that explain it.
 //!
 //! **Invariant:** knows no I/O. It never sees a clock, a socket, a file or a logger.
 
@@ -15,6 +15,7 @@ mod link;
 mod mapped_value;
 mod mapping;
 mod matching;
+mod notice;
 mod outcome;
 mod plan;
 mod reason;
@@ -36,6 +37,10 @@ pub use mapping::{
     map_withdrawal, read_source, seed_of,
 };
 pub use matching::{Candidate, Claim, Evidence, Matched, match_keys, settle};
+pub use notice::{
+    CSV_ROWS_MAX, LastSent, NOTICES_PER_HOUR_MAX, NextStep, Notice, NoticeKind, NoticeRow,
+    NoticeTopic, UNDELIVERABLE_AFTER, batches, csv, expiry_stage, is_due, next_attempt, room_left,
+};
 pub use outcome::{Failure, Outcome, Remedy, failure_of, remedy};
 pub use plan::{
     Action, ChangeStatus, Decision, LinkEffect, Phase, PlanInputs, PlannedChange, Verdict, Write,

@@ -7,6 +7,7 @@ mod explain;
 mod expression;
 mod gallery;
 mod import_schema;
+mod notices;
 mod redaction;
 mod refusals;
 mod safeguard;

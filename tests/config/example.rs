@@ -41,6 +41,7 @@ fn the_example_loads_from_disk_once_its_secrets_are_there() {
     let config = EXAMPLE.replace("/etc/entra-scim", root);
     super::secrets::private_file(&folder.path().join("graph-secret"), "s3cret\n");
     super::secrets::private_file(&folder.path().join("whimsical-token"), "t0ken\n");
+    super::secrets::private_file(&folder.path().join("smtp-password"), "passw0rd\n");
     let path = folder.path().join("config.toml");
     fs::write(&path, config).expect("write the example");
     let config = load(Some(&path)).expect("the example with its secrets");
@@ -84,6 +85,31 @@ fn every_optional_line_of_the_example_is_accepted() {
             panic!("{line}\n{}", shown.join("\n"));
         }
     }
+}
+
+/// What needs another line to make sense stands further in, and is right with that line.
+#[test]
+fn the_webhook_the_digest_and_starttls_of_the_example_are_accepted() {
+    let mut text = String::new();
+    for line in EXAMPLE.lines() {
+        let inner = line.strip_prefix("#   ").unwrap_or_default();
+        let is_meant = inner == "[[webhook]]"
+            || inner.split_once(" = ").is_some_and(|(key, _)| {
+                ["starttls", "digest", "url", "format", "on", "details"].contains(&key)
+            });
+        text.push_str(if is_meant { inner } else { line });
+        text.push('\n');
+    }
+    let text = text
+        .replace("smtps://mailer@smtp.example.com:465", "smtp://mailer@smtp.example.com")
+        .replacen("\"credential-expiry\"]", "\"credential-expiry\", \"digest\"]", 1);
+    let config = accept(&text);
+    assert_eq!(config.webhooks.len(), 1);
+    assert_eq!(config.webhooks[0].format, entra_scim::config::WebhookFormat::Teams);
+    let email = config.email.expect("the example has one");
+    assert_eq!((email.server.port, email.on.len()), (587, 5));
+    assert_eq!(email.server.user.as_deref(), Some("mailer"));
+    assert_eq!(config.apps[0].notify, ["crm-owner@example.com"]);
 }
 
 #[test]

@@ -68,20 +68,88 @@ config.toml:6: unclosed table, expected `]`
 #[test]
 fn keys_of_later_versions_are_unknown() {
     let mut text = service("listen = \"127.0.0.1:8640\"");
-    text.push_str("[email]\nto = []\n[[webhook]]\nformat = \"generic\"\n");
     text.push_str("[apps.crm.groups]\nenabled = true\n");
     text = text.replace(
         "enterprise_app = \"CRM\"",
-        "enterprise_app = \"CRM\"\nnested_groups = false\nshared_target = true\nnotify = []",
+        "enterprise_app = \"CRM\"\nnested_groups = false\nshared_target = true",
     );
     assert_snapshot!(refuse(&text), @r#"
 config.toml:7: service.listen: the status page is not part of this version; write "off", or leave the key out
-config.toml:11: apps.crm.nested_groups: unknown key; possible are `enterprise_app`, `profile`, `provisioning`, `scope`, `exclude_default_access`, `interval`, `cron`, `target`, `safeguards`, `users`
-config.toml:12: apps.crm.shared_target: unknown key; possible are `enterprise_app`, `profile`, `provisioning`, `scope`, `exclude_default_access`, `interval`, `cron`, `target`, `safeguards`, `users`
-config.toml:13: apps.crm.notify: unknown key; possible are `enterprise_app`, `profile`, `provisioning`, `scope`, `exclude_default_access`, `interval`, `cron`, `target`, `safeguards`, `users`
-config.toml:18: email: unknown key; possible are `tenant`, `service`, `apps`
-config.toml:20: webhook: unknown key; possible are `tenant`, `service`, `apps`
-config.toml:22: apps.crm.groups: unknown key; possible are `enterprise_app`, `profile`, `provisioning`, `scope`, `exclude_default_access`, `interval`, `cron`, `target`, `safeguards`, `users`
+config.toml:11: apps.crm.nested_groups: unknown key; possible are `enterprise_app`, `profile`, `provisioning`, `scope`, `exclude_default_access`, `interval`, `cron`, `notify`, `target`, `safeguards`, `users`
+config.toml:12: apps.crm.shared_target: unknown key; possible are `enterprise_app`, `profile`, `provisioning`, `scope`, `exclude_default_access`, `interval`, `cron`, `notify`, `target`, `safeguards`, `users`
+config.toml:17: apps.crm.groups: unknown key; possible are `enterprise_app`, `profile`, `provisioning`, `scope`, `exclude_default_access`, `interval`, `cron`, `notify`, `target`, `safeguards`, `users`
+"#);
+}
+
+#[test]
+fn mail_is_refused_where_it_would_not_arrive_or_give_the_password_away() {
+    let email = |lines: &str| {
+        refuse(&and(&format!(
+            "[email]\nfrom = \"x@example.com\"\nto = [\"y@example.com\"]\n{lines}"
+        )))
+    };
+    let password = "password = { env = \"P\" }";
+    assert_snapshot!(refuse(&and(r#"[email]
+smtp_urls = "smtps://mail.example.com"
+from = "nobody"
+to = ["Ünal <unal@example.com>", "two@@example.com", "a@b\nBcc: c@example.com"]
+on = ["failure", "removals"]
+digest = "8 o'clock"
+starttls = "always"
+
+[[webhook]]
+format = "team"
+
+[[webhook]]
+format = "pagerduty"
+
+[[webhook]]
+url = { env = "HOOK" }
+routing_key = { env = "KEY" }
+"#)), @r#"
+config.toml:12: email.smtp_url: missing; this key is needed
+config.toml:13: email.smtp_urls: unknown key; did you mean `smtp_url`?
+config.toml:14: email.from: "nobody" is not a mail address; write "ada@example.com" or "Ada <ada@example.com>"
+config.toml:15: email.to[2]: "two@@example.com" is not a mail address; write "ada@example.com" or "Ada <ada@example.com>"
+config.toml:15: email.to[3]: "a@b\nBcc: c@example.com" is not a mail address; write "ada@example.com" or "Ada <ada@example.com>"
+config.toml:16: email.on[2]: unknown value "removals"; possible are `failure`, `recovery`, `removals-held`, `credential-expiry`, `digest`
+config.toml:17: email.digest: "8 o'clock" is not a time of day; write hours and minutes, for example "08:00"
+config.toml:17: email.digest: no digest is asked for; add "digest" to `on`
+config.toml:18: email.starttls: unknown value "always"; possible are `required`, `opportunistic`, `off`
+config.toml:20: webhook[1].url: missing; this key is needed
+config.toml:21: webhook[1].format: unknown value "team"; did you mean `teams`?
+config.toml:23: webhook[2]: has no `routing_key`; it is the Integration Key of an Events API v2 integration of the service
+config.toml:28: webhook[3].routing_key: is for format = "pagerduty" alone
+"#);
+    for lines in [
+        format!("smtp_url = \"smtp://me@mail.example.com\"\nstarttls = \"off\"\n{password}"),
+        format!(
+            "smtp_url = \"smtp://me@mail.example.com\"\nstarttls = \"opportunistic\"\n{password}"
+        ),
+        format!("smtp_url = \"smtps://me@mail.example.com\"\nstarttls = \"required\"\n{password}"),
+        "smtp_url = \"smtps://me@mail.example.com\"".to_owned(),
+        format!("smtp_url = \"smtps://mail.example.com\"\n{password}"),
+        format!("smtp_url = \"smtps://me:secret@mail.example.com\"\n{password}"),
+        "smtp_url = \"https://mail.example.com\"".to_owned(),
+        "smtp_url = \"mail.example.com:25\"".to_owned(),
+        "smtp_url = \"smtps://mail.example.com/?tls=no\"".to_owned(),
+    ] {
+        let said = email(&lines);
+        assert!(said.contains("config.toml:1"), "{said}");
+        assert!(!said.contains("secret@"), "{said}");
+    }
+    assert_snapshot!(
+        email(&format!("smtp_url = \"smtp://me@mail.example.com\"\nstarttls = \"off\"\n{password}")),
+        @r#"
+config.toml:15: email.smtp_url: would send the password in clear, or to whoever takes the TLS away; write smtps://, or starttls = "required"
+"#
+    );
+    assert_snapshot!(refuse(&app("notify = [\"y@example.com\"]")), @r#"
+config.toml:8: apps.crm.notify: there is no mail server; add a section [email]: it says how mails are sent
+"#);
+    let token = with(TOKEN, &format!("{TOKEN}\nsecret_token_expires = \"March\""));
+    assert_snapshot!(refuse(&token), @r#"
+config.toml:12: apps.crm.target.secret_token_expires: "March" is not a day; write year, month and day, for example "2027-03-01"
 "#);
 }
 

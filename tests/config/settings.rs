@@ -255,6 +255,50 @@ fn each_cloud_signs_in_at_its_own_host_for_its_own_graph() {
 }
 
 #[test]
+fn mail_and_webhooks_have_the_defaults_that_are_promised() {
+    let config = accept(&and(r#"
+[email]
+smtp_url = "smtps://mailer%40example.com@mail.example.com"
+password = { env = "P" }
+from = "Entra SCIM <scim@example.com>"
+to = ["identity@example.com"]
+
+[[webhook]]
+url = { env = "HOOK" }
+"#));
+    let email = config.email.expect("a mail server");
+    assert_eq!(email.server.host, "mail.example.com");
+    assert_eq!(email.server.port, 465);
+    assert_eq!(email.server.starttls, None);
+    assert_eq!(email.server.user.as_deref(), Some("mailer@example.com"));
+    assert_eq!(email.on.len(), 4, "everything but the digest");
+    assert!(!email.details);
+    assert_eq!(config.webhooks[0].on, email.on);
+    assert!(config.apps[0].notify.is_empty());
+}
+
+#[test]
+fn a_password_may_go_in_clear_within_this_machine_only() {
+    for host in ["127.0.0.1", "[::1]", "localhost"] {
+        let config = accept(&and(&format!(
+            "[email]\nsmtp_url = \"smtp://me@{host}\"\nstarttls = \"off\"\n\
+             password = {{ env = \"P\" }}\nfrom = \"x@example.com\"\nto = [\"y@example.com\"]"
+        )));
+        assert_eq!(config.email.expect("a mail server").server.port, 25);
+    }
+}
+
+#[test]
+fn the_end_of_a_token_is_a_text_or_a_date() {
+    let token = "secret_token = { env = \"CRM_TOKEN\" }";
+    for day in ["\"2027-03-01\"", "2027-03-01"] {
+        let config = accept(&with(token, &format!("{token}\nsecret_token_expires = {day}")));
+        let ends = config.apps[0].target.secret_token_expires.expect("a day");
+        assert_eq!(ends.to_string(), "2027-03-01");
+    }
+}
+
+#[test]
 fn a_profile_brings_its_limits_and_what_it_cannot_do() {
     let profile = |name: &str| with("[apps.crm]\n", &format!("[apps.crm]\nprofile = \"{name}\"\n"));
     let slack = accept(&profile("slack")).apps.remove(0).job;

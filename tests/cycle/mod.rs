@@ -8,6 +8,7 @@ mod explain;
 mod life;
 mod mapping;
 mod matching;
+mod notices;
 mod profiles;
 mod redaction;
 mod rematching;

@@ -8,6 +8,7 @@ mod company;
 mod initial;
 mod legacy;
 mod limits;
+mod mail;
 mod matching;
 
 use reqwest::{Method, StatusCode};

@@ -191,7 +191,7 @@ impl Drop for RealServer {
 
 /// The folder that one of the services is installed in.
 #[track_caller]
-fn installed(service: &str) -> PathBuf {
+pub(crate) fn installed(service: &str) -> PathBuf {
     let folder = std::env::var_os("ENTRA_SCIM_REAL_SERVERS").expect(
         "ENTRA_SCIM_REAL_SERVERS names the folder that tests/real_servers/install was given",
     );

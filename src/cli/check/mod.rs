@@ -9,6 +9,7 @@
 mod application;
 mod directory;
 mod finding;
+mod mail;
 mod permission;
 mod run;
 #[cfg(test)]

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::{
     application, directory,
     finding::{Blame, Finding, Findings, Level, exit_code, text},
+    mail,
 };
 use crate::{
     cli::{
@@ -25,6 +26,7 @@ pub(in crate::cli) async fn run(args: &CheckArgs, global: &Global) -> anyhow::Re
     let config = load(global.config.as_deref()).map_err(Problem::from)?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let mut findings = about_the_file(&config);
+    findings.extend(examine_mail(&config).await);
     for app in choose(&config, args.app.as_deref(), args.all)? {
         findings.extend(examine(&config, app, Arc::clone(&clock)).await);
     }
@@ -43,6 +45,13 @@ fn about_the_file(config: &Config) -> Vec<Finding> {
     for warning in &config.warnings {
         findings.warning("configuration", warning.to_string(), "");
     }
+    findings.list
+}
+
+/// The mail server, which is one for all applications.
+async fn examine_mail(config: &Config) -> Vec<Finding> {
+    let mut findings = Findings::about("");
+    mail::examine(config, &mut findings).await;
     findings.list
 }
 

@@ -28,6 +28,7 @@ mod lookup;
 mod members;
 mod options;
 mod record;
+mod registration;
 mod render;
 mod route;
 mod schema;

@@ -12,6 +12,7 @@ use super::{
     fault::{ErrorBody, Fault, RetryAfter},
     list, lookup,
     members::{Depth, member_of, members},
+    registration,
     state::{ObjectType, State},
     throttle,
 };
@@ -185,6 +186,7 @@ fn read(state: &mut State, call: &Call, path: &[&str]) -> Result<Reply, Refusal>
             list::assignments(state, call, key, list::Form::Count)
         }
         ["servicePrincipals", key, "synchronization", "jobs"] => jobs(state, call, key),
+        ["applications", key] => registration::read(state, call, key),
         ["servicePrincipals", key, "synchronization", "jobs", job, "schema"] => {
             job_schema(state, call, key, job)
         }

@@ -164,6 +164,8 @@ pub(super) struct State {
     pub(super) entries: BTreeMap<SourceId, Entry>,
     pub(super) grants: BTreeMap<String, Grant>,
     pub(super) clients: BTreeMap<String, ClientRegistration>,
+    /// When the secrets of a client end, by the first characters of each.
+    pub(super) registrations: BTreeMap<String, Vec<(String, Timestamp)>>,
     pub(super) access: BTreeMap<String, Access>,
     pub(super) cursors: BTreeMap<String, super::list::Cursor>,
     pub(super) rounds: BTreeMap<String, super::delta::RoundToken>,
@@ -191,6 +193,7 @@ impl State {
             entries: BTreeMap::new(),
             grants: BTreeMap::new(),
             clients: BTreeMap::new(),
+            registrations: BTreeMap::new(),
             access: BTreeMap::new(),
             cursors: BTreeMap::new(),
             rounds: BTreeMap::new(),

@@ -1,0 +1,148 @@
+//! In which words a cycle's end, a failing object, a held plan and an ending credential are told.
+
+use crate::{
+    cycle::CycleError,
+    daemon::Trouble,
+    model::Timestamp,
+    provisioning::{NextStep, Notice, NoticeKind, Reason},
+    store::HeldReport,
+};
+
+/// What begins the cause of a cycle that ended early, and of objects that fail.
+pub(super) const CYCLE: &str = "cycle.";
+pub(super) const OBJECT: &str = "object.";
+
+/// The causes of held changes.
+pub(super) const REMOVALS: &str = "removals";
+pub(super) const CREATES: &str = "creates";
+
+/// A cycle ended early; `None` where somebody asked for it.
+pub(super) fn cycle_failed(app: &str, error: &CycleError, now: Timestamp) -> Option<Notice> {
+    let trouble = Trouble::of(error);
+    let (cause, problem, is_personal) = match trouble {
+        Trouble::SignIn => ("sign_in", "cannot sign in to Microsoft Entra", false),
+        Trouble::Permission => {
+            ("permission", "a permission of the app registration is missing", false)
+        }
+        Trouble::EnterpriseApplication => {
+            ("enterprise_application", "the enterprise application is not found", false)
+        }
+        Trouble::Graph => ("graph", "Microsoft Graph cannot be read", true),
+        Trouble::TargetToken => ("target_token", "the application refuses the token", true),
+        Trouble::Target => ("target", "the application cannot be reached", true),
+        Trouble::TargetAddress => {
+            ("target_address", "what answers at the tenant URL is no SCIM service", true)
+        }
+        Trouble::Rebound => ("rebound", "the state belongs to something else", false),
+        Trouble::PropertyVanished => {
+            ("property_vanished", "a property of everybody has vanished", false)
+        }
+        Trouble::FilterName => ("filter_name", "a scoping filter names what is not there", true),
+        Trouble::State => ("state", "the state file cannot be used", false),
+        Trouble::Stopped => return None,
+    };
+    let happened = format!("The cycle of application `{app}` ended early: {problem}.");
+    let kind = (app, NoticeKind::Failure, &*format!("{CYCLE}{cause}"));
+    let mut notice = Notice::new(kind, (1, now), problem, happened);
+    if is_personal {
+        notice.personal = Some(error.to_string());
+    } else {
+        notice.happened = format!("{} {error}.", notice.happened);
+    }
+    let what = match trouble {
+        Trouble::TargetToken => {
+            "create a new token in the application, put it where `secret_token` says, and check it"
+        }
+        Trouble::Graph | Trouble::Target | Trouble::State => {
+            "the next cycle tries again; what stands in the way is shown by"
+        }
+        Trouble::SignIn
+        | Trouble::Permission
+        | Trouble::EnterpriseApplication
+        | Trouble::TargetAddress
+        | Trouble::Rebound
+        | Trouble::PropertyVanished
+        | Trouble::FilterName
+        | Trouble::Stopped => "see what is missing and where to click",
+    };
+    let notice = notice.then(NextStep::run(what, format!("entra-scim check {app}")));
+    Some(notice.then(NextStep::run("see the last cycle", format!("entra-scim status {app}"))))
+}
+
+/// So many objects fail for this reason.
+pub(super) fn objects_fail(app: &str, code: &str, count: u64, now: Timestamp) -> Notice {
+    let noun = counted(count, "person", "people");
+    let verb = if count == 1 { "fails" } else { "fail" };
+    let problem = format!("{noun} {verb} with {code}");
+    let happened = format!(
+        "{noun} of application `{app}` {verb} with {code}. Everybody else is provisioned as usual."
+    );
+    let key = format!("{OBJECT}{code}");
+    let notice = Notice::new((app, NoticeKind::Failure, &key), (count, now), problem, happened);
+    let advice = serde_json::from_value::<Reason>(code.into())
+        .map(Reason::recommended_action)
+        .ok()
+        .filter(|advice| !advice.starts_with("Nothing"));
+    let notice = match advice {
+        Some(advice) => notice.then(NextStep::by_hand(advice)),
+        None => notice,
+    };
+    notice.then(NextStep::run(
+        "see who they are and what the application answered",
+        format!("entra-scim log {app} --status failure"),
+    ))
+}
+
+/// A safeguard holds removals, or creates.
+pub(super) fn held(app: &str, held: &HeldReport, cause: &str, now: Timestamp) -> Notice {
+    let (count, noun, does) = match cause {
+        CREATES => (held.creates, counted(held.creates, "create", "creates"), "creates"),
+        _ => (held.removals, counted(held.removals, "removal", "removals"), "removes"),
+    };
+    let verb = if count == 1 { "is" } else { "are" };
+    let problem = format!("{noun} {verb} held");
+    let happened = format!(
+        "{noun} of application `{app}` {verb} held and nothing of that was sent: {}.",
+        held.reason.trim_end_matches('.')
+    );
+    Notice::new((app, NoticeKind::RemovalsHeld, cause), (count, now), problem, happened)
+        .then(NextStep::run("read the list", format!("entra-scim plan {app} --held")))
+        .then(NextStep::by_hand(format!(
+            "if this is a mistake, restore the assignments or the scope; the next cycle then \
+             {does} nobody by it"
+        )))
+        .then(NextStep::run(
+            "if it is meant, release exactly this list",
+            format!("entra-scim approve {app} {}", held.plan),
+        ))
+}
+
+/// A credential ends soon, or has ended.
+pub(super) fn expires(
+    (app, cause): (&str, &str),
+    what: &str,
+    ends: Timestamp,
+    (stage, now): (u64, Timestamp),
+) -> Notice {
+    let day = ends.format("%Y-%m-%d");
+    let days = (ends - now).num_days();
+    let (problem, happened) = if ends <= now {
+        (format!("{what} has expired"), format!("{what} expired on {day}."))
+    } else {
+        let left = match days {
+            0 => "less than a day".to_owned(),
+            1 => "1 day".to_owned(),
+            days => format!("{days} days"),
+        };
+        (
+            format!("{what} expires in {left}"),
+            format!("{what} expires on {day}, in {left}. Then provisioning stops."),
+        )
+    };
+    Notice::new((app, NoticeKind::CredentialExpiry, cause), (stage, now), problem, happened)
+}
+
+/// A number with its noun.
+pub(super) fn counted(count: u64, one: &str, many: &str) -> String {
+    if count == 1 { format!("1 {one}") } else { format!("{count} {many}") }
+}
