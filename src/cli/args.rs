@@ -289,7 +289,7 @@ pub(super) struct RestartArgs {
     /// Try everything that failed again
     #[arg(long)]
     pub(super) escrows: bool,
-    /// Forget whose account is whose, and match every account again
+    /// Match everybody in scope again, the account each has first
     #[arg(long)]
     pub(super) links: bool,
     /// Let the state file belong to another tenant, application or target; forgets the links
