@@ -70,6 +70,13 @@ async fn no_command_tells_a_redacted_value() {
         said_without_secrets(&desk, line, 0).await;
     }
 
+    let explained = said_without_secrets(&desk, "explain crm ada@contoso.com", 0).await;
+    assert!(explained.contains("[Redact]"), "{explained}");
+    said_without_secrets(&desk, "explain crm ada@contoso.com --json", 0).await;
+    let line = "expression ToUpper([employeeId]) --user ada@contoso.com --app crm --trace";
+    let traced = said_without_secrets(&desk, line, 0).await;
+    assert!(traced.ends_with("[Redact]\n"), "{traced}");
+
     said_without_secrets(&desk, "restart crm --full", 0).await;
     said_without_secrets(&desk, "sync crm", 0).await;
     assert_eq!(desk.application.writes().len(), 3, "adopted as they are");

@@ -117,16 +117,17 @@ pub(in crate::cli) fn nobody(app: &str, who: &str) -> Problem {
         return problem.with_hint(format!("say whom: entra-scim explain {app} WHO"));
     }
     if who.parse::<crate::model::SourceId>().is_ok() {
-        return problem.with_hint(
+        return problem.with_hint(format!(
             "it is the object id of no user and no group of the tenant, no deleted user has it, \
-             and no cycle has seen it",
-        );
+             and the state does not know it. Who is gone for good is in the log: entra-scim log \
+             {app} --who {who}"
+        ));
     }
-    problem.with_hint(
+    problem.with_hint(format!(
         "it is no user principal name and no mail address of a user, also of a deleted one, no \
-         display name of a group, and no cycle has seen it. People are named by user principal \
-         name, mail or object id",
-    )
+         display name of a group, and the state does not know it. Who is gone for good is in the \
+         log: entra-scim log {app} --who NAME"
+    ))
 }
 
 /// Several have this name.
