@@ -297,15 +297,58 @@ async fn target_that_cannot_list_is_asked_for_each_person() {
 }
 
 #[tokio::test]
-async fn quotes_and_special_characters_in_a_name_still_match() {
-    let world = World::with_users(["ada"]);
-    world.set("ada", "userPrincipalName", "o'neil+\"x\\y\"@contoso.com");
-    world.sync_well().await;
-    world.state().write(|tx| tx.rematch_links()).expect("reset");
-    world.take_writes();
-    world.sync_well().await;
-    assert!(world.take_writes().is_empty());
-    assert_eq!(world.application.user_count(), 1);
+async fn any_character_in_a_matching_value_finds_its_account_by_a_filter() {
+    let names = [
+        r#"o'neil+"x\y"@contoso.com"#,
+        "a#b&c%20d=e?f@contoso.com",
+        "Åse Ørsted ß Ωmega 李雷 😀@contoso.com",
+        " two  blanks /and;a,slash @contoso.com",
+        r#"") or userName pr or ("@contoso.com"#,
+        "100%@contoso.com",
+    ];
+    // An incremental cycle looks few people up with a filter each.
+    let mut world = World::with_users(["grace"]).all_provisioned().await;
+    // Another account is not taken for one that differs in such a character only.
+    world.seed_account(json!({"userName": "100 @contoso.com", "active": true}));
+    for (number, name) in names.iter().enumerate() {
+        let person = format!("p{number}");
+        world.hire(&person);
+        world.set(&person, "userPrincipalName", *name);
+        world.seed_account(json!({"userName": name, "active": true}));
+    }
+    let end = world.sync_well().await;
+    let totals = end.report.totals;
+    assert_eq!((totals.adopt, totals.create, totals.failure), (6, 0, 0), "{}", world.last_plan());
+    let filtered = world
+        .application
+        .take_requests()
+        .iter()
+        .filter(|request| {
+            request.method == "GET" && request.query.iter().any(|(name, _)| name == "filter")
+        })
+        .count();
+    assert!(filtered >= names.len(), "{filtered} filters");
+    assert_eq!(world.application.user_count(), names.len() + 2);
+    world.is_settled().await;
+}
+
+#[tokio::test]
+async fn a_matching_value_compares_by_the_case_rule_of_its_attribute() {
+    let mut world = World::new();
+    world.hire("ada");
+    world.seed_account(json!({"userName": "ADA@Contoso.com", "active": true}));
+    let end = world.sync_well().await;
+    assert_eq!((end.report.totals.adopt, end.report.totals.create), (1, 0));
+    // `externalId` is case-exact (RFC 7643 §3.1): another spelling is another account.
+    let mut world = World::with_config(
+        "---\n[apps.crm.users]\ninherit = true\n[[apps.crm.users.attributes]]\ntarget = \
+         \"userName\"\nsource = \"userPrincipalName\"\n[[apps.crm.users.attributes]]\n\
+         target = \"externalId\"\nsource = \"mailNickname\"\nmatch = 1\n",
+    );
+    world.hire("ada");
+    world.seed_account(json!({"userName": "else@contoso.com", "externalId": "ADA"}));
+    let end = world.sync_well().await;
+    assert_eq!((end.report.totals.adopt, end.report.totals.create), (0, 1));
 }
 
 #[tokio::test]
