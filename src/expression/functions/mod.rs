@@ -22,6 +22,8 @@ mod text;
 
 pub(super) use arguments::Arguments;
 pub(super) use date_parse::parse as parse_date_time;
+#[cfg(test)]
+pub(super) use pattern::COMPILED;
 pub(super) use pattern::Pattern;
 pub(super) use random::Random;
 pub(super) use table::{Function, Nature, Place, TABLE, find};

@@ -89,7 +89,16 @@ impl Pattern {
     }
 }
 
+#[cfg(test)]
+thread_local! {
+    /// How many patterns this thread has compiled.
+    pub(in crate::expression) static COMPILED: std::cell::Cell<usize> =
+        const { std::cell::Cell::new(0) };
+}
+
 fn build(pattern: &str, backtrack_limit: usize) -> Result<Regex, Box<Error>> {
+    #[cfg(test)]
+    COMPILED.with(|count| count.set(count.get() + 1));
     let built = RegexBuilder::new(pattern)
         .backtrack_limit(backtrack_limit)
         .delegate_size_limit(SIZE_BYTES_MAX)

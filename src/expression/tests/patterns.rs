@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::support::{assert_values, value};
+use super::support::{assert_values, noon, parsed, value};
+use crate::expression::{Inputs, functions::COMPILED};
 
 fn replaced(source: &str, pattern: &str, replacement: &str) -> Value {
     let quote = |text: &str| text.replace('\\', "\\\\").replace('"', "\\\"");
@@ -11,6 +12,26 @@ fn replaced(source: &str, pattern: &str, replacement: &str) -> Value {
         &format!(r#"Replace([a], , "{pattern}", , "{replacement}", , )"#),
         &json!({ "a": source }),
     )
+}
+
+#[test]
+fn a_constant_pattern_is_compiled_when_it_is_parsed_and_for_nobody_again() {
+    let compiled = || COMPILED.with(std::cell::Cell::get);
+    let before = compiled();
+    let expression = parsed(r#"Replace([mail], , "(?<name>[^@]+)@.*", , "${name}", , )"#);
+    let once = compiled();
+    assert!(once > before);
+    for name in ["ada@contoso.com", "grace@contoso.com", "", "no address at all"] {
+        let flow = expression.evaluate(&Inputs {
+            attribute: &|_| Value::from(name),
+            app_roles: &[],
+            now: noon(),
+            seed: 7,
+            default_domain: None,
+        });
+        assert!(flow.is_ok(), "{flow:?}");
+    }
+    assert_eq!(compiled(), once);
 }
 
 #[test]
