@@ -229,7 +229,8 @@ fn described(scoping: &Scoping, dead_roles: &[String]) -> (StepStatus, String) {
     }
 }
 
-/// `filter 1 "engineering", department EQUALS "Engineering"`, and `True: saw "Engineering"`.
+/// `Filter 1 "staff", clause 2: department EQUALS "Legal"`, and `False: saw "Sales"`. The numbers
+/// keep the order of the configuration, since details are told by name.
 fn finding_detail(finding: &ClauseFinding) -> (String, String) {
     let name = finding.name.as_ref().map(|name| format!(" {name:?}")).unwrap_or_default();
     let holds = match finding.holds {
@@ -238,7 +239,7 @@ fn finding_detail(finding: &ClauseFinding) -> (String, String) {
         None => "not evaluated",
     };
     (
-        format!("Filter {}{name}: {}", finding.filter, finding.clause),
+        format!("Filter {}{name}, clause {}: {}", finding.filter, finding.number, finding.clause),
         format!("{holds}: saw {}", finding.saw),
     )
 }

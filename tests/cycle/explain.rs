@@ -533,9 +533,9 @@ clauses = [
     };
     let explanation = explained(&world, "ada@contoso.com").await;
     assert_snapshot!(clauses(&world, &explanation), @r#"
-    Filter 1 "sales": department EQUALS "Sales": False: saw "Legal"
-    Filter 1 "sales": manager EQUALS "bob@contoso.com": False: saw nobody
-    Filter 1 "sales": memberOf EQUALS "Sales & Søns": False: saw no member
+    Filter 1 "sales", clause 1: department EQUALS "Sales": False: saw "Legal"
+    Filter 1 "sales", clause 2: memberOf EQUALS "Sales & Søns": False: saw no member
+    Filter 1 "sales", clause 3: manager EQUALS "bob@contoso.com": False: saw nobody
     "#);
     assert_eq!(explanation.changes[0].detail, "assigned, but no scoping filter holds");
     world.set("ada", "department", "Sales");
@@ -544,9 +544,9 @@ clauses = [
     let before = world.state_bytes();
     let explanation = explained(&world, "ada@contoso.com").await;
     assert_snapshot!(clauses(&world, &explanation), @r#"
-    Filter 1 "sales": department EQUALS "Sales": True: saw "Sales"
-    Filter 1 "sales": manager EQUALS "bob@contoso.com": True: saw BOB
-    Filter 1 "sales": memberOf EQUALS "Sales & Søns": True: saw a member
+    Filter 1 "sales", clause 1: department EQUALS "Sales": True: saw "Sales"
+    Filter 1 "sales", clause 2: memberOf EQUALS "Sales & Søns": True: saw a member
+    Filter 1 "sales", clause 3: manager EQUALS "bob@contoso.com": True: saw BOB
     "#);
     assert!(world.state_bytes() == before, "the state is not as it was");
     world.application.take_requests();

@@ -53,8 +53,8 @@ async fn who_passes_gets_an_account_and_the_log_says_what_each_clause_saw() {
         "skipped EntrySynchronizationSkipped: assigned, but no scoping filter holds"
     );
     assert_snapshot!(findings(&world, "edsger"), @r#"
-    Filter 1 "the story's": department EQUALS "Engineering" = True: saw "Engineering"
-    Filter 1 "the story's": userType NOT EQUALS "Guest" = False: saw "Guest"
+    Filter 1 "the story's", clause 1: department EQUALS "Engineering" = True: saw "Engineering"
+    Filter 1 "the story's", clause 2: userType NOT EQUALS "Guest" = False: saw "Guest"
     Scoping filter evaluation passed = False
     "#);
     world.is_settled().await;

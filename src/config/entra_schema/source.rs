@@ -30,10 +30,10 @@ pub(super) struct Reading {
 const REPLACE: [&[&str]; 7] = [
     &["source"],
     &["find", "oldvalue"],
-    &["regexpattern"],
-    &["regexgroupname"],
+    &["regularexpression", "regexpattern"],
+    &["regularexpressiongroupname", "regexgroupname"],
     &["replacement", "replacementvalue"],
-    &["replacementattributename"],
+    &["replacementpropertyname", "replacementattributename"],
     &["template"],
 ];
 

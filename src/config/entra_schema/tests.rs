@@ -182,6 +182,12 @@ fn each_kind_of_source_has_its_key() {
                 { "key": "Find", "value": { "type": "Constant", "name": "-" } },
                 { "key": "Replacement", "value": { "type": "Constant", "name": "_" } },
             ] } }),
+        json!({ "targetAttributeName": "profileUrl", "source": { "type": "Function",
+            "name": "Replace", "parameters": [
+                { "key": "source", "value": { "type": "Attribute", "name": "mail" } },
+                { "key": "RegularExpression", "value": { "type": "Constant", "name": "@.*" } },
+                { "key": "Replacement", "value": { "type": "Constant", "name": "" } },
+            ] } }),
     ]);
     assert_snapshot!(rows(&schema), @r#"
     [[apps.crm.users.attributes]]
@@ -218,6 +224,12 @@ fn each_kind_of_source_has_its_key() {
     [[apps.crm.users.attributes]]
     target = "preferredLanguage"
     expression = 'Replace([preferredLanguage], "-", , , "_", , )'
+    null = "keep"
+
+    # the export had no expression; it was put together from its parameters
+    [[apps.crm.users.attributes]]
+    target = "profileUrl"
+    expression = 'Replace([mail], , "@.*", , "", , )'
     null = "keep"
     "#);
 }

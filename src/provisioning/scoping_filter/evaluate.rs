@@ -66,6 +66,8 @@ pub enum FilterResult {
 pub struct ClauseFinding {
     /// The filter's number, counted from 1.
     pub filter: usize,
+    /// The clause's number inside the filter, counted from 1.
+    pub number: usize,
     /// The filter's name.
     pub name: Option<String>,
     /// The clause.
@@ -122,12 +124,14 @@ impl ScopingFilter {
         let mut steps_left = STEPS_MAX;
         let numbered = filters.iter().enumerate();
         let clauses = numbered.flat_map(|(index, filter)| {
-            filter.clauses.iter().map(move |clause| (index + 1, filter.name.clone(), clause))
+            let clauses = filter.clauses.iter().enumerate();
+            clauses.map(move |(place, clause)| ((index + 1, place + 1), &filter.name, clause))
         });
         clauses
-            .map(|(filter, name, clause)| ClauseFinding {
+            .map(|((filter, number), name, clause)| ClauseFinding {
                 filter,
-                name,
+                number,
+                name: name.clone(),
                 clause: clause.to_string(),
                 saw: match clause.property() {
                     Some(property) if redacted.contains(property) => REDACTED.to_owned(),
