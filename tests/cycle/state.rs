@@ -211,3 +211,39 @@ async fn complete_cycle_over_a_settled_state_plans_nothing() {
     let rows = world.state().read(|view| view.plan_rows(PlanFilter::Visible, 0, 10)).expect("rows");
     assert!(rows.is_empty());
 }
+
+/// Writes the state as the first version would have it: its tables, its columns.
+fn downgrade(path: &std::path::Path) -> rusqlite::Result<()> {
+    let newer = path.with_extension("newer");
+    fs::rename(path, &newer).expect("the state is closed");
+    let old = rusqlite::Connection::open(path)?;
+    old.execute_batch(include_str!("../../src/store/migrations/0001_state.sql"))?;
+    old.execute("ATTACH ?1 AS newer", [newer.to_str().expect("a path of this test")])?;
+    let names = |sql: &str| -> rusqlite::Result<Vec<String>> {
+        old.prepare(sql)?.query_map([], |row| row.get(0))?.collect()
+    };
+    for table in names("SELECT name FROM main.sqlite_schema WHERE type = 'table'")? {
+        let columns = names(&format!("SELECT name FROM pragma_table_info('{table}')"))?;
+        let columns: Vec<String> = columns.iter().map(|name| format!("\"{name}\"")).collect();
+        let columns = columns.join(", ");
+        old.execute_batch(&format!(
+            "INSERT INTO main.{table} ({columns}) SELECT {columns} FROM newer.{table}"
+        ))?;
+    }
+    old.execute_batch("DETACH newer; PRAGMA user_version = 1")
+}
+
+#[tokio::test]
+async fn a_state_of_the_first_version_goes_on_where_it_was() {
+    let mut world = World::with_users(["ada", "grace"]).all_provisioned().await;
+    let path = world.state().path().to_owned();
+    world.store = None;
+    downgrade(&path).expect("the first version's tables");
+    world.restart();
+    assert_eq!(world.synced().await, "nothing to do\n");
+    world.set("ada", "displayName", "Ada Lovell");
+    world.unassign("grace");
+    let plan = world.synced().await;
+    assert!(plan.contains("displayName") && plan.contains("disable grace"), "{plan}");
+    world.is_settled().await;
+}
