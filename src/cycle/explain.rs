@@ -164,7 +164,8 @@ async fn of_person<D: Directory, S: StateRead, R: TargetRead>(
         None => deciding.decide(&eyes).await?,
     };
     let asked = deciding.asked;
-    let manager = match manager_path(job) {
+    // An account that is withdrawn keeps its manager.
+    let manager = match manager_path(job).filter(|_| in_scope && subject.is_enabled()) {
         None => None,
         Some(path) => {
             let link = memory.link.clone();

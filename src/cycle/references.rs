@@ -62,6 +62,10 @@ fn reference(
         return Ok(());
     };
     let Some(subject) = tx.subject(id)? else { return Ok(()) };
+    // An account that is withdrawn keeps its manager, also where nothing of it differs any more.
+    if !subject.is_enabled() || !tx.is_in_scope(id)? {
+        return Ok(());
+    }
     let link = tx.link(id)?;
     let exported = exported_manager(&row, link.as_ref(), path);
     let standing = standing_of(tx, subject.manager, exported.as_ref())?;

@@ -55,7 +55,10 @@ pub struct UnsettledCreate {
     /// The cycle of the last look.
     pub last_look: Option<CycleId>,
     /// What was sent, by path: the account has these values whatever the person is called by now.
+    /// Of an adoption, what its account had.
     pub sent: Values,
+    /// Whether it was a create, so that what was sent is ours, and not an adoption.
+    pub created: bool,
 }
 
 impl Link {

@@ -92,22 +92,23 @@ impl View<'_> {
 
     /// A create of this person that has no known outcome.
     pub fn unsettled_create(&self, id: SourceId) -> Result<Option<UnsettledCreate>, StoreError> {
-        let row: Option<(i64, u32, Option<String>, String)> = self
+        let row: Option<(i64, u32, Option<String>, String, bool)> = self
             .connection
             .prepare_cached(
-                "SELECT sent_at, looks, last_look, sent FROM unsettled_create WHERE source = ?1",
+                "SELECT sent_at, looks, last_look, sent, created FROM unsettled_create \
+                 WHERE source = ?1",
             )?
             .query_row([id.to_string()], |row| {
-                Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
+                Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?))
             })
             .optional()?;
-        let Some((sent_at, looks, last_look, sent)) = row else { return Ok(None) };
+        let Some((sent_at, looks, last_look, sent, created)) = row else { return Ok(None) };
         let last_look = last_look
             .map(|id| id.parse::<CycleId>().map_err(|e| StoreError::stored("cycle id", e)))
             .transpose()?;
         let sent_at = Timestamp::from_timestamp_millis(sent_at).unwrap_or_default();
         let sent = parse_values(&sent)?;
-        Ok(Some(UnsettledCreate { sent_at, looks, last_look, sent }))
+        Ok(Some(UnsettledCreate { sent_at, looks, last_look, sent, created }))
     }
 }
 
@@ -214,17 +215,18 @@ impl Tx<'_> {
         Ok(())
     }
 
-    /// Remembers a create that was sent with these values and has no outcome.
+    /// Remembers a create that was sent with these values and has no outcome; or an adoption, and
+    /// what its account had.
     pub fn set_unsettled(
         &self,
         source: SourceId,
-        sent: &Values,
+        (sent, created): (&Values, bool),
         sent_at: Timestamp,
     ) -> Result<(), StoreError> {
         self.connection.execute(
-            "INSERT OR REPLACE INTO unsettled_create (source, sent_at, looks, last_look, sent) \
-             VALUES (?1, ?2, 0, NULL, ?3)",
-            params![source.to_string(), sent_at.timestamp_millis(), print_values(sent)?],
+            "INSERT OR REPLACE INTO unsettled_create \
+             (source, sent_at, looks, last_look, sent, created) VALUES (?1, ?2, 0, NULL, ?3, ?4)",
+            params![source.to_string(), sent_at.timestamp_millis(), print_values(sent)?, created],
         )?;
         Ok(())
     }

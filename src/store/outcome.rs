@@ -59,10 +59,12 @@ impl Tx<'_> {
             }
             Outcome::Unknown(failure) => {
                 match &change.write {
-                    Write::Create(sent) => self.set_unsettled(change.source, sent, began)?,
+                    Write::Create(sent) => {
+                        self.set_unsettled(change.source, (sent, true), began)?;
+                    }
                     // There is no link yet that could be stale: the account is looked for again.
                     Write::Patch { baseline } if change.action == Action::Adopt => {
-                        self.set_unsettled(change.source, baseline, began)?;
+                        self.set_unsettled(change.source, (baseline, false), began)?;
                     }
                     Write::Patch { .. } | Write::Delete | Write::Nothing => {
                         self.set_stale(change.source)?;

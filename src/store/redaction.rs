@@ -153,13 +153,24 @@ impl Tx<'_> {
     }
 
     fn hide_links(&self, wanted: &Hidden) -> Result<(), StoreError> {
-        let sql = "UPDATE link SET exported = ?2 WHERE source = ?1";
-        let mut update = self.connection.prepare_cached(sql)?;
-        let ids = "SELECT source FROM link WHERE source > ?1 ORDER BY source LIMIT ?2";
-        self.each_id(ids, |id| {
+        self.hide_values_of(("link", "exported"), wanted)?;
+        self.hide_values_of(("unsettled_create", "sent"), wanted)
+    }
+
+    /// Hides the values in a column of a table that has one row per person.
+    fn hide_values_of(
+        &self,
+        (table, column): (&str, &str),
+        wanted: &Hidden,
+    ) -> Result<(), StoreError> {
+        let sql = format!("UPDATE {table} SET {column} = ?2 WHERE source = ?1");
+        let mut update = self.connection.prepare_cached(&sql)?;
+        let select = format!("SELECT {column} FROM {table} WHERE source = ?1");
+        let ids = format!("SELECT source FROM {table} WHERE source > ?1 ORDER BY source LIMIT ?2");
+        self.each_id(&ids, |id| {
             let text: String = self
                 .connection
-                .prepare_cached("SELECT exported FROM link WHERE source = ?1")?
+                .prepare_cached(&select)?
                 .query_row([id.to_string()], |row| row.get(0))?;
             let mut values = parse_values(&text)?;
             if hide_values(self.key, &wanted.paths, &mut values).is_some() {

@@ -138,6 +138,12 @@ impl View<'_> {
         )?)
     }
 
+    /// Whether a user was in scope, and live, when it was last decided about.
+    pub fn is_in_scope(&self, id: SourceId) -> Result<bool, StoreError> {
+        let sql = "SELECT EXISTS (SELECT 1 FROM source_user WHERE id = ?1 AND in_scope = 1)";
+        Ok(self.connection.prepare_cached(sql)?.query_row([id.to_string()], |row| row.get(0))?)
+    }
+
     /// How many users are in scope.
     pub fn in_scope_count(&self) -> Result<u64, StoreError> {
         Ok(self.connection.query_row(

@@ -70,7 +70,7 @@ fn is_active(account: &Map<String, Value>) -> bool {
 
 impl Story {
     /// Who is in scope.
-    fn in_scope(&self) -> BTreeSet<SourceId> {
+    pub(super) fn in_scope(&self) -> BTreeSet<SourceId> {
         let (tenant, app) = (&self.world.tenant, self.world.enterprise_app);
         let mut roles: BTreeMap<SourceId, bool> = BTreeMap::new();
         let mut grant = |who: SourceId, real: bool| *roles.entry(who).or_default() |= real;
@@ -164,6 +164,16 @@ impl Story {
         for row in &rows {
             self.judge.log_seen = row.seq;
             self.judge.logged.insert(row.source.clone());
+            // An adoption that writes nothing leaves the account without a key.
+            if let (Action::Adopt, Some(target)) = (row.action, &row.target)
+                && let Some(person) = self.people.iter().find(|p| p.id.to_string() == row.source)
+                && self.judge.seeded.get(target).is_none_or(|seeded| {
+                    let name = text(seeded, "userName").to_lowercase();
+                    person.names.iter().any(|known| known.to_lowercase() == name)
+                })
+            {
+                self.judge.owners.insert(target.clone(), person.key.clone());
+            }
             if row.steps.is_empty() {
                 return Err(format!("a decision without a step is logged: {row:?}"));
             }

@@ -52,3 +52,18 @@ async fn the_account_of_a_lost_create_is_found_after_its_person_was_renamed_twic
     assert!(world.account("ada.byron@contoso.com").is_some());
     world.is_settled().await;
 }
+
+#[tokio::test]
+async fn what_a_lost_create_wrote_is_cleared_when_its_source_became_empty_meanwhile() {
+    let world = World::with_users(["ada"]);
+    world.application.inject(Fault::Reset(Moment::AfterApplying), Matcher::method(Method::POST));
+    world.sync_well().await;
+    world.set("ada", "mail", serde_json::Value::Null);
+    for _ in 0..3 {
+        world.later();
+        world.sync_well().await;
+    }
+    let account = world.account("ada@contoso.com").expect("there");
+    assert_eq!(account.get("emails"), None, "{account}");
+    world.is_settled().await;
+}

@@ -199,10 +199,12 @@ impl Story {
             self.assignments = assignments;
             self.assignments_changed = now;
         }
+        let in_scope = self.in_scope();
         for person in &mut self.people {
-            if active.contains(&person.id) {
-                person.ever_entitled = true;
-            } else {
+            // A replica that lags may show somebody enabled and still assigned, who is only one of
+            // the two by now.
+            person.ever_entitled |= in_scope.contains(&person.id);
+            if !active.contains(&person.id) {
                 person.unentitled_at = now;
             }
         }

@@ -235,12 +235,18 @@ fn exported_of_create(mapped: &Mapped, values: &Values) -> Values {
         .collect()
 }
 
+/// What is ours of an account that is adopted: nothing, so that what the source has no value for
+/// stays; but all of one of our own making, whose create had no known outcome.
+fn owned(case: &Case<'_>) -> Values {
+    let own = case.inputs.unsettled.as_ref().filter(|unsettled| unsettled.created);
+    own.map(|unsettled| unsettled.sent.clone()).unwrap_or_default()
+}
+
 fn adopt(mut case: Case<'_>, mapped: Mapped, by: &AttributePath, candidate: &Candidate) -> Verdict {
     let mapped = &mapped.keeping(&candidate.values, case.inputs.link);
     case.rests_on(mapped);
-    // What the source has no value for is not ours: it stays, and we do not remember it.
-    let nothing_owned = Values::new();
-    let baseline = Baseline { values: &candidate.values, owned: &nothing_owned, own_export: false };
+    let owned = owned(&case);
+    let baseline = Baseline { values: &candidate.values, owned: &owned, own_export: false };
     let mut diff = difference(mapped, baseline);
     let has_manager = case.inputs.subject.manager.is_some();
     diff.exported.retain(|path, _| {
