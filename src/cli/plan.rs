@@ -67,13 +67,7 @@ impl Previews<'_> {
             if let Some(path) = out.filter(|_| end.error.is_none()) {
                 plan_file::save(path, &saved(app, &end, &copy)?)?;
             }
-            if self.global.json {
-                documents.push(ended.document(self.global)?);
-            } else {
-                ended.print(self.global)?;
-                ended.advise(self.global);
-            }
-            ended.complain();
+            ended.tell(self.global, &mut documents)?;
         }
         if self.global.json {
             print_documents(documents, all)?;

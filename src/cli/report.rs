@@ -22,12 +22,25 @@ impl<P: Plan> Ended<'_, P> {
     }
 
     /// The document of this cycle.
-    pub(super) fn document(&self, global: &Global) -> anyhow::Result<Value> {
+    fn document(&self, global: &Global) -> anyhow::Result<Value> {
         document::cycle(self.app, self.report, self.plan, global.verbose)
     }
 
+    /// Tells the cycle: as a document beside the others or as text, and on stderr why it ended
+    /// early, where it did.
+    pub(super) fn tell(&self, global: &Global, documents: &mut Vec<Value>) -> anyhow::Result<()> {
+        if global.json {
+            documents.push(self.document(global)?);
+        } else {
+            self.print(global)?;
+            self.advise(global);
+        }
+        self.complain();
+        Ok(())
+    }
+
     /// Prints rows, totals, cost and warnings, and what is held.
-    pub(super) fn print(&self, global: &Global) -> anyhow::Result<()> {
+    fn print(&self, global: &Global) -> anyhow::Result<()> {
         output::stream(|out| {
             if self.plan.is_of(&self.report.id.to_string())? {
                 view::rows(out, self.plan, document::filter(global.verbose))?;
@@ -65,7 +78,7 @@ impl<P: Plan> Ended<'_, P> {
     }
 
     /// The next commands that make sense after a cycle.
-    pub(super) fn advise(&self, global: &Global) {
+    fn advise(&self, global: &Global) {
         let (app, totals) = (self.app, &self.report.totals);
         let changes = totals.create
             + totals.adopt

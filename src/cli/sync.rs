@@ -93,13 +93,7 @@ impl Sync<'_> {
             Problem::new(ExitCode::Unexpected, format!("cycle {id} has no report"))
         })?;
         let ended = Ended { app: name, report: &report, trouble, plan: &reader };
-        if self.global.json {
-            documents.push(ended.document(self.global)?);
-        } else {
-            ended.print(self.global)?;
-            ended.advise(self.global);
-        }
-        ended.complain();
+        ended.tell(self.global, documents)?;
         Ok(ended.exit())
     }
 

@@ -19,7 +19,7 @@ mod tests;
 
 pub use authorizer::{Authorizer, Bearer, SecretSource, SignInFault};
 pub use exchange::{Answer, Exchange, TransportFault};
-pub use network::{LinkLocalPlain, Network, NetworkFault, NetworkOptions};
+pub use network::{LinkLocalPlain, Network, NetworkFault, NetworkOptions, with_causes};
 pub use origin::same_origin;
 pub use retry_after::{RETRY_AFTER_SECONDS_MAX, retry_after};
 pub use sign_in::{Credential, ManagedIdentityEndpoint, SecretSent, TokenSettings, TokenSource};

@@ -154,11 +154,8 @@ fn is_loopback(host: &Host<&str>) -> bool {
     }
 }
 
-/// The whole chain of causes, without the address: reqwest's own text is only "error sending".
-fn fault(error: reqwest::Error) -> TransportFault {
-    let not_sent = error.is_connect() || error.is_builder();
-    let timed_out = error.is_timeout();
-    let error = error.without_url();
+/// An error with its causes, each said once.
+pub fn with_causes(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(inner) = cause {
@@ -168,6 +165,15 @@ fn fault(error: reqwest::Error) -> TransportFault {
         }
         cause = inner.source();
     }
+    text
+}
+
+/// The whole chain of causes, without the address: reqwest's own text is only "error sending".
+fn fault(error: reqwest::Error) -> TransportFault {
+    let not_sent = error.is_connect() || error.is_builder();
+    let timed_out = error.is_timeout();
+    let error = error.without_url();
+    let text = with_causes(&error);
     match (not_sent, timed_out) {
         (true, _) => TransportFault::NotSent(text),
         (false, true) => TransportFault::Lost("timed out".to_owned()),

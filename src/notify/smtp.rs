@@ -3,7 +3,7 @@
 //! TLS is always verified, by the system's authorities and those that are configured. One
 //! connection per mail: there are few, and a connection that is kept is one that can have died.
 
-use std::{error::Error as _, future::Future, time::Duration};
+use std::{future::Future, time::Duration};
 
 use lettre::{
     AsyncSmtpTransport, AsyncTransport, Tokio1Executor,
@@ -16,7 +16,7 @@ use lettre::{
 
 use super::mime::message;
 use crate::{
-    http::SecretSource,
+    http::{SecretSource, with_causes},
     port::{Letter, MailFault, Mailer},
 };
 
@@ -155,15 +155,7 @@ fn fault(error: &SmtpError) -> MailFault {
     }
 }
 
+/// An error with its causes, on one line.
 fn chain(error: &SmtpError) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(inner) = cause {
-        let inner_text = inner.to_string();
-        if !text.contains(&inner_text) {
-            text = format!("{text}: {inner_text}");
-        }
-        cause = inner.source();
-    }
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
+    with_causes(error).split_whitespace().collect::<Vec<_>>().join(" ")
 }
