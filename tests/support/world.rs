@@ -513,9 +513,8 @@ impl World {
     /// Every byte of the state that is on the disk now.
     pub(crate) fn state_bytes(&self) -> Vec<u8> {
         ["crm.db", "crm.db-wal"]
-            .iter()
-            .flat_map(|name| std::fs::read(self.folder.path().join(name)).unwrap_or_default())
-            .collect()
+            .map(|name| std::fs::read(self.folder.path().join(name)).unwrap_or_default())
+            .concat()
     }
 
     /// The rows of the last cycle for real.
