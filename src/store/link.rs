@@ -9,6 +9,10 @@ use crate::{
     scim::Values,
 };
 
+/// Values that are remembered of writes without a known outcome to one account. Each such write is
+/// preceded by reading the account, so that older ones only matter if they are applied very late.
+const UNCONFIRMED_MAX: usize = 8;
+
 /// How many accounts are linked.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct LinkCounts {
@@ -24,7 +28,7 @@ impl View<'_> {
         let row = self
             .connection
             .prepare_cached(
-                "SELECT target, exported, standing, stale, basis, is_hint FROM link \
+                "SELECT target, exported, standing, stale, basis, is_hint, unconfirmed FROM link \
                  WHERE source = ?1",
             )?
             .query_row([source.to_string()], |row| {
@@ -35,10 +39,11 @@ impl View<'_> {
                     row.get(3)?,
                     row.get::<_, String>(4)?,
                     row.get(5)?,
+                    row.get::<_, String>(6)?,
                 ))
             })
             .optional()?;
-        let Some((target, exported, standing, stale, basis, is_hint)) = row else {
+        let Some((target, exported, standing, stale, basis, is_hint, unconfirmed)) = row else {
             return Ok(None);
         };
         let standing = if standing == 0 { LinkStanding::Linked } else { LinkStanding::Kept };
@@ -49,6 +54,8 @@ impl View<'_> {
             basis: serde_json::from_str(&basis).map_err(|e| StoreError::stored("basis", e))?,
             standing,
             stale,
+            unconfirmed: serde_json::from_str(&unconfirmed)
+                .map_err(|e| StoreError::stored("unconfirmed values", e))?,
             is_hint,
             read_back: None,
         }))
@@ -139,6 +146,7 @@ impl Tx<'_> {
             basis: Basis::new(),
             standing: LinkStanding::Linked,
             stale: false,
+            unconfirmed: Vec::new(),
             is_hint: false,
             read_back: None,
         };
@@ -148,7 +156,8 @@ impl Tx<'_> {
                  VALUES (?1, ?2, ?3, ?4, ?5, 0, 0, ?6) \
                  ON CONFLICT (source) DO UPDATE SET target = excluded.target, \
                  display = excluded.display, exported = excluded.exported, \
-                 enabled = excluded.enabled, standing = 0, stale = 0, is_hint = 0",
+                 enabled = excluded.enabled, standing = 0, stale = 0, is_hint = 0, \
+                 unconfirmed = '[]'",
             )?
             .execute(params![
                 key,
@@ -212,6 +221,36 @@ impl Tx<'_> {
     pub fn set_stale(&self, source: SourceId) -> Result<(), StoreError> {
         self.connection
             .execute("UPDATE link SET stale = 1 WHERE source = ?1", [source.to_string()])?;
+        Ok(())
+    }
+
+    /// The account must be read back before the next write to it: it may have any of these values.
+    pub(super) fn doubt_link(&self, source: SourceId, sent: &[&Values]) -> Result<(), StoreError> {
+        let Some(link) = self.link(source)? else { return Ok(()) };
+        let mut unconfirmed = link.unconfirmed;
+        for values in sent {
+            let mut values = (*values).clone();
+            values.retain(|path, value| link.exported.get(path) != Some(value));
+            if !values.is_empty() && !unconfirmed.contains(&values) {
+                unconfirmed.push(values);
+            }
+        }
+        unconfirmed.drain(..unconfirmed.len().saturating_sub(UNCONFIRMED_MAX));
+        self.set_unconfirmed(source, &unconfirmed)?;
+        self.set_stale(source)
+    }
+
+    pub(super) fn set_unconfirmed(
+        &self,
+        source: SourceId,
+        unconfirmed: &[Values],
+    ) -> Result<(), StoreError> {
+        let text = serde_json::to_string(unconfirmed)
+            .map_err(|error| StoreError::stored("unconfirmed values", error))?;
+        self.connection.execute(
+            "UPDATE link SET unconfirmed = ?2 WHERE source = ?1",
+            params![source.to_string(), text],
+        )?;
         Ok(())
     }
 

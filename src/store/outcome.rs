@@ -66,9 +66,14 @@ impl Tx<'_> {
                     Write::Patch { baseline } if change.action == Action::Adopt => {
                         self.set_unsettled(change.source, (baseline, false), began)?;
                     }
-                    Write::Patch { .. } | Write::Delete | Write::Nothing => {
-                        self.set_stale(change.source)?;
+                    Write::Patch { baseline } => {
+                        let mut sent = vec![baseline];
+                        if let LinkEffect::Exported(after) = &change.effect {
+                            sent.push(after);
+                        }
+                        self.doubt_link(change.source, &sent)?;
                     }
+                    Write::Delete | Write::Nothing => self.set_stale(change.source)?,
                 }
                 // It may have been carried out, so it counts; an approval stays for the next try.
                 if change.action.is_removal() && !self.is_approved(change)? {

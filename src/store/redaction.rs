@@ -154,7 +154,15 @@ impl Tx<'_> {
 
     fn hide_links(&self, wanted: &Hidden) -> Result<(), StoreError> {
         self.hide_values_of(("link", "exported"), wanted)?;
-        self.hide_values_of(("unsettled_create", "sent"), wanted)
+        self.hide_values_of(("unsettled_create", "sent"), wanted)?;
+        self.each_id("SELECT source FROM link WHERE source > ?1 ORDER BY source LIMIT ?2", |id| {
+            let Some(mut link) = self.link(id)? else { return Ok(()) };
+            let hide = |values: &mut Values| {
+                hide_values(self.key, &wanted.paths, values);
+            };
+            link.unconfirmed.iter_mut().for_each(hide);
+            self.set_unconfirmed(id, &link.unconfirmed)
+        })
     }
 
     /// Hides the values in a column of a table that has one row per person.

@@ -26,7 +26,8 @@ fn hire_as(story: &mut Story, key: &str, name: &str) {
         id,
         names,
         unentitled_at: story.world.clock.now(),
-        ever_entitled: false,
+        ever_granted: false,
+        ever_passed: false,
         awaits_rename: false,
     });
     let who = story.people.len() - 1;
@@ -47,6 +48,7 @@ fn hire_as(story: &mut Story, key: &str, name: &str) {
             story.world.tenant.set_manager(id, Some(manager));
         }
     }
+    story.note_entitlements();
 }
 
 fn key(story: &Story, who: usize) -> String {

@@ -50,7 +50,10 @@ pub(super) struct Person {
     pub(super) names: BTreeSet<String>,
     /// When it was last seen not to be entitled and enabled.
     pub(super) unentitled_at: Timestamp,
-    pub(super) ever_entitled: bool,
+    /// Whether it ever had an assignment that counts, and whether a scoping filter ever let it in.
+    /// A replica that lags shows somebody as both who never was both at once.
+    pub(super) ever_granted: bool,
+    pub(super) ever_passed: bool,
     /// Its rename frees a name that another takes: it may not leave before that is done.
     pub(super) awaits_rename: bool,
 }
@@ -199,11 +202,12 @@ impl Story {
             self.assignments = assignments;
             self.assignments_changed = now;
         }
-        let in_scope = self.in_scope();
+        let granted = self.granted();
+        let passing: BTreeSet<SourceId> =
+            self.people.iter().filter(|person| self.passes(person)).map(|p| p.id).collect();
         for person in &mut self.people {
-            // A replica that lags may show somebody enabled and still assigned, who is only one of
-            // the two by now.
-            person.ever_entitled |= in_scope.contains(&person.id);
+            person.ever_granted |= granted.contains(&person.id);
+            person.ever_passed |= passing.contains(&person.id);
             if !active.contains(&person.id) {
                 person.unentitled_at = now;
             }
