@@ -75,6 +75,18 @@ impl Link {
             .any(|ours| same(path, ours, value))
     }
 
+    /// What was exported, with what an earlier write without a known outcome turns out to have left.
+    pub fn settled(&self) -> Values {
+        let mut settled = self.exported.clone();
+        for (path, found) in self.read_back.iter().flatten() {
+            let is_ours = |sent: &Values| sent.get(path).is_some_and(|v| same(path, v, found));
+            if self.unconfirmed.iter().any(is_ours) {
+                settled.insert(path.clone(), found.clone());
+            }
+        }
+        settled
+    }
+
     /// What the account is known to have.
     pub fn baseline(&self) -> &Values {
         self.read_back.as_ref().unwrap_or(&self.exported)

@@ -25,6 +25,7 @@ mod plan;
 mod redaction;
 mod source;
 mod survey;
+mod watch;
 
 pub use chain::Chain;
 pub use command::{Command, CommandAnswer};
@@ -38,3 +39,4 @@ pub use open::{Engine, Reader, StateRead, StoreError, Tx, View, preview_copy};
 pub use outbox::{OutboxCounts, OutboxRow};
 pub use plan::PlanFilter;
 pub use source::FoundSource;
+pub use watch::{Commit, CommitWatch};

@@ -6,9 +6,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::TimeDelta;
 use entra_scim::{
-    cycle::CycleEnd,
+    cycle::{CycleEnd, CycleOptions},
     model::{DEFAULT_ACCESS, SourceId, Timestamp},
-    provisioning::Action,
+    provisioning::{Action, PlannedChange},
     sandbox::application::{AccountEvent, AccountEventKind, RecordedRequest, ViolationKind},
     store::{HeldChange, LogFilter, LogRow},
 };
@@ -135,6 +135,9 @@ impl Story {
         end: Option<&CycleEnd>,
     ) -> Result<(), String> {
         self.judge.began.push(began);
+        if let Some(complaint) = self.world.wire.complaints().first() {
+            return Err(complaint.clone());
+        }
         let requests = self.world.application.take_requests();
         let rows = self.new_log_rows()?;
         self.judge_accounts()?;
@@ -258,8 +261,10 @@ impl Story {
             if self.judge.approved.remove(&row).is_some() {
                 continue;
             }
-            self.judge.removals.push(event.at);
-            let day = event.at - TimeDelta::hours(24);
+            // The engine counts by its own clock, which may be wrong.
+            let at = event.at + self.world.engine_clock.ahead();
+            self.judge.removals.push(at);
+            let day = at - TimeDelta::hours(24);
             let count = self.judge.removals.iter().filter(|at| **at > day).count() as u64;
             if count > self.setup.removals_max {
                 return Err(format!(
@@ -311,15 +316,58 @@ impl Story {
         }
         let stored = self.world.state_bytes();
         let told = format!("{rows:?}");
+        let logged = self.trace.take_log();
+        let personal = ["@contoso.com", " Example\"", "Engineer", "Local title"];
+        if let Some(word) = personal.iter().find(|word| logged.contains(**word)) {
+            return Err(format!("`{word}` stands in the program's log"));
+        }
         let (_, secret) = self.world.tenant.default_client();
         let mut secrets = self.world.wire.credentials();
         secrets.insert(secret.expose().to_owned());
         for secret in secrets {
-            if memmem::find(&stored, secret.as_bytes()).is_some() || told.contains(&secret) {
-                return Err("a credential stands in the state or in the log".to_owned());
+            if memmem::find(&stored, secret.as_bytes()).is_some()
+                || told.contains(&secret)
+                || logged.contains(&secret)
+            {
+                return Err("a credential stands in the state or in a log".to_owned());
             }
         }
         Ok(())
+    }
+
+    /// Of those who are settled, a cycle that reads and decides everything anew changes nobody.
+    ///
+    /// Somebody who was purged may be gone from everything but a list that only such a cycle reads;
+    /// and a mapping that compares with the clock took a wrong clock at its word.
+    pub(super) async fn judge_clean_rows(&self) -> Result<(), String> {
+        if self.was_skewed && self.setup.turns_at.is_some() {
+            return Ok(());
+        }
+        let dirty = self.world.state().read(|view| view.dirty_users(None, u32::MAX));
+        let dirty: BTreeSet<SourceId> =
+            dirty.map_err(|error| error.to_string())?.into_iter().collect();
+        let (rows, end) = self.world.pending(CycleOptions { initial: true }).await;
+        if let Some(error) = end.error {
+            return Err(format!("a full redraft ended early: {error}"));
+        }
+        // Who waits for the manager's account is settled until there is one.
+        let waits = |row: &PlannedChange| {
+            let manager = self.world.tenant.manager(row.source);
+            manager.is_some_and(|manager| dirty.contains(&manager))
+                && row.changes.iter().all(|change| change.path.attribute == "manager")
+        };
+        let is_found = |row: &&PlannedChange| {
+            !dirty.contains(&row.source) && !churn::is_purged(self, row.source) && !waits(row)
+        };
+        let told: Vec<String> = rows
+            .iter()
+            .filter(is_found)
+            .map(|row| format!("{} {}: {}", row.action.as_str(), row.source_display, row.detail))
+            .collect();
+        if told.is_empty() {
+            return Ok(());
+        }
+        Err(format!("a full redraft finds something to do for the settled: {told:?}"))
     }
 
     /// The application is what the tenant says.

@@ -125,3 +125,21 @@ async fn a_manager_waits_for_the_account_of_a_lost_write_to_be_read() {
     assert_eq!(world.take_writes().len(), 1, "{}", world.last_plan());
     world.is_settled().await;
 }
+
+#[tokio::test]
+async fn an_account_that_a_lost_answer_renamed_is_disabled_and_later_deleted() {
+    let world = World::with_users(["ada"]).all_provisioned().await;
+    world.set("ada", "userPrincipalName", "ada.lovell@contoso.com");
+    world.application.inject(Fault::Reset(Moment::AfterApplying), Matcher::method(Method::PATCH));
+    world.sync_well().await;
+    world.tenant.disable_user(world.id("ada"));
+    world.later();
+    world.sync_well().await;
+    assert!(world.reason("ada").starts_with("success"), "{}", world.reason("ada"));
+    world.tenant.purge_user(world.id("ada"));
+    for _ in 0..2 {
+        world.later();
+        world.sync_well().await;
+    }
+    assert_eq!(world.application.user_count(), 0, "{}", world.reason("ada"));
+}
