@@ -61,6 +61,8 @@ pub struct UnsettledCreate {
     /// What was sent, by path: the account has these values whatever the person is called by now.
     /// Of an adoption, what its account had.
     pub sent: Values,
+    /// What later adoptions without a known outcome found and wrote: it may have these values too.
+    pub unconfirmed: Vec<Values>,
     /// Whether it was a create, so that what was sent is ours, and not an adoption.
     pub created: bool,
 }
