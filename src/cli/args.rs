@@ -276,8 +276,9 @@ pub(super) struct ApproveArgs {
 
 #[derive(Args, Clone, Debug)]
 #[command(
-    after_help = "Without a flag: --watermark --escrows, as Microsoft Graph does.\n\nExample: \
-                        entra-scim restart whimsical --watermark"
+    after_help = "Without a flag: --quarantine --watermark --escrows, as Microsoft Graph does. A \
+                  running service\nstarts the next cycle at once after --quarantine and \
+                  --escrows.\n\nExample: entra-scim restart whimsical --watermark"
 )]
 #[expect(clippy::struct_excessive_bools, reason = "one per flag")]
 pub(super) struct RestartArgs {
@@ -286,9 +287,12 @@ pub(super) struct RestartArgs {
     /// Read the directory from the beginning
     #[arg(long)]
     pub(super) watermark: bool,
-    /// Try everything that failed again
+    /// Try everything that failed again, also what was given up
     #[arg(long)]
     pub(super) escrows: bool,
+    /// End the quarantine: the next cycle is one like any other
+    #[arg(long)]
+    pub(super) quarantine: bool,
     /// Match everybody in scope again, the account each has first
     #[arg(long)]
     pub(super) links: bool,

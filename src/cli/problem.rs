@@ -111,6 +111,10 @@ fn hint_of(trouble: Trouble, app: &str) -> Option<String> {
         Trouble::TargetAddress => {
             format!("check `apps.{app}.target.tenant_url` with `entra-scim check {app}`")
         }
+        Trouble::TooManyFailures => format!(
+            "`entra-scim log {app} --status failure` shows what fails and why; once that is \
+             mended, `entra-scim sync {app}` goes on"
+        ),
         // Their messages say what to do.
         Trouble::Rebound
         | Trouble::PropertyVanished

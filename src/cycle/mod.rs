@@ -15,6 +15,7 @@ mod import;
 mod look;
 mod memberships;
 mod pace;
+mod quarantine;
 mod redaction;
 mod references;
 mod report;

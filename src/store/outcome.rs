@@ -4,20 +4,15 @@ use rusqlite::params;
 
 use super::open::{StoreError, Tx, View};
 use crate::{
-    model::{CycleId, SourceId, Timestamp},
+    model::{CycleId, Timestamp},
     provisioning::{
-        Action, Basis, ChangeStatus, Failure, LinkEffect, Outcome, PlannedChange, Step, StepKind,
-        StepStatus, Write,
+        Action, Basis, ChangeStatus, Failure, LinkEffect, Outcome, PlannedChange, Remedy, Step,
+        StepKind, StepStatus, Write,
     },
     scim::Values,
 };
 
 impl View<'_> {
-    /// How many people have a failure that is tried again.
-    pub fn escrow_count(&self) -> Result<u64, StoreError> {
-        Ok(self.connection.query_row("SELECT count(*) FROM escrow", [], |row| row.get(0))?)
-    }
-
     /// Disables and deletes carried out without an approval since then.
     pub fn removals_since(&self, since: Timestamp) -> Result<u64, StoreError> {
         Ok(self.connection.query_row(
@@ -50,12 +45,13 @@ impl Tx<'_> {
                 if let Some(basis) = basis_after(change, exported) {
                     self.set_basis(change.source, &basis)?;
                 }
-                self.clear_escrow(change.source)?;
+                self.clear_escrow(change.source, cycle)?;
                 done.steps.push(export_step(change, StepStatus::Success, warning.as_deref()));
             }
             Outcome::Gone { failure } => {
                 self.release_link(change.source, ended)?;
-                self.settle_failure(&mut done, failure.as_ref(), ended)?;
+                let failure = failure.as_ref().map(|failure| (failure, Remedy::Rematch));
+                self.settle_failure(cycle, &mut done, failure, ended)?;
             }
             Outcome::Unknown(failure) => {
                 match &change.write {
@@ -74,9 +70,11 @@ impl Tx<'_> {
                 if change.action.is_removal() && !self.is_approved(change)? {
                     self.add_removal(change, ended)?;
                 }
-                self.settle_failure(&mut done, Some(failure), ended)?;
+                self.settle_failure(cycle, &mut done, Some((failure, Remedy::Settle)), ended)?;
             }
-            Outcome::Failed(failure) => self.settle_failure(&mut done, Some(failure), ended)?,
+            Outcome::Failed(failure) => {
+                self.settle_failure(cycle, &mut done, Some((failure, Remedy::Escrow)), ended)?;
+            }
             Outcome::Skipped(failure) => {
                 done.status = ChangeStatus::Skipped;
                 done.error = Some(failure.clone());
@@ -114,10 +112,15 @@ impl Tx<'_> {
         }
         match (&change.error, change.status) {
             (Some(failure), ChangeStatus::Failure) => {
-                self.set_escrow(change.source, failure, now)?;
+                let step = self.set_escrow(cycle, change, (failure, Remedy::Escrow), now)?;
+                let mut change = change.clone();
+                change.steps.push(step);
+                return self.append_log(cycle, &change, (now, now));
             }
             // A warning is no failure: there is nothing to try again.
-            (None, _) | (Some(_), ChangeStatus::Warning) => self.clear_escrow(change.source)?,
+            (None, _) | (Some(_), ChangeStatus::Warning) => {
+                self.clear_escrow(change.source, cycle)?;
+            }
             (Some(_), _) => {}
         }
         self.append_log(cycle, change, (now, now))
@@ -125,56 +128,23 @@ impl Tx<'_> {
 
     fn settle_failure(
         &self,
+        cycle: CycleId,
         done: &mut PlannedChange,
-        failure: Option<&Failure>,
+        failure: Option<(&Failure, Remedy)>,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        if let Some(failure) = failure {
+        if let Some((failure, remedy)) = failure {
             done.status = ChangeStatus::Failure;
             done.error = Some(failure.clone());
             done.steps.push(export_step(done, StepStatus::Failure, Some(&failure.detail)));
-            self.set_escrow(done.source, failure, now)
+            let step = self.set_escrow(cycle, done, (failure, remedy), now)?;
+            done.steps.push(step);
+            Ok(())
         } else {
             done.status = ChangeStatus::Success;
             done.steps.push(export_step(done, StepStatus::Success, None));
-            self.clear_escrow(done.source)
+            self.clear_escrow(done.source, cycle)
         }
-    }
-
-    fn set_escrow(
-        &self,
-        source: SourceId,
-        failure: &Failure,
-        now: Timestamp,
-    ) -> Result<(), StoreError> {
-        self.connection.execute(
-            "INSERT INTO escrow (source, since, failures, code, detail) VALUES (?1, ?2, 1, ?3, ?4) \
-             ON CONFLICT (source) DO UPDATE SET failures = failures + 1, code = excluded.code, \
-             detail = excluded.detail",
-            params![
-                source.to_string(),
-                now.timestamp_millis(),
-                failure.reason.to_string(),
-                failure.detail
-            ],
-        )?;
-        Ok(())
-    }
-
-    fn clear_escrow(&self, source: SourceId) -> Result<(), StoreError> {
-        self.connection
-            .prepare_cached("DELETE FROM escrow WHERE source = ?1")?
-            .execute([source.to_string()])?;
-        Ok(())
-    }
-
-    /// Every object that failed is decided again.
-    pub fn release_escrows(&self) -> Result<(), StoreError> {
-        self.connection.execute_batch(
-            "UPDATE source_user SET dirty = 1 WHERE id IN (SELECT source FROM escrow); \
-             DELETE FROM escrow;",
-        )?;
-        Ok(())
     }
 
     fn count_removal(&self, change: &PlannedChange, now: Timestamp) -> Result<(), StoreError> {
