@@ -14,9 +14,9 @@ use crate::model::Timestamp;
     version,
     about,
     after_help = "Exit codes: 0 done, 1 unexpected, 2 configuration or usage, 3 some objects \
-                  failed, 4 changes held by a safeguard, 6 another process holds the state file \
-                  and does not answer, 7 could not reach or sign in to Graph, the target or, with \
-                  notify-test, the mail server.\n\n\
+                  failed, 4 changes held by a safeguard, 5 in quarantine, 6 another process \
+                  holds the state file and does not answer, 7 could not reach or sign in to \
+                  Graph, the target or, with notify-test, the mail server.\n\n\
                   Begin with: entra-scim init, then check, plan, sync."
 )]
 pub(super) struct Cli {

@@ -8,6 +8,7 @@ mod expression;
 mod gallery;
 mod import_schema;
 mod notices;
+mod quarantine;
 mod redaction;
 mod refusals;
 mod safeguard;
