@@ -15,6 +15,8 @@ use crate::{
 
 /// Asks one question that every SCIM service can answer, as Entra's own connection test does:
 /// for an account that nobody has. Of a job in quarantine nothing else is asked before it.
+///
+/// A service that is there and cannot filter refuses the question, and that is an answer too.
 pub(super) async fn probe<D, R: TargetRead>(
     context: &Context<'_, D>,
     target: &R,
@@ -23,8 +25,13 @@ pub(super) async fn probe<D, R: TargetRead>(
 ) -> Result<(), CycleError> {
     let Some(path) = matching_paths(context.job).into_iter().next() else { return Ok(()) };
     let question = EqFilter { path, value: cycle.to_string() };
-    pacer.ask(Class::Read, || target.find(ObjectKind::User, &question)).await?;
-    Ok(())
+    match pacer.ask(Class::Read, || target.find(ObjectKind::User, &question)).await {
+        Ok(_) => Ok(()),
+        Err(fault) => match remedy(fault.class) {
+            Remedy::Quarantine | Remedy::Pace | Remedy::Settle => Err(fault.into()),
+            Remedy::Rematch | Remedy::Escrow => Ok(()),
+        },
+    }
 }
 
 /// What the end of a cycle makes of the job's quarantine; `None` where it is in none.

@@ -46,6 +46,8 @@ async fn too_many_failures_end_with_five() {
     assert!(sync.stdout.contains("24 of 24 changes failed"), "{}", sync.stdout);
     let again = desk.say("sync").await.ends(5);
     assert!(again.stderr.contains("so the rest was not sent"), "{}", again.stderr);
+    let log = desk.say("log --status failure --limit 1").await.ends(0).stdout;
+    assert!(log.contains("failed 2 times since"), "{log}");
     desk.application.clear_faults();
     desk.say("restart crm --quarantine --escrows").await.ends(0);
     desk.say("sync").await.ends(0);

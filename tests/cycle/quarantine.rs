@@ -80,6 +80,21 @@ async fn an_address_without_a_scim_service_is_a_reason_at_once() {
 }
 
 #[tokio::test]
+async fn a_service_that_cannot_filter_leaves_quarantine_all_the_same() {
+    let mut world = company(30).all_provisioned().await;
+    world.expects_violations();
+    world.set("p00", "displayName", "Another");
+    world.application.set_token("another");
+    world.sync().await;
+    assert!(quarantine(&world).is_some());
+    world.application.set_token("secret");
+    world.application.inject(Fault::status(501), Matcher::method(Method::GET));
+    world.later();
+    let end = world.sync_well().await;
+    assert_eq!((end.report.totals.update, quarantine(&world)), (1, None));
+}
+
+#[tokio::test]
 async fn nine_of_twenty_failures_are_too_many_and_eight_are_not() {
     for (failures, is_quarantined) in [(8, false), (9, true)] {
         let mut world = company(20);
