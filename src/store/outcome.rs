@@ -12,11 +12,21 @@ use crate::{
     scim::Values,
 };
 
+/// Whether a removal took effect.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Carried {
+    Out,
+    Perhaps,
+}
+
 impl View<'_> {
-    /// Disables and deletes carried out without an approval since then.
+    /// Disables and deletes carried out without an approval since then. One whose outcome is not
+    /// known counts as carried out, unless the plan tries the same again.
     pub fn removals_since(&self, since: Timestamp) -> Result<u64, StoreError> {
         Ok(self.connection.query_row(
-            "SELECT count(*) FROM removal WHERE at > ?1",
+            "SELECT count(*) FROM removal WHERE at > ?1 AND NOT (is_unknown = 1 AND EXISTS \
+             (SELECT 1 FROM planned_change AS row WHERE row.source = removal.source \
+              AND row.action = removal.action AND row.status = 'planned'))",
             [since.timestamp_millis()],
             |row| row.get(0),
         )?)
@@ -68,7 +78,7 @@ impl Tx<'_> {
                 }
                 // It may have been carried out, so it counts; an approval stays for the next try.
                 if change.action.is_removal() && !self.is_approved(change)? {
-                    self.add_removal(change, ended)?;
+                    self.add_removal(change, Carried::Perhaps, ended)?;
                 }
                 self.settle_failure(cycle, &mut done, Some((failure, Remedy::Settle)), ended)?;
             }
@@ -151,13 +161,23 @@ impl Tx<'_> {
         if self.take_approval(change)? {
             return Ok(());
         }
-        self.add_removal(change, now)
+        self.add_removal(change, Carried::Out, now)
     }
 
-    fn add_removal(&self, change: &PlannedChange, now: Timestamp) -> Result<(), StoreError> {
+    fn add_removal(
+        &self,
+        change: &PlannedChange,
+        carried: Carried,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let (source, action) = (change.source.to_string(), change.action.as_str());
         self.connection.execute(
-            "INSERT INTO removal (at, source, action) VALUES (?1, ?2, ?3)",
-            params![now.timestamp_millis(), change.source.to_string(), change.action.as_str()],
+            "DELETE FROM removal WHERE source = ?1 AND action = ?2 AND is_unknown = 1",
+            params![source, action],
+        )?;
+        self.connection.execute(
+            "INSERT INTO removal (at, source, action, is_unknown) VALUES (?1, ?2, ?3, ?4)",
+            params![now.timestamp_millis(), source, action, carried == Carried::Perhaps],
         )?;
         self.connection.execute(
             "DELETE FROM removal WHERE at < ?1",

@@ -5,3 +5,6 @@ ALTER TABLE escrow ADD COLUMN due_at     INTEGER;                     -- ms; nul
 ALTER TABLE escrow ADD COLUMN last_cycle INTEGER NOT NULL DEFAULT 0;  -- in which it last failed
 ALTER TABLE escrow ADD COLUMN is_removal INTEGER NOT NULL DEFAULT 0;  -- 1: access remains
 ALTER TABLE escrow ADD COLUMN given_up   INTEGER NOT NULL DEFAULT 0;  -- 1: until somebody asks
+
+-- 1: nobody knows whether it was carried out. Tried again it is the same removal, and counts once.
+ALTER TABLE removal ADD COLUMN is_unknown INTEGER NOT NULL DEFAULT 0;
