@@ -6,7 +6,7 @@ use chrono::TimeDelta;
 use entra_scim::{
     cycle::CycleOptions,
     model::Clock as _,
-    sandbox::application::{Fault, Matcher},
+    sandbox::application::{Fault, Matcher, Moment},
     store::{EscrowCounts, EscrowRow},
 };
 use http::Method;
@@ -139,6 +139,39 @@ async fn a_removal_that_fails_is_tried_in_every_cycle_for_ever() {
     world.application.clear_faults();
     world.sync_well().await;
     assert_eq!(world.active("ada"), Some(false));
+}
+
+#[tokio::test]
+async fn a_leaver_whose_account_cannot_be_read_or_mapped_is_tried_in_every_cycle() {
+    let mapping = r#"
+---
+[apps.crm.users]
+inherit = true
+[[apps.crm.users.attributes]]
+target = "active"
+expression = 'IIF([IsSoftDeleted], FormatDateTime([department], , "yyyy-MM-dd", "yyyy") = "1815", true)'
+"#;
+    let mut world = World::with_config(mapping);
+    world.hire_all(["ada", "grace", "alan"]);
+    let mut world = world.all_provisioned().await;
+    world.expects_violations();
+    // Grace's account may have another name by now, and nobody can say.
+    world.set("grace", "displayName", "Grace Hopper");
+    world.application.inject(Fault::Reset(Moment::BeforeApplying), Matcher::method(Method::PATCH));
+    world.sync_well().await;
+    world.application.inject_by_chance(Fault::status(400), Matcher::method(Method::GET), 1.0);
+    world.unassign("ada");
+    world.unassign("grace");
+    for count in 1..6 {
+        world.later();
+        world.sync_well().await;
+        for name in ["ada", "grace"] {
+            let row =
+                escrow(&world, name).unwrap_or_else(|| panic!("{name}: {}", world.reason(name)));
+            assert!(row.is_removal, "{name}: {row:?}");
+            assert_eq!(row.failures.count, count, "{name}: {row:?}");
+        }
+    }
 }
 
 #[tokio::test]
