@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use chrono::{DateTime, TimeDelta};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::model::Timestamp;
+use crate::{model::Timestamp, store::AccountStanding};
 
 /// Provisions users from Microsoft Entra ID into SCIM applications.
 #[derive(Parser)]
@@ -74,6 +74,8 @@ pub(super) enum Command {
     Run,
     /// Say why somebody is in scope or not, and what would be sent; only reads
     Explain(ExplainArgs),
+    /// List every account at the application: linked, matched but not linked, or its own
+    Accounts(AccountsArgs),
     /// Evaluate one expression of Entra's mapping language
     Expression(ExpressionArgs),
     /// Show how the applications are doing
@@ -109,6 +111,24 @@ pub(super) struct AppArgs {
     /// Every application
     #[arg(long, conflicts_with = "app")]
     pub(super) all: bool,
+}
+
+#[derive(Args, Clone, Debug)]
+#[command(
+    after_help = "linked: a cycle keeps it. kept: it was linked and is left as it is. matched: \
+                  nobody is linked to it,\nand a user of the tenant has its matching value. local: \
+                  the application's own; it is never touched.\n\nExamples:\n  entra-scim accounts \
+                  whimsical\n  entra-scim accounts whimsical --standing local --csv"
+)]
+pub(super) struct AccountsArgs {
+    /// The application; may be left out where the file has one
+    pub(super) app: Option<String>,
+    /// Only these
+    #[arg(long, value_name = "linked|kept|matched|local", value_parser = account_standing)]
+    pub(super) standing: Option<AccountStanding>,
+    /// As comma-separated values, with a header
+    #[arg(long)]
+    pub(super) csv: bool,
 }
 
 #[derive(Args, Clone, Debug)]
@@ -396,6 +416,12 @@ fn since(text: &str) -> Result<Since, String> {
     TimeDelta::try_seconds(i64::from(number) * seconds)
         .map(Since::Ago)
         .ok_or_else(|| expected.into())
+}
+
+fn account_standing(word: &str) -> Result<AccountStanding, String> {
+    let known = AccountStanding::WORDS.into_iter().find(|(known, _)| *known == word);
+    let words: Vec<&str> = AccountStanding::WORDS.iter().map(|(word, _)| *word).collect();
+    known.map(|(_, standing)| standing).ok_or_else(|| format!("possible are {}", words.join(", ")))
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@
 //!
 //! **Invariant:** a preview is given no writer, and the export takes a cleared plan only.
 
+mod accounts;
 mod context;
 mod draft;
 mod explain;
@@ -23,6 +24,7 @@ mod run;
 mod survey;
 mod told;
 
+pub use accounts::survey_accounts;
 pub use context::{Context, CycleError, CycleOptions, Stop};
 pub use explain::{Explained, Explanation, Found, Members, explain};
 pub use find::{FoundBy, FoundGroup, Namesake, Person, Question, Search};

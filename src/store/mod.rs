@@ -7,6 +7,7 @@
 //! **Invariant:** a watermark moves only in the transaction that stores the page it stands for,
 //! and an outcome, its link and its log row are one transaction.
 
+mod account;
 mod assignment;
 mod chain;
 mod command;
@@ -27,6 +28,7 @@ mod redaction;
 mod source;
 mod survey;
 
+pub use account::{AccountRow, AccountStanding};
 pub use chain::Chain;
 pub use command::{Command, CommandAnswer};
 pub use cycle::{CycleKind, CycleReport, HeldReport, Progress, Requests, RevisionReport, Totals};
