@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use crate::support::desk::Desk;
 
-fn account(user: Value) -> Map<String, Value> {
+fn account(user: &Value) -> Map<String, Value> {
     user.as_object().expect("an object").clone()
 }
 
@@ -14,8 +14,8 @@ fn account(user: Value) -> Map<String, Value> {
 async fn desk() -> Desk {
     let mut desk = Desk::with_users(&["ada", "grace"]).await;
     desk.unassign("grace");
-    desk.application.seed_user(account(json!({"userName": "Grace@contoso.com", "active": false})));
-    desk.application.seed_user(account(json!({"userName": "admin@crm.example", "active": true})));
+    desk.application.seed_user(account(&json!({"userName": "Grace@contoso.com", "active": false})));
+    desk.application.seed_user(account(&json!({"userName": "admin@crm.example", "active": true})));
     desk.say("sync").await.ends(0);
     desk.hire("zoe");
     desk
@@ -55,7 +55,7 @@ async fn each_account_is_linked_matched_or_the_applications_own() {
 #[tokio::test(flavor = "multi_thread")]
 async fn it_works_before_the_first_cycle_and_says_what_is_wrong() {
     let desk = Desk::with_users(&["ada"]).await;
-    desk.application.seed_user(account(json!({"userName": "ada@contoso.com", "active": true})));
+    desk.application.seed_user(account(&json!({"userName": "ada@contoso.com", "active": true})));
     let rows = desk.say("accounts --json").await.ends(0).json();
     assert_eq!(rows[0]["standing"], json!("matched"));
     let wrong = desk.say("accounts --standing lost").await.ends(2);
