@@ -102,7 +102,7 @@ fn hint_of(trouble: Trouble, app: &str) -> Option<String> {
         }
         Trouble::TargetToken => format!(
             "create a new token in the application, put it where `apps.{app}.target.secret_token` \
-             says, and run `entra-scim check {app}`"
+             says (or the client's secret where `oauth` says), and run `entra-scim check {app}`"
         ),
         Trouble::Target => {
             "what was done so far is recorded; run the command again, it goes on from there"

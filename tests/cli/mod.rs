@@ -9,6 +9,7 @@ mod expression;
 mod gallery;
 mod import_schema;
 mod notices;
+mod oauth;
 mod quarantine;
 mod redaction;
 mod refusals;
