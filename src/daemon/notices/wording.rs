@@ -58,7 +58,8 @@ pub(super) fn cycle_failed(app: &str, error: &CycleError, now: Timestamp) -> Opt
     }
     let what = match trouble {
         Trouble::TargetToken => {
-            "create a new token in the application, put it where `secret_token` or `oauth` says, and check it"
+            "create a new token in the application, put it where `secret_token` or `oauth` says, \
+             and check it"
         }
         Trouble::Graph | Trouble::Target | Trouble::State | Trouble::TooManyFailures => {
             "the next cycle tries again; what stands in the way is shown by"
@@ -141,7 +142,8 @@ pub(super) fn quarantine(app: &str, quarantine: &Quarantine, now: Timestamp) -> 
     let (problem, what) = match quarantine.reason {
         QuarantineReason::EncounteredQuarantineException if refused => (
             "in quarantine: the application refuses the token",
-            "create a new token in the application, put it where `secret_token` or `oauth` says, and check it",
+            "create a new token in the application, put it where `secret_token` or `oauth` says, \
+             and check it",
         ),
         QuarantineReason::EncounteredQuarantineException => (
             "in quarantine: what answers is no SCIM service",
