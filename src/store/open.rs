@@ -16,12 +16,13 @@ use crate::model::RedactionKey;
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior, config::DbConfig};
 
 /// The schema, as numbered steps that are never edited once released.
-const MIGRATIONS: [&str; 6] = [
+const MIGRATIONS: [&str; 7] = [
     include_str!("migrations/0001_state.sql"),
     include_str!("migrations/0002_filters.sql"),
     include_str!("migrations/0003_hints.sql"),
     include_str!("migrations/0004_sent.sql"),
     include_str!("migrations/0005_notice.sql"),
+    include_str!("migrations/0006_escrow.sql"),
     include_str!("migrations/0020_unconfirmed.sql"),
 ];
 

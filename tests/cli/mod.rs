@@ -1,5 +1,6 @@
 //! The program as a person or a script meets it: commands in, text, JSON and exit codes out.
 
+mod accounts;
 mod beginnings;
 mod cycle;
 mod documents;
@@ -8,6 +9,8 @@ mod expression;
 mod gallery;
 mod import_schema;
 mod notices;
+mod oauth;
+mod quarantine;
 mod redaction;
 mod refusals;
 mod safeguard;

@@ -19,6 +19,7 @@ use super::{
     churn,
     setup::{Filter, Leaving},
     story::{Person, Story},
+    weather::Weather,
 };
 use crate::support::world::World;
 
@@ -131,9 +132,10 @@ impl Story {
     pub(super) fn judge_cycle(
         &mut self,
         began: Timestamp,
-        calm: bool,
+        weather: &Weather,
         end: Option<&CycleEnd>,
     ) -> Result<(), String> {
+        let (calm, old_token) = (weather.is_calm(), weather.old_token);
         self.judge.began.push(began);
         if let Some(complaint) = self.world.wire.complaints().first() {
             return Err(complaint.clone());
@@ -151,6 +153,10 @@ impl Story {
             || (self.setup.managers && !self.world.application.deleted_ids().is_empty());
         for violation in self.world.application.take_violations() {
             if hides && violation.kind == ViolationKind::NeedlessWrite {
+                continue;
+            }
+            // The administrator had not yet told the engine.
+            if violation.kind == ViolationKind::Unauthorized && old_token {
                 continue;
             }
             if !stormy || !UNAVOIDABLE.contains(&violation.kind) {
@@ -343,21 +349,26 @@ impl Story {
         if self.was_skewed && self.setup.turns_at.is_some() {
             return Ok(());
         }
-        let dirty = self.world.state().read(|view| view.dirty_users(None, u32::MAX));
+        let state = self.world.state();
+        let dirty = state.read(|view| view.dirty_users(None, u32::MAX));
         let dirty: BTreeSet<SourceId> =
             dirty.map_err(|error| error.to_string())?.into_iter().collect();
-        let (rows, end) = self.world.pending(CycleOptions { initial: true }).await;
+        let is_open = |id: SourceId| {
+            dirty.contains(&id) || state.read(|view| view.escrow(id)).is_ok_and(|e| e.is_some())
+        };
+        let (rows, end) =
+            self.world.pending(CycleOptions { initial: true, ..CycleOptions::default() }).await;
         if let Some(error) = end.error {
             return Err(format!("a full redraft ended early: {error}"));
         }
         // Who waits for the manager's account is settled until there is one.
         let waits = |row: &PlannedChange| {
             let manager = self.world.tenant.manager(row.source);
-            manager.is_some_and(|manager| dirty.contains(&manager))
+            manager.is_some_and(is_open)
                 && row.changes.iter().all(|change| change.path.attribute == "manager")
         };
         let is_found = |row: &&PlannedChange| {
-            !dirty.contains(&row.source) && !churn::is_purged(self, row.source) && !waits(row)
+            !is_open(row.source) && !churn::is_purged(self, row.source) && !waits(row)
         };
         let told: Vec<String> = rows
             .iter()

@@ -48,7 +48,7 @@ fn any_seed_converges_and_breaks_no_promise_on_the_way() {
     let (ledger, failures) = run_all(1..=count);
     println!("{count} seeds: {ledger}");
     // A run in which hardly anything happened would prove nothing.
-    assert!(ledger.faults > 10 * count && ledger.deaths > count, "{ledger}");
+    assert!(ledger.faults > 10 * count && 2 * ledger.deaths > count, "{ledger}");
     assert!(failures.is_empty(), "{}", run::told(&failures, count));
 }
 

@@ -28,7 +28,7 @@ use super::{
 use crate::support::world::World;
 
 /// Quiet cycles within which the application must have come to what the tenant says.
-const QUIET_CYCLES_MAX: u32 = 12;
+const QUIET_CYCLES_MAX: u32 = 20;
 
 /// How long a cycle may take on the true clock, whatever the engine's own does.
 const CYCLE_TIME_MAX: TimeDelta = TimeDelta::hours(2);
@@ -317,7 +317,7 @@ impl Story {
             self.tokens += 1;
             self.world.application.set_token(token(self.tokens));
         }
-        let options = CycleOptions { initial };
+        let options = CycleOptions { initial, ..CycleOptions::default() };
         let end = self.cycle(&weather, options).await?;
         self.world.use_target_token(&token(self.tokens));
         if !self.world.engine_clock.ahead().is_zero() && self.rng.bool() {
@@ -370,7 +370,7 @@ impl Story {
                 }
             }
         }
-        self.judge_cycle(began, weather.is_calm(), end.as_ref())?;
+        self.judge_cycle(began, weather, end.as_ref())?;
         if let Some(end) = &end {
             self.office.tell(&self.world, end).await?;
         }
@@ -468,7 +468,9 @@ impl Story {
             if let Some(error) = end.report.error {
                 return Err(format!("a quiet cycle ended early: {error}"));
             }
-            if end.report.requests.target == 0 && end.report.held.is_none() {
+            let escrows = self.world.state().read(|view| view.escrow_counts());
+            let is_done = escrows.is_ok_and(|escrows| escrows.all == 0);
+            if is_done && end.report.requests.target == 0 && end.report.held.is_none() {
                 return Ok(());
             }
         }
@@ -496,7 +498,8 @@ impl Story {
 
     /// Nothing is left to do for anybody.
     async fn judge_redraft(&self) -> Result<(), String> {
-        let (rows, end) = self.world.pending(CycleOptions { initial: true }).await;
+        let (rows, end) =
+            self.world.pending(CycleOptions { initial: true, ..CycleOptions::default() }).await;
         if let Some(error) = end.error {
             return Err(format!("the full redraft ended early: {error}"));
         }
