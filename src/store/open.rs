@@ -59,6 +59,11 @@ pub enum StoreError {
         /// The newest this program knows.
         known: i64,
     },
+    /// An older version of the program wrote the file, and only the engine may migrate it.
+    #[error(
+        "an older version wrote the state file {0}; run `entra-scim sync` or start the service once"
+    )]
+    Older(PathBuf),
     /// There is no state file yet.
     #[error("there is no state yet: {0} does not exist. Run `entra-scim sync` first")]
     Missing(PathBuf),
@@ -316,12 +321,7 @@ impl Reader {
         leave_as_found(&connection)?;
         let version = version_of(&connection, path)?;
         if version < MIGRATIONS.len() {
-            return Err(StoreError::File {
-                path: path.to_owned(),
-                detail:
-                    "an older version wrote it; run `entra-scim sync` or start the service once"
-                        .to_owned(),
-            });
+            return Err(StoreError::Older(path.to_owned()));
         }
         let key = Box::new(key::read_or_invent(path)?);
         Ok(Self { connection: Mutex::new(connection), path: path.to_owned(), key })

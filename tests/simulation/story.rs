@@ -229,6 +229,8 @@ impl Story {
             }));
         }
         self.judge.strangers(&self.world);
+        // Until then a filter may not show what is new.
+        self.pass(Duration::from_secs(120));
     }
 
     pub(super) fn say(&self, line: impl std::fmt::Display) {
