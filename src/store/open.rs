@@ -450,14 +450,11 @@ fn classify(path: &Path, error: rusqlite::Error) -> StoreError {
 /// A statement that failed for the disk's sake says which file it was about.
 fn name_disk(path: &Path, error: StoreError) -> StoreError {
     use rusqlite::ErrorCode::{DiskFull, ReadOnly, SystemIoFailure};
-    match error {
-        StoreError::Sql(error)
-            if matches!(error.sqlite_error_code(), Some(DiskFull | ReadOnly | SystemIoFailure)) =>
-        {
-            StoreError::Disk { path: path.to_owned(), detail: error.to_string() }
-        }
-        other => other,
+    let StoreError::Sql(cause) = &error else { return error };
+    if !matches!(cause.sqlite_error_code(), Some(DiskFull | ReadOnly | SystemIoFailure)) {
+        return error;
     }
+    StoreError::Disk { path: path.to_owned(), detail: cause.to_string() }
 }
 
 /// Creates the file readable by its owner only: it holds personal data.

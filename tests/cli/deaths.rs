@@ -111,7 +111,9 @@ async fn a_disk_that_fills_up_in_a_cycle_ends_it_and_the_next_one_goes_on() {
     let mut desk = Desk::with_users(&["ada"]).await;
     desk.say("sync").await.ends(0);
     let names: Vec<String> = (0..40).map(|number| format!("person{number:02}")).collect();
-    names.iter().for_each(|name| desk.hire(name));
+    for name in &names {
+        desk.hire(name);
+    }
     let said = desk.say_with_little_room(400, "sync").await.ends(1);
     assert!(said.stderr.contains("cannot be written"), "{}", said.stderr);
     assert!(said.stderr.contains("Make room on the disk"), "{}", said.stderr);
