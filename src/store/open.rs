@@ -26,6 +26,9 @@ const MIGRATIONS: [&str; 7] = [
     include_str!("migrations/0020_unconfirmed.sql"),
 ];
 
+/// Statements that are kept compiled: more than the store has, so that none is compiled twice.
+const STATEMENTS_KEPT: usize = 200;
+
 /// How long a reader waits for a writer's commit.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -226,6 +229,7 @@ impl Engine {
         let mut connection = self.connection();
         let path = &self.path;
         connection.busy_timeout(BUSY_TIMEOUT)?;
+        connection.set_prepared_statement_cache_capacity(STATEMENTS_KEPT);
         connection.pragma_update(None, "journal_mode", "WAL").map_err(|e| classify(path, e))?;
         connection.pragma_update(None, "synchronous", "NORMAL").map_err(|e| classify(path, e))?;
         let sound: String = connection
