@@ -192,7 +192,12 @@ impl Bench {
             observer: &|_| {},
             options: CycleOptions::default(),
         };
-        let end = sync(&context, &target.writer()).await.expect("the state works");
+        sync(&context, &target.writer()).await.expect("the state works")
+    }
+
+    /// A cycle that comes to its end.
+    async fn whole_cycle(&self) -> CycleEnd {
+        let end = self.cycle().await;
         assert!(end.error.is_none(), "a cycle ended early: {:?}", end.report.error);
         end
     }
@@ -214,7 +219,7 @@ async fn figures(managers: bool) -> Vec<Figure> {
         let mapping = if managers { "with managers" } else { "without managers" };
         format!("{text}, {mapping}")
     };
-    let first = bench.cycle().await;
+    let first = bench.whole_cycle().await;
     let asked = first.report.requests;
     let created = first.report.totals.create;
     // The survey of an empty application is one page.
@@ -248,7 +253,7 @@ async fn figures(managers: bool) -> Vec<Figure> {
             created,
         ),
     ];
-    let idle = bench.cycle().await;
+    let idle = bench.whole_cycle().await;
     figures.push(Figure::at_most(
         name("nothing changed: requests to Graph"),
         idle.report.requests.graph,
@@ -261,7 +266,7 @@ async fn figures(managers: bool) -> Vec<Figure> {
     ));
     bench.application.take_requests();
     bench.tenant.set_attribute(bench.somebody(), "displayName", "Ada Lovelace");
-    let one = bench.cycle().await;
+    let one = bench.whole_cycle().await;
     figures.push(Figure::at_most(
         name("one changed user: requests to Graph"),
         one.report.requests.graph,
@@ -294,10 +299,11 @@ async fn requests_to_rest(faulty: Weather) -> u64 {
             }
         }
         for _ in 0..CYCLES_MAX {
-            let asked = bench.cycle().await.report.requests;
+            let end = bench.cycle().await;
+            let asked = end.report.requests;
             requests += asked.graph + asked.target;
             let waiting = bench.store.read(|view| view.escrow_counts()).expect("the state works");
-            if asked.target == 0 && waiting.all == 0 {
+            if end.error.is_none() && asked.target == 0 && waiting.all == 0 {
                 break;
             }
         }

@@ -170,7 +170,8 @@ impl<'a> Pacer<'a> {
 
     /// Asks the target until it answers, or says for good that it does not.
     ///
-    /// Only requests that were certainly not applied are sent again.
+    /// Only requests that were certainly not applied are sent again; a read changes nothing in any
+    /// case.
     pub(super) async fn ask<T, F>(
         &self,
         class: Class,
@@ -193,6 +194,7 @@ impl<'a> Pacer<'a> {
             let tries_max = match fault.class {
                 FaultClass::Throttled => THROTTLED_TRIES_MAX,
                 FaultClass::Unavailable => UNAVAILABLE_TRIES_MAX,
+                FaultClass::Lost if class == Class::Read => UNAVAILABLE_TRIES_MAX,
                 FaultClass::Lost
                 | FaultClass::Conflict
                 | FaultClass::Missing
