@@ -10,6 +10,7 @@
 mod approve;
 mod apps;
 mod args;
+mod careful;
 mod check;
 mod control;
 mod demo;
@@ -18,6 +19,7 @@ mod entry;
 mod exit;
 mod explain;
 mod expression;
+mod forget;
 mod gallery;
 mod import_schema;
 mod init;

@@ -5,7 +5,7 @@ use std::io::Write;
 use anstyle::{AnsiColor, Style};
 use serde_json::Value;
 
-use super::{document::reason, rows::Plan};
+use super::{document::reason, output, rows::Plan};
 use crate::{
     provisioning::{Action, ChangeStatus, PlannedChange},
     scim::{REDACTED, is_redacted},
@@ -59,7 +59,8 @@ fn change(out: &mut dyn Write, row: &PlannedChange) -> anyhow::Result<()> {
     };
     let action = row.action.as_str();
     let why = reason(row);
-    writeln!(out, "{style}{mark} {action} {}{style:#}{status}  {why}", row.source_display)?;
+    let (name, told) = (output::plain(&row.source_display), output::plain(&why));
+    writeln!(out, "{style}{mark} {action} {name}{style:#}{status}  {told}")?;
     for c in &row.changes {
         match (&c.old, &c.new) {
             (None, Some(new)) => writeln!(out, "    {}: {}", c.path, shown(new))?,
@@ -71,7 +72,7 @@ fn change(out: &mut dyn Write, row: &PlannedChange) -> anyhow::Result<()> {
     }
     if let Some(failure) = &row.error {
         if failure.detail != why {
-            writeln!(out, "    {}: {}", failure.reason, failure.detail)?;
+            writeln!(out, "    {}: {}", failure.reason, output::plain(&failure.detail))?;
         }
         let advice = failure.reason.recommended_action();
         if advice != "Nothing." {

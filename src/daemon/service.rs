@@ -85,7 +85,11 @@ impl Service {
                 Wake::Due => (CycleOptions::default(), None),
                 Wake::Asked(taken) => match taken.order {
                     Order::Sync { initial } => (CycleOptions { initial }, Some(taken.id)),
-                    Order::Approve { .. } | Order::Pause | Order::Resume | Order::Restart(_) => {
+                    Order::Approve { .. }
+                    | Order::Pause
+                    | Order::Resume
+                    | Order::Restart(_)
+                    | Order::Forget { .. } => {
                         self.carry_out(&taken);
                         continue;
                     }

@@ -5,6 +5,7 @@ mod clock;
 mod default_domain;
 mod directory_faults;
 mod explain;
+mod forget;
 mod life;
 mod mapping;
 mod matching;
