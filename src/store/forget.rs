@@ -17,7 +17,8 @@ use super::{
 };
 use crate::{
     model::{RedactionKey, SourceId, Timestamp},
-    provisioning::{Action, Secrets},
+    provisioning::{Action, Secrets, Write},
+    scim::Values,
 };
 
 /// People that a name may mean, at most; more are no help to anybody.
@@ -133,7 +134,8 @@ impl View<'_> {
         for (table, column) in OWN_ROWS {
             known += count(&format!("SELECT count(*) FROM {table} WHERE {column} = ?1"))?;
         }
-        let unsettled = self.unsettled_create(person)?.is_some();
+        let unsettled =
+            self.unsettled_create(person)?.is_some() || self.create_under_way(person)?.is_some();
         let assigned = format!("SELECT count(*) FROM ({ASSIGNED}) WHERE id = ?1");
         let assigned = count(&assigned)? > 0;
         let member = count("SELECT count(*) FROM membership WHERE member_id = ?1 AND kind <> 1")?;
@@ -161,6 +163,16 @@ impl View<'_> {
             held: count("SELECT count(*) FROM held_change WHERE source = ?1")?,
             unsettled,
         }))
+    }
+
+    /// When a create of this person left that a crash deprived of its outcome.
+    fn create_under_way(&self, person: SourceId) -> Result<Option<Timestamp>, StoreError> {
+        for (seq, row) in self.sent_rows()? {
+            if row.source == person && matches!(row.write, Write::Create(_)) {
+                return self.sent_at(seq).map(Some);
+            }
+        }
+        Ok(None)
     }
 
     /// Every text that tells this person from others.
@@ -249,6 +261,10 @@ impl Tx<'_> {
         let sql =
             "UPDATE OR REPLACE unsettled_create SET source = ?2, sent = '{}' WHERE source = ?1";
         self.connection.execute(sql, [&key, &other])?;
+        if let Some(sent_at) = self.create_under_way(person)? {
+            let nothing = (&Values::new(), true);
+            self.set_unsettled(pseudonym(self.key, person), nothing, sent_at)?;
+        }
         Ok(())
     }
 

@@ -167,12 +167,7 @@ impl Engine {
             std::fs::create_dir_all(folder).map_err(file_error)?;
         }
         let lock_path = path.with_extension("lock");
-        let lock = File::options()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .open(&lock_path)
-            .map_err(file_error)?;
+        let lock = own(&lock_path).map_err(file_error)?;
         match lock.try_lock() {
             Ok(()) => {}
             Err(std::fs::TryLockError::WouldBlock) => {
@@ -180,7 +175,7 @@ impl Engine {
             }
             Err(std::fs::TryLockError::Error(error)) => return Err(file_error(error)),
         }
-        restrict(path).map_err(file_error)?;
+        own(path).map_err(file_error)?;
         let connection = Connection::open(path).map_err(|error| classify(path, error))?;
         let engine = Self {
             connection: Mutex::new(connection),
@@ -413,8 +408,16 @@ fn classify(path: &Path, error: rusqlite::Error) -> StoreError {
     }
 }
 
-/// Creates the file readable by its owner only: it holds personal data.
-fn restrict(path: &Path) -> std::io::Result<()> {
-    use std::os::unix::fs::OpenOptionsExt;
-    File::options().create(true).truncate(false).write(true).mode(0o600).open(path).map(drop)
+/// Opens a file, created readable by its owner only: the state holds personal data, and whoever can
+/// open the lock could take it. What others may do with one that is there, restored from a backup
+/// perhaps, is taken away; a group's rights are somebody's decision and stay.
+pub(super) fn own(path: &Path) -> std::io::Result<File> {
+    use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+    let file = File::options().create(true).truncate(false).write(true).mode(0o600).open(path)?;
+    let mut permissions = file.metadata()?.permissions();
+    if permissions.mode() & 0o007 != 0 {
+        permissions.set_mode(permissions.mode() & 0o770);
+        file.set_permissions(permissions)?;
+    }
+    Ok(file)
 }

@@ -1,6 +1,6 @@
 //! Names that others chose, on the terminal of whoever operates the program.
 
-use serde_json::json;
+use std::{fs, os::unix::fs::PermissionsExt, path::Path};
 
 use crate::support::desk::{Desk, Said};
 
@@ -56,17 +56,27 @@ async fn a_hostile_name_neither_commands_the_terminal_nor_forges_a_row() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_state_and_its_key_are_readable_by_their_owner_alone() {
-    use std::os::unix::fs::PermissionsExt;
     let desk = Desk::with_users(&["ada"]).await;
     desk.say("sync").await.ends(0);
     let service = desk.run().await;
-    for entry in std::fs::read_dir(desk.path("state")).expect("a folder") {
+    for entry in fs::read_dir(desk.path("state")).expect("a folder") {
         let entry = entry.expect("a file");
         let mode = entry.metadata().expect("a file").permissions().mode() & 0o777;
-        let is_lock = entry.path().extension().is_some_and(|extension| extension == "lock");
-        let allowed = if is_lock { 0o644 } else { 0o600 };
-        assert_eq!(mode & !allowed, 0, "{}: {mode:o}", entry.path().display());
+        assert_eq!(mode, 0o600, "{}", entry.path().display());
     }
     service.terminate().await.ends(0);
-    assert_eq!(json!(desk.application.user_count()), json!(1));
+
+    let mode_of = |path: &Path| fs::metadata(path).expect("a file").permissions().mode() & 0o777;
+    let plan = desk.path("plan.json");
+    fs::write(&plan, "").expect("a file");
+    let state = ["crm.sqlite", "crm.lock", "crm.key"].map(|name| desk.path("state").join(name));
+    for path in state.iter().chain([&plan]) {
+        fs::set_permissions(path, fs::Permissions::from_mode(0o644)).expect("a mode");
+    }
+    desk.say(&format!("plan --out {}", plan.display())).await.ends(0);
+    desk.say("sync").await.ends(0);
+    assert_eq!(mode_of(&plan), 0o600);
+    for path in &state {
+        assert_eq!(mode_of(path) & 0o007, 0, "{} was restored for all", path.display());
+    }
 }

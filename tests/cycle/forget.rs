@@ -231,6 +231,25 @@ async fn create_without_an_outcome_is_not_repeated_for_somebody_forgotten() {
 }
 
 #[tokio::test]
+async fn create_that_a_crash_interrupted_is_looked_for_twice_after_forgetting_too() {
+    let mut world = World::with_users([NAME]);
+    world.crash_after_writes(0).await;
+    world.restart();
+    assert!(forget(&world).traces.unsettled);
+    for _ in 0..2 {
+        world.later();
+        world.sync_well().await;
+        let reason = world.reason(NAME);
+        assert!(reason.contains("CreateUnsettled") || world.application.user_count() == 1);
+    }
+    world.later();
+    world.sync_well().await;
+    let writes = world.take_writes().into_iter().filter(|write| write.starts_with("POST"));
+    assert_eq!((writes.count(), world.application.user_count()), (1, 1));
+    world.is_settled().await;
+}
+
+#[tokio::test]
 async fn manager_who_is_forgotten_stays_the_manager_at_the_application() {
     let manager = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
     let config = format!(
