@@ -9,7 +9,9 @@ const FILES_MAX: usize = 50;
 
 const FILE_BYTES_MAX: u64 = 8 * 1024;
 
-const TARGETS: [(&str, fn(&[u8])); 6] = [
+type Target = fn(&[u8]);
+
+const TARGETS: [(&str, Target); 6] = [
     ("config", targets::config),
     ("entra_schema", targets::entra_schema),
     ("expression", targets::expression),
