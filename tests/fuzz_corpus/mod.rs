@@ -11,10 +11,11 @@ const FILE_BYTES_MAX: u64 = 8 * 1024;
 
 type Target = fn(&[u8]);
 
-const TARGETS: [(&str, Target); 6] = [
+const TARGETS: [(&str, Target); 7] = [
     ("config", targets::config),
     ("entra_schema", targets::entra_schema),
     ("expression", targets::expression),
+    ("expression_calls", targets::expression_calls),
     ("graph_page", targets::graph_page),
     ("scim", targets::scim),
     ("scim_response", targets::scim_response),

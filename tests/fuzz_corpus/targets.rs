@@ -13,7 +13,7 @@ use std::{
 use bytes::Bytes;
 use entra_scim::{
     config,
-    expression::{Expression, Flow, Inputs, Role},
+    expression::{Expression, Flow, FunctionHelp, Inputs, Role},
     graph::{GraphDirectory, GraphSettings},
     http::{Answer, Authorizer, Bearer, Exchange},
     model::{
@@ -104,6 +104,70 @@ pub(crate) fn expression(data: &[u8]) {
         Ok(Flow::Ignore | Flow::IgnoreObject) => {}
         Err(error) => assert!(!error.to_string().is_empty()),
     }
+}
+
+/// Calls of every function with arguments that are hard on it, nested: the bytes choose.
+pub(crate) fn expression_calls(data: &[u8]) {
+    let mut bytes = data.iter().copied();
+    let mut source = String::new();
+    call(&mut bytes, 0, &mut source);
+    expression(source.as_bytes());
+}
+
+/// Arguments that are the least, the most, of another type, or not what they seem.
+const ARGUMENTS: [&str; 32] = [
+    "",
+    "\"\"",
+    "\" \"",
+    "\"a\"",
+    "\"Ünal ẞ İı\"",
+    "\"a,b;c\"",
+    "\",\"",
+    "\"(.*)(?<n>.)\"",
+    "\"(a+)+$\"",
+    "\"${n}$1\"",
+    "\"2024-02-29T23:59:59Z\"",
+    "\"0001-01-01T00:00:00Z\"",
+    "\"9999-12-31T23:59:59Z\"",
+    "\"133500000000000000\"",
+    "\"yyyy-MM-ddTHH:mm:ss.fffffffzzz\"",
+    "\"M/d/yyyy h:mm:ss tt\"",
+    "\"d\"",
+    "\"tr-TR\"",
+    "\"True\"",
+    "True",
+    "0",
+    "1",
+    "-1",
+    "2147483647",
+    "-9223372036854775808",
+    "9223372036854775807",
+    "1e308",
+    "[displayName]",
+    "[proxyAddresses]",
+    "[employeeHireDate]",
+    "[mobilePhone]",
+    "Now()",
+];
+
+fn call(bytes: &mut impl Iterator<Item = u8>, depth: u8, source: &mut String) {
+    static FUNCTIONS: OnceLock<Vec<FunctionHelp>> = OnceLock::new();
+    let functions = FUNCTIONS.get_or_init(entra_scim::expression::functions);
+    let (which, count) = (bytes.next().unwrap_or(0), bytes.next().unwrap_or(0) % 8);
+    source.push_str(functions[usize::from(which) % functions.len()].name);
+    source.push('(');
+    for position in 0..count {
+        if position > 0 {
+            source.push_str(", ");
+        }
+        let what = bytes.next().unwrap_or(0);
+        if what >= 192 && depth < 4 {
+            call(bytes, depth + 1, source);
+        } else {
+            source.push_str(ARGUMENTS[usize::from(what) % ARGUMENTS.len()]);
+        }
+    }
+    source.push(')');
 }
 
 /// Parses a path in the first line; uses it in a filter with the second, and on the third, a
