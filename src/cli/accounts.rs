@@ -56,7 +56,8 @@ pub(super) async fn run(args: &AccountsArgs, global: &Global) -> anyhow::Result<
     if global.json {
         output::json(&Value::Array(documents))?;
     } else if args.csv {
-        output::data(&csv(CSV_COLUMNS, lines))?;
+        // A terminal and a script expect the line ends that every other command writes.
+        output::data(&csv(CSV_COLUMNS, lines).replace("\r\n", "\n"))?;
     } else {
         output::stream(|out| summary(out, app.job.app.as_str(), &counts))?;
     }

@@ -160,13 +160,13 @@ fn table(out: &mut dyn Write, app: &str, row: &LogRow, all: bool) -> std::io::Re
     let at = row.at.to_rfc3339_opts(SecondsFormat::Secs, true);
     let app = if all { format!("{app}  ") } else { String::new() };
     let why = if row.detail.is_empty() { row.reason.to_string() } else { row.detail.clone() };
-    let (action, name) = (row.action.as_str(), &row.source_name);
+    let (action, name) = (row.action.as_str(), output::plain(&row.source_name));
     let status = if row.held { "held" } else { row.status.as_str() };
-    writeln!(out, "{at}  {app}{status:<8} {action:<8} {name}  {why}")?;
+    writeln!(out, "{at}  {app}{status:<8} {action:<8} {name}  {}", output::plain(&why))?;
     if let Some(failure) = &row.error
         && failure.detail != why
     {
-        writeln!(out, "    {}: {}", failure.reason, failure.detail)?;
+        writeln!(out, "    {}: {}", failure.reason, output::plain(&failure.detail))?;
     }
     for step in row.steps.iter().filter(|step| step.name == ESCROW_RETRY) {
         writeln!(out, "    {}", step.description)?;
@@ -192,7 +192,7 @@ fn csv(app: &str, row: &LogRow) -> String {
         row.cycle_id.clone(),
         row.change_id.clone(),
     ];
-    fields.map(|field| quoted(&field)).join(",")
+    fields.map(|field| quoted(&output::plain(&field))).join(",")
 }
 
 /// A field of RFC 4180. Text that a spreadsheet would take for a formula gets an apostrophe.

@@ -100,7 +100,11 @@ impl Service {
                     Order::Sync { initial } => {
                         (CycleOptions { initial, occasion: Occasion::Asked }, Some(taken.id))
                     }
-                    Order::Approve { .. } | Order::Pause | Order::Resume | Order::Restart(_) => {
+                    Order::Approve { .. }
+                    | Order::Pause
+                    | Order::Resume
+                    | Order::Restart(_)
+                    | Order::Forget { .. } => {
                         self.carry_out(&taken);
                         continue;
                     }

@@ -22,6 +22,9 @@ const MIGRATIONS: [&str; 6] = [
     include_str!("migrations/0006_escrow.sql"),
 ];
 
+/// The version of a file whose engine has not made its tables yet: there is no state so far.
+const NOT_MADE_YET: usize = 0;
+
 /// How long a reader waits for a writer's commit.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -168,12 +171,7 @@ impl Engine {
             std::fs::create_dir_all(folder).map_err(file_error)?;
         }
         let lock_path = path.with_extension("lock");
-        let lock = File::options()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .open(&lock_path)
-            .map_err(file_error)?;
+        let lock = own(&lock_path).map_err(file_error)?;
         match lock.try_lock() {
             Ok(()) => {}
             Err(std::fs::TryLockError::WouldBlock) => {
@@ -181,7 +179,7 @@ impl Engine {
             }
             Err(std::fs::TryLockError::Error(error)) => return Err(file_error(error)),
         }
-        restrict(path).map_err(file_error)?;
+        own(path).map_err(file_error)?;
         let connection = Connection::open(path).map_err(|error| classify(path, error))?;
         let engine = Self {
             connection: Mutex::new(connection),
@@ -206,10 +204,13 @@ impl Engine {
             return Err(StoreError::Corrupt { path: path.clone(), detail: sound });
         }
         let version = version_of(&connection, path)?;
-        for (index, script) in MIGRATIONS.iter().enumerate().skip(version) {
+        if version < MIGRATIONS.len() {
+            // In one piece: whoever reads beside this sees the old shape or the new one.
             let tx = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-            tx.execute_batch(script).map_err(|error| classify(path, error))?;
-            tx.pragma_update(None, "user_version", index + 1)?;
+            for script in &MIGRATIONS[version..] {
+                tx.execute_batch(script).map_err(|error| classify(path, error))?;
+            }
+            tx.pragma_update(None, "user_version", MIGRATIONS.len())?;
             tx.commit()?;
         }
         Ok(())
@@ -281,6 +282,9 @@ impl Reader {
             Connection::open_with_flags(path, flags).map_err(|error| classify(path, error))?;
         leave_as_found(&connection)?;
         let version = version_of(&connection, path)?;
+        if version == NOT_MADE_YET {
+            return Err(StoreError::Missing(path.to_owned()));
+        }
         if version < MIGRATIONS.len() {
             return Err(StoreError::File {
                 path: path.to_owned(),
@@ -345,8 +349,7 @@ pub fn preview_copy(path: &Path) -> Result<Engine, StoreError> {
     let original =
         Connection::open_with_flags(path, flags).map_err(|error| classify(path, error))?;
     leave_as_found(&original)?;
-    version_of(&original, path)?;
-    {
+    if version_of(&original, path)? != NOT_MADE_YET {
         let mut connection = copy.connection();
         let backup = rusqlite::backup::Backup::new(&original, &mut connection)?;
         backup
@@ -414,8 +417,16 @@ fn classify(path: &Path, error: rusqlite::Error) -> StoreError {
     }
 }
 
-/// Creates the file readable by its owner only: it holds personal data.
-fn restrict(path: &Path) -> std::io::Result<()> {
-    use std::os::unix::fs::OpenOptionsExt;
-    File::options().create(true).truncate(false).write(true).mode(0o600).open(path).map(drop)
+/// Opens a file, created readable by its owner only: the state holds personal data, and whoever can
+/// open the lock could take it. What others may do with one that is there, restored from a backup
+/// perhaps, is taken away; a group's rights are somebody's decision and stay.
+pub(super) fn own(path: &Path) -> std::io::Result<File> {
+    use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+    let file = File::options().create(true).truncate(false).write(true).mode(0o600).open(path)?;
+    let mut permissions = file.metadata()?.permissions();
+    if permissions.mode() & 0o007 != 0 {
+        permissions.set_mode(permissions.mode() & 0o770);
+        file.set_permissions(permissions)?;
+    }
+    Ok(file)
 }

@@ -22,8 +22,11 @@ pub struct FoundSource {
     pub display: String,
 }
 
+/// What is stored of somebody who is gone for good.
+pub(super) const DELETED: i64 = 2;
+
 /// Users who are assigned, directly or through a group.
-const ASSIGNED: &str = "SELECT principal AS id FROM assignment WHERE kind = 0 UNION \
+pub(super) const ASSIGNED: &str = "SELECT principal AS id FROM assignment WHERE kind = 0 UNION \
      SELECT member_id FROM membership WHERE kind <> 1 \
      AND group_id IN (SELECT principal FROM assignment WHERE kind = 1)";
 
@@ -249,7 +252,7 @@ fn presence_of(stored: i64) -> Presence {
     match stored {
         0 => Presence::Live,
         1 => Presence::SoftDeleted,
-        2 => Presence::Deleted,
+        DELETED => Presence::Deleted,
         _ => Presence::Unseen,
     }
 }
@@ -258,7 +261,7 @@ fn stored_presence(presence: Presence) -> i64 {
     match presence {
         Presence::Live => 0,
         Presence::SoftDeleted => 1,
-        Presence::Deleted => 2,
+        Presence::Deleted => DELETED,
         Presence::Unseen => 3,
     }
 }

@@ -6,6 +6,7 @@ mod default_domain;
 mod directory_faults;
 mod escrow;
 mod explain;
+mod forget;
 mod life;
 mod mapping;
 mod matching;
