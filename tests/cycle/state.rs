@@ -252,7 +252,7 @@ async fn a_state_of_the_first_version_goes_on_where_it_was() {
 fn a_file_that_an_engine_has_not_filled_yet_is_no_state() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("crm.sqlite");
-    std::fs::write(&path, "").expect("a file");
+    fs::write(&path, "").expect("a file");
     assert!(matches!(Reader::open(&path), Err(StoreError::Missing(_))));
     let copy = preview_copy(&path).expect("an empty copy");
     assert_eq!(copy.read(|view| view.link_counts()).expect("readable").linked, 0);
