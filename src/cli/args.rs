@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use chrono::{DateTime, TimeDelta};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::model::Timestamp;
+use crate::{model::Timestamp, store::AccountStanding};
 
 /// Provisions users from Microsoft Entra ID into SCIM applications.
 #[derive(Parser)]
@@ -14,9 +14,9 @@ use crate::model::Timestamp;
     version,
     about,
     after_help = "Exit codes: 0 done, 1 unexpected, 2 configuration or usage, 3 some objects \
-                  failed, 4 changes held by a safeguard, 6 another process holds the state file \
-                  and does not answer, 7 could not reach or sign in to Graph, the target or, with \
-                  notify-test, the mail server.\n\n\
+                  failed, 4 changes held by a safeguard, 5 in quarantine, 6 another process \
+                  holds the state file and does not answer, 7 could not reach or sign in to \
+                  Graph, the target or, with notify-test, the mail server.\n\n\
                   Begin with: entra-scim init, then check, plan, sync."
 )]
 pub(super) struct Cli {
@@ -74,6 +74,8 @@ pub(super) enum Command {
     Run,
     /// Say why somebody is in scope or not, and what would be sent; only reads
     Explain(ExplainArgs),
+    /// List every account at the application: linked, matched but not linked, or its own
+    Accounts(AccountsArgs),
     /// Evaluate one expression of Entra's mapping language
     Expression(ExpressionArgs),
     /// Show how the applications are doing
@@ -111,6 +113,24 @@ pub(super) struct AppArgs {
     /// Every application
     #[arg(long, conflicts_with = "app")]
     pub(super) all: bool,
+}
+
+#[derive(Args, Clone, Debug)]
+#[command(
+    after_help = "linked: a cycle keeps it. kept: it was linked and is left as it is. matched: \
+                  nobody is linked to it,\nand a user of the tenant has its matching value. local: \
+                  the application's own; it is never touched.\n\nExamples:\n  entra-scim accounts \
+                  whimsical\n  entra-scim accounts whimsical --standing local --csv"
+)]
+pub(super) struct AccountsArgs {
+    /// The application; may be left out where the file has one
+    pub(super) app: Option<String>,
+    /// Only these
+    #[arg(long, value_name = "linked|kept|matched|local", value_parser = account_standing)]
+    pub(super) standing: Option<AccountStanding>,
+    /// As comma-separated values, with a header
+    #[arg(long)]
+    pub(super) csv: bool,
 }
 
 #[derive(Args, Clone, Debug)]
@@ -278,8 +298,9 @@ pub(super) struct ApproveArgs {
 
 #[derive(Args, Clone, Debug)]
 #[command(
-    after_help = "Without a flag: --watermark --escrows, as Microsoft Graph does.\n\nExample: \
-                        entra-scim restart whimsical --watermark"
+    after_help = "Without a flag: --quarantine --watermark --escrows, as Microsoft Graph does. A \
+                  running service\nstarts the next cycle at once after --quarantine and \
+                  --escrows.\n\nExample: entra-scim restart whimsical --watermark"
 )]
 #[expect(clippy::struct_excessive_bools, reason = "one per flag")]
 pub(super) struct RestartArgs {
@@ -288,9 +309,12 @@ pub(super) struct RestartArgs {
     /// Read the directory from the beginning
     #[arg(long)]
     pub(super) watermark: bool,
-    /// Try everything that failed again
+    /// Try everything that failed again, also what was given up
     #[arg(long)]
     pub(super) escrows: bool,
+    /// End the quarantine: the next cycle is one like any other
+    #[arg(long)]
+    pub(super) quarantine: bool,
     /// Match everybody in scope again, the account each has first
     #[arg(long)]
     pub(super) links: bool,
@@ -411,6 +435,12 @@ fn since(text: &str) -> Result<Since, String> {
     TimeDelta::try_seconds(i64::from(number) * seconds)
         .map(Since::Ago)
         .ok_or_else(|| expected.into())
+}
+
+fn account_standing(word: &str) -> Result<AccountStanding, String> {
+    let known = AccountStanding::WORDS.into_iter().find(|(known, _)| *known == word);
+    let words: Vec<&str> = AccountStanding::WORDS.iter().map(|(word, _)| *word).collect();
+    known.map(|(_, standing)| standing).ok_or_else(|| format!("possible are {}", words.join(", ")))
 }
 
 #[cfg(test)]

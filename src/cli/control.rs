@@ -45,22 +45,31 @@ pub(super) async fn restart(args: &RestartArgs, global: &Global) -> anyhow::Resu
     let given = Reset {
         watermark: args.watermark,
         escrows: args.escrows,
+        quarantine: args.quarantine,
         links: args.links,
         rebind: args.rebind,
         full: args.full,
     };
     let reset = if given == Reset::default() {
-        output::note(global, "no scope given: --watermark --escrows, as Microsoft Graph does");
-        Reset { watermark: true, escrows: true, ..given }
+        output::note(
+            global,
+            "no scope given: --quarantine --watermark --escrows, as Microsoft Graph does",
+        );
+        Reset { quarantine: true, watermark: true, escrows: true, ..given }
     } else {
         given
     };
     let forgotten = forgotten(reset);
     each(&args.which, global, &Order::Restart(reset), |app, _| {
         let text = format!(
-            "application `{app}` forgot {}\nno cycle was run: the next scheduled one begins anew. \
-             Look first with `entra-scim plan {app}`\n",
-            forgotten.join(", ")
+            "application `{app}` forgot {}\nno cycle was run: {}. Look first with \
+             `entra-scim plan {app}`\n",
+            forgotten.join(", "),
+            if reset.escrows || reset.quarantine {
+                "a running service starts one at once"
+            } else {
+                "the next scheduled one begins anew"
+            }
         );
         (json!({ "app": app, "forgotten": reset }), text)
     })
@@ -70,7 +79,8 @@ pub(super) async fn restart(args: &RestartArgs, global: &Global) -> anyhow::Resu
 fn forgotten(reset: Reset) -> Vec<&'static str> {
     let parts = [
         (reset.watermark || reset.rebind || reset.full, "where the reading of changes stood"),
-        (reset.escrows || reset.full, "what failed and waited"),
+        (reset.escrows || reset.full, "how long what failed has to wait"),
+        (reset.quarantine || reset.full, "its quarantine"),
         (reset.links || reset.rebind || reset.full, "whose account is whose"),
         (reset.rebind, "what the state file belonged to"),
         (reset.full, "which properties had values"),

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::rows::Plan;
 use crate::{
     model::Timestamp,
-    provisioning::{ChangeStatus, LinkEffect, PlannedChange, Write},
+    provisioning::{ChangeStatus, LinkEffect, PlannedChange, Quarantine, Write},
     scim::{Values, shown},
     store::{CycleReport, HeldReport, PlanFilter},
 };
@@ -40,6 +40,11 @@ pub(super) fn cycle(
         "error": report.error,
         "warnings": report.warnings,
         "revision": report.revision,
+        "quarantine": report.quarantine.as_ref().map(|quarantine| json!({
+            "reason": quarantine.reason,
+            "since": moment(quarantine.series_began),
+            "error": quarantine_error(quarantine),
+        })),
         "changes": changes,
     }))
 }
@@ -121,6 +126,11 @@ pub(super) fn held(held: &HeldReport) -> Value {
         "threshold": held.threshold,
         "reason": held.reason,
     })
+}
+
+/// Code and sentence of what keeps a job in quarantine.
+pub(super) fn quarantine_error(quarantine: &Quarantine) -> String {
+    format!("{}: {}", quarantine.code, quarantine.message)
 }
 
 /// A moment in UTC, to the second.

@@ -6,7 +6,7 @@ use clap::Parser;
 use tracing_subscriber::EnvFilter;
 
 use super::{
-    approve,
+    accounts, approve,
     args::{Cli, Command, Global, LogFormat},
     check, control, demo,
     exit::ExitCode,
@@ -65,6 +65,7 @@ async fn dispatch(cli: &Cli) -> anyhow::Result<ExitCode> {
             run::run(global).await
         }
         Command::Explain(args) => explain::run(args, global).await,
+        Command::Accounts(args) => accounts::run(args, global).await,
         Command::Expression(args) => expression::run(args, global).await,
         Command::Status(args) => status::run(args, global),
         Command::Log(args) => log::run(args, global).await,
@@ -96,6 +97,7 @@ fn log_lines(global: &Global, command: &Command) -> Result<(), Problem> {
         | Command::Plan(_)
         | Command::Sync(_)
         | Command::Explain(_)
+        | Command::Accounts(_)
         | Command::Expression(_)
         | Command::Status(_)
         | Command::Log(_)

@@ -16,6 +16,8 @@ pub enum ExitCode {
     SomeFailed,
     /// 4: a safeguard holds changes.
     Held,
+    /// 5: the job is in quarantine.
+    Quarantine,
     /// 6: another process holds the state file and does not answer.
     Locked,
     /// 7: Graph or the target could not be reached or signed in to.
@@ -31,23 +33,25 @@ impl ExitCode {
             Self::Usage => 2,
             Self::SomeFailed => 3,
             Self::Held => 4,
+            Self::Quarantine => 5,
             Self::Locked => 6,
             Self::Unreachable => 7,
         }
     }
 
-    /// The one that counts where both apply: 7, 4, 3 in this order; what kept a command from its
-    /// work stands between 7 and 4.
+    /// The one that counts where both apply: 7, 5, 4, 3 in this order; what kept a command from
+    /// its work stands between 7 and 5.
     #[must_use]
     pub fn worse(self, other: Self) -> Self {
         let rank = |code: Self| match code {
             Self::Done => 0,
             Self::SomeFailed => 1,
             Self::Held => 2,
-            Self::Locked => 3,
-            Self::Usage => 4,
-            Self::Unexpected => 5,
-            Self::Unreachable => 6,
+            Self::Quarantine => 3,
+            Self::Locked => 4,
+            Self::Usage => 5,
+            Self::Unexpected => 6,
+            Self::Unreachable => 7,
         };
         if rank(other) > rank(self) { other } else { self }
     }
@@ -60,6 +64,9 @@ impl ExitCode {
         }
         if report.held.is_some() {
             code = code.worse(Self::Held);
+        }
+        if report.quarantine.is_some() {
+            code = code.worse(Self::Quarantine);
         }
         match trouble {
             Some(trouble) => code.worse(Self::of_trouble(trouble)),
@@ -77,6 +84,7 @@ impl ExitCode {
             | Trouble::TargetToken
             | Trouble::Target
             | Trouble::TargetAddress => Self::Unreachable,
+            Trouble::TooManyFailures => Self::Quarantine,
             Trouble::EnterpriseApplication | Trouble::Rebound | Trouble::FilterName => Self::Usage,
             Trouble::PropertyVanished | Trouble::State | Trouble::Stopped => Self::Unexpected,
         }
@@ -91,13 +99,15 @@ impl From<ExitCode> for std::process::ExitCode {
 
 #[cfg(test)]
 mod tests {
-    use super::ExitCode::{self, Done, Held, SomeFailed, Unreachable};
+    use super::ExitCode::{self, Done, Held, Quarantine, SomeFailed, Unreachable};
 
     #[test]
-    fn of_several_codes_seven_counts_before_four_and_four_before_three() {
-        let all = [Done, SomeFailed, Held, Unreachable];
+    fn of_several_codes_seven_counts_before_five_before_four_before_three() {
+        let all = [Done, SomeFailed, Held, Unreachable, Quarantine];
         let worst = all.into_iter().fold(Done, ExitCode::worse);
         assert_eq!(worst.number(), 7);
+        assert_eq!(Quarantine.worse(Held).number(), 5);
+        assert_eq!(Held.worse(Quarantine).number(), 5);
         assert_eq!(SomeFailed.worse(Held).number(), 4);
         assert_eq!(Held.worse(SomeFailed).number(), 4);
         assert_eq!(Done.worse(SomeFailed).number(), 3);

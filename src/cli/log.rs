@@ -61,6 +61,9 @@ pub(super) async fn run(args: &LogArgs, global: &Global) -> anyhow::Result<ExitC
     Ok(ExitCode::Done)
 }
 
+/// The step that says when what failed is tried again.
+const ESCROW_RETRY: &str = "EntryEscrowRetry";
+
 /// A misspelt word would show an empty log, which says that nothing happened.
 fn check_words(args: &LogArgs) -> Result<(), Problem> {
     const ACTIONS: [&str; 9] = [
@@ -164,6 +167,9 @@ fn table(out: &mut dyn Write, app: &str, row: &LogRow, all: bool) -> std::io::Re
         && failure.detail != why
     {
         writeln!(out, "    {}: {}", failure.reason, output::plain(&failure.detail))?;
+    }
+    for step in row.steps.iter().filter(|step| step.name == ESCROW_RETRY) {
+        writeln!(out, "    {}", step.description)?;
     }
     Ok(())
 }

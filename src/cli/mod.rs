@@ -7,6 +7,7 @@
 //! **Invariant:** decides nothing about anybody's account, and shows nothing that is not in the
 //! state or the configuration. The exit codes and JSON fields are promises to scripts.
 
+mod accounts;
 mod approve;
 mod apps;
 mod args;

@@ -102,7 +102,7 @@ fn hint_of(trouble: Trouble, app: &str) -> Option<String> {
         }
         Trouble::TargetToken => format!(
             "create a new token in the application, put it where `apps.{app}.target.secret_token` \
-             says, and run `entra-scim check {app}`"
+             says (or the client's secret where `oauth` says), and run `entra-scim check {app}`"
         ),
         Trouble::Target => {
             "what was done so far is recorded; run the command again, it goes on from there"
@@ -111,6 +111,10 @@ fn hint_of(trouble: Trouble, app: &str) -> Option<String> {
         Trouble::TargetAddress => {
             format!("check `apps.{app}.target.tenant_url` with `entra-scim check {app}`")
         }
+        Trouble::TooManyFailures => format!(
+            "`entra-scim log {app} --status failure` shows what fails and why; once that is \
+             mended, `entra-scim sync {app}` goes on"
+        ),
         // Their messages say what to do.
         Trouble::Rebound
         | Trouble::PropertyVanished

@@ -66,6 +66,9 @@ impl<P: Plan> Ended<'_, P> {
         if let Some(held) = &self.report.held {
             write!(out, "\n{}", view::held(self.app, held))?;
         }
+        if let Some(quarantine) = &self.report.quarantine {
+            write!(out, "\n{}", view::quarantine(self.app, quarantine))?;
+        }
         Ok(())
     }
 

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::{
     apps,
     args::{Global, StatusArgs},
-    document::{self, moment},
+    document::{self, moment, quarantine_error},
     exit::ExitCode,
     output,
     plan::{held_of, open},
@@ -19,10 +19,15 @@ use crate::{
     config::{AppSettings, Config},
     daemon::{SystemClock, due_at, is_held},
     model::{Clock, Timestamp},
+    provisioning::{PROGRAM, Quarantine},
     store::{
-        CycleReport, HeldReport, JobState, LinkCounts, OutboxCounts, Progress, Reader, StoreError,
+        CycleReport, EscrowCounts, EscrowRow, HeldReport, JobState, LinkCounts, OutboxCounts,
+        Paused, Progress, Reader, StoreError,
     },
 };
+
+/// Objects that were given up and are named.
+const GIVEN_UP_SHOWN: u32 = 10;
 
 pub(super) fn run(args: &StatusArgs, global: &Global) -> anyhow::Result<ExitCode> {
     let config = apps::configuration(global)?;
@@ -55,7 +60,11 @@ struct Standing {
     served: bool,
     next_run: Option<Timestamp>,
     links: LinkCounts,
-    escrows: u64,
+    escrows: EscrowCounts,
+    given_up: Vec<EscrowRow>,
+    quarantine: Option<Quarantine>,
+    next_attempt: Option<Timestamp>,
+    paused: Option<Paused>,
     held: Option<HeldReport>,
     outbox: OutboxCounts,
 }
@@ -86,10 +95,17 @@ impl Standing {
             // A process that was killed leaves its progress behind.
             self.running = view.progress()?.filter(|_| self.served);
             if self.enabled {
-                self.next_run = due_at(view, &app.schedule, now)?;
+                self.next_run = due_at(view, &app.schedule, None, now)?;
             }
+            self.paused = view.paused()?;
+            self.quarantine = view.quarantine()?;
+            self.next_attempt = self.quarantine.as_ref().and_then(|quarantine| {
+                let own = quarantine.next_attempt(&app.schedule, now);
+                if self.paused.is_some() { None } else { self.next_run.or(Some(own)) }
+            });
             self.links = view.link_counts()?;
-            self.escrows = view.escrow_count()?;
+            self.escrows = view.escrow_counts()?;
+            self.given_up = view.given_up(GIVEN_UP_SHOWN)?;
             self.outbox = view.outbox_counts()?;
             Ok(())
         })
@@ -105,48 +121,28 @@ impl Standing {
             "running": self.running,
             "next_run": self.next_run.map(moment),
             "links": { "users": self.links.linked, "groups": 0 },
-            "escrows": self.escrows,
-            "quarantine": null,
+            "escrows": self.escrows.all,
+            "given_up": self.given_up.iter().map(given_up).collect::<Vec<Value>>(),
+            "quarantine": self.quarantine.as_ref().map(|quarantine| json!({
+                "reason": quarantine.reason,
+                "since": moment(quarantine.series_began),
+                "next_attempt": self.next_attempt.map(moment),
+                "error": quarantine_error(quarantine),
+            })),
             "held": self.held.as_ref().map(document::held),
         })
     }
 
     fn text(&self, now: Timestamp) -> String {
         let mut text = format!("{}: {}\n", self.app, self.state_word());
-        let mut line = |name: &str, value: &str| {
-            // Writing to a String cannot fail.
-            let _ = writeln!(text, "  {name:<11} {value}");
-        };
-        match &self.last_cycle {
-            None => line("last cycle", "none yet"),
-            Some(report) => {
-                let when = format!("{} ({})", moment(report.began), ago(report.began, now));
-                line("last cycle", &format!("{when}, took {}", view::duration(report.duration_ms)));
-                line("", &view::totals(&report.totals, false));
-                if let Some(error) = &report.error {
-                    line("", &format!("ended early: {error}"));
-                }
-            }
-        }
-        if let Some(progress) = &self.running {
-            let total = progress.total.map(|total| format!(" of {}", view::thousands(total)));
-            let done = view::thousands(progress.done);
-            line("running", &format!("{} {done}{}", progress.phase, total.unwrap_or_default()));
-        }
-        if let Some(next) = self.next_run.filter(|_| self.served) {
-            line("next cycle", &if next <= now { "now".to_owned() } else { moment(next) });
-        } else if self.next_run.is_some() {
-            line("next cycle", "once the service runs");
-        }
-        line("accounts", &format!("{} linked", view::thousands(self.links.linked)));
-        if self.escrows > 0 {
-            let waiting = view::counted(self.escrows, "object");
-            let see = format!("`entra-scim log {} --status failure`", self.app);
-            line("failing", &format!("{waiting}, tried again: {see}"));
-        }
+        self.say_cycles(&mut text, now);
+        self.say_rest(&mut text, now);
+        line(&mut text, "accounts", &format!("{} linked", view::thousands(self.links.linked)));
+        self.say_escrows(&mut text);
         if let Some(held) = &self.held {
-            line("held", &format!("{}; plan {}", held.reason, view::short(&held.plan)));
-            line("", &format!("look with `entra-scim plan {} --held`", self.app));
+            let plan = view::short(&held.plan);
+            line(&mut text, "held", &format!("{}; plan {plan}", held.reason));
+            line(&mut text, "", &format!("look with `entra-scim plan {} --held`", self.app));
         }
         if self.outbox.waiting + self.outbox.given_up > 0 {
             let given_up = match self.outbox.given_up {
@@ -154,12 +150,91 @@ impl Standing {
                 given_up => format!("; {given_up} given up"),
             };
             let waiting = view::counted(self.outbox.waiting, "notice");
-            line("undelivered", &format!("{waiting}, tried again{given_up}"));
+            line(&mut text, "undelivered", &format!("{waiting}, tried again{given_up}"));
             if let Some(error) = &self.outbox.error {
-                line("", error);
+                line(&mut text, "", error);
             }
         }
         text
+    }
+
+    /// The last cycle, the one under way, and the next.
+    fn say_cycles(&self, text: &mut String, now: Timestamp) {
+        match &self.last_cycle {
+            None => line(text, "last cycle", "none yet"),
+            Some(report) => {
+                let when = format!("{} ({})", moment(report.began), ago(report.began, now));
+                let took = view::duration(report.duration_ms);
+                line(text, "last cycle", &format!("{when}, took {took}"));
+                line(text, "", &view::totals(&report.totals, false));
+                if let Some(error) = &report.error {
+                    line(text, "", &format!("ended early: {error}"));
+                }
+            }
+        }
+        if let Some(progress) = &self.running {
+            let total = progress.total.map(|total| format!(" of {}", view::thousands(total)));
+            let done = view::thousands(progress.done);
+            let total = total.unwrap_or_default();
+            line(text, "running", &format!("{} {done}{total}", progress.phase));
+        }
+        if let Some(next) = self.next_run.filter(|_| self.served) {
+            let next = if next <= now { "now".to_owned() } else { moment(next) };
+            line(text, "next cycle", &next);
+        } else if self.next_run.is_some() {
+            line(text, "next cycle", "once the service runs");
+        }
+    }
+
+    /// Why the job rests, where it does.
+    fn say_rest(&self, text: &mut String, now: Timestamp) {
+        let app = &self.app;
+        if let Some(quarantine) = &self.quarantine {
+            let since = moment(quarantine.series_began);
+            let error = quarantine_error(quarantine);
+            line(text, "quarantine", &format!("since {since}: {error}"));
+            let next = match self.next_attempt {
+                Some(next) if next > now => format!("next try {}", moment(next)),
+                Some(_) => "next try now".to_owned(),
+                None => "no further try by itself".to_owned(),
+            };
+            let at_once = format!("`entra-scim restart {app} --quarantine`");
+            line(text, "", &format!("{next}; at once with {at_once}"));
+        }
+        if let Some(paused) = &self.paused {
+            let who = if paused.by == PROGRAM {
+                "after four weeks in quarantine".to_owned()
+            } else {
+                format!("by {}", paused.by)
+            };
+            let at = moment(paused.at);
+            line(text, "paused", &format!("{at} {who}; `entra-scim resume {app}` goes on"));
+        }
+    }
+
+    /// What failed and waits, and what was given up.
+    fn say_escrows(&self, text: &mut String) {
+        let app = &self.app;
+        let waiting = self.escrows.all - self.escrows.given_up;
+        if waiting > 0 {
+            let objects = view::counted(waiting, "object");
+            let removals = match self.escrows.removals {
+                0 => String::new(),
+                count => format!("; {}, tried in every cycle", view::counted(count, "removal")),
+            };
+            let see = format!("`entra-scim log {app} --status failure`");
+            line(text, "failing", &format!("{objects}, tried again{removals}: {see}"));
+        }
+        if self.escrows.given_up > 0 {
+            let objects = view::counted(self.escrows.given_up, "object");
+            let retry = format!("`entra-scim restart {app} --escrows`");
+            let after = "after four weeks of failures";
+            line(text, "given up", &format!("{objects} {after}; again with {retry}"));
+            for row in &self.given_up {
+                let name = row.name.as_deref().unwrap_or(&row.source);
+                line(text, "", &format!("{name}: {}", row.code));
+            }
+        }
     }
 
     fn state_word(&self) -> &'static str {
@@ -167,10 +242,16 @@ impl Standing {
             (false, _) => "provisioning is off",
             (true, JobState::NotRun) => "not run yet",
             (true, JobState::Paused) => "paused",
+            (true, JobState::Quarantine) => "in quarantine",
             (true, JobState::Active) if self.served => "active",
             (true, JobState::Active) => "active, but the service does not run",
         }
     }
+}
+
+fn line(text: &mut String, name: &str, value: &str) {
+    // Writing to a String cannot fail.
+    let _ = writeln!(text, "  {name:<11} {value}");
 }
 
 fn last_cycle(report: &CycleReport) -> Value {
@@ -182,6 +263,15 @@ fn last_cycle(report: &CycleReport) -> Value {
         "totals": report.totals,
         "requests": report.requests,
         "error": report.error,
+    })
+}
+
+fn given_up(row: &EscrowRow) -> Value {
+    json!({
+        "source": { "id": row.source, "display": row.name },
+        "since": moment(row.failures.since),
+        "code": row.code,
+        "detail": row.detail,
     })
 }
 

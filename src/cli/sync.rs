@@ -18,13 +18,14 @@ use crate::{
     config::{AppSettings, Config},
     cycle::{CycleOptions, Stop},
     daemon::{Answer, Order, SystemClock, Trouble, order, state_path, stop_on_signals},
+    provisioning::Occasion,
     store::Reader,
 };
 
 pub(super) async fn run(args: &SyncArgs, global: &Global) -> anyhow::Result<ExitCode> {
     let config = apps::configuration(global)?;
     let chosen = apps::choose(&config, args.which.app.as_deref(), args.which.all)?;
-    let options = CycleOptions { initial: args.initial };
+    let options = CycleOptions { initial: args.initial, occasion: Occasion::Asked };
     let previews = Previews { config: &config, options, global };
     if args.dry_run {
         return previews.show(&chosen, args.which.all, None).await;

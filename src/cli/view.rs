@@ -5,9 +5,13 @@ use std::io::Write;
 use anstyle::{AnsiColor, Style};
 use serde_json::Value;
 
-use super::{document::reason, output, rows::Plan};
+use super::{
+    document::{moment, quarantine_error, reason},
+    output,
+    rows::Plan,
+};
 use crate::{
-    provisioning::{Action, ChangeStatus, PlannedChange},
+    provisioning::{Action, ChangeStatus, PlannedChange, Quarantine},
     scim::{REDACTED, is_redacted},
     store::{CycleReport, HeldReport, PlanFilter, RevisionReport, Totals},
 };
@@ -154,6 +158,18 @@ pub(super) fn held(app: &str, held: &HeldReport) -> String {
          or release exactly this list with `entra-scim approve {app} {}`.\n",
         held.reason,
         short(&held.plan)
+    )
+}
+
+/// That the job is in quarantine, and what to do.
+pub(super) fn quarantine(app: &str, quarantine: &Quarantine) -> String {
+    format!(
+        "application `{app}` is in quarantine since {}\n  caused by: {}\n\n\
+         hint: the service tries again by itself, less and less often, and goes on once a try ends \
+         well.\n      When the cause is mended, `entra-scim sync {app}` or `entra-scim restart \
+         {app} --quarantine`\n      goes on at once.\n",
+        moment(quarantine.series_began),
+        quarantine_error(quarantine)
     )
 }
 

@@ -62,6 +62,27 @@ pub(super) fn root_url(
     None
 }
 
+/// `token_url`: where a token is asked for. It may have a query (RFC 6749 §3.2), but no fragment.
+pub(super) fn token_url(section: &Section<'_, '_>, findings: &mut Findings<'_>) -> Option<Url> {
+    let text = section.required_string("token_url", findings)?;
+    let problem = match Url::parse(&text.value) {
+        Err(error) => format!("{:?} is not a URL: {error}", text.value),
+        Ok(url) if !url.has_host() => format!("{:?} names no host", text.value),
+        Ok(url) if !is_safe(&url) => {
+            "sends the client's secret in clear; https is needed, but for loopback addresses"
+                .to_owned()
+        }
+        Ok(url) if !url.username().is_empty() || url.password().is_some() => {
+            "holds a user name or a password; put them into `client_id` and `client_secret`"
+                .to_owned()
+        }
+        Ok(url) if url.fragment().is_some() => "holds a fragment".to_owned(),
+        Ok(url) => return Some(url),
+    };
+    findings.error(&text.at, problem);
+    None
+}
+
 /// `proxy`: an HTTP proxy.
 pub(super) fn proxy(section: &Section<'_, '_>, findings: &mut Findings<'_>) -> Option<Url> {
     let text = section.string("proxy", findings)?;

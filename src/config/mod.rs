@@ -38,8 +38,9 @@ pub use environment::{IdentityEndpoint, managed_identity_endpoint, operator};
 pub use load::{CONFIG_PATH_DEFAULT, CONFIG_PATH_VARIABLE, LoadError, load, parse};
 pub use secret_source::SecretSource;
 pub use settings::{
-    AppSettings, Cloud, Config, CredentialSettings, EmailSettings, MailServer, ServiceSettings,
-    StartTls, TargetConnection, TenantSettings, WebhookFormat, WebhookSettings,
+    AppSettings, Cloud, Config, CredentialSettings, EmailSettings, MailServer, OAuthAuth,
+    OAuthSettings, ServiceSettings, StartTls, TargetConnection, TargetSignIn, TenantSettings,
+    WebhookFormat, WebhookSettings,
 };
 pub use surroundings::temporary_folder;
 pub use template::{InitAnswers, init_template};

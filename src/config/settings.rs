@@ -205,6 +205,40 @@ pub struct AppSettings {
     pub notify: Vec<String>,
 }
 
+/// As whom requests to an application are made.
+#[derive(Clone, Debug)]
+pub enum TargetSignIn {
+    /// With this bearer token.
+    SecretToken(SecretSource),
+    /// With a token that a token endpoint gives for a client's secret (RFC 6749 §4.4).
+    OAuth(OAuthSettings),
+}
+
+/// `oauth`: how to get a token for an application.
+#[derive(Clone, Debug)]
+pub struct OAuthSettings {
+    /// The token endpoint.
+    pub token_url: Url,
+    /// The client.
+    pub client_id: String,
+    /// Its secret.
+    pub client_secret: SecretSource,
+    /// The scopes to ask for, separated by spaces; the endpoint's default without.
+    pub scope: Option<String>,
+    /// How the secret is sent.
+    pub auth: OAuthAuth,
+}
+
+/// How a client's secret is sent to a token endpoint (RFC 6749 §2.3.1).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OAuthAuth {
+    /// As HTTP basic authentication, which every endpoint has to take.
+    #[default]
+    Header,
+    /// As fields of the body.
+    Body,
+}
+
 /// `[apps.NAME.target]`: how to reach an application.
 #[derive(Clone, Debug)]
 pub struct TargetConnection {
@@ -212,8 +246,8 @@ pub struct TargetConnection {
     pub base: Url,
     /// Query parameters of the tenant URL, which go on every request.
     pub query: Vec<(String, String)>,
-    /// The bearer token.
-    pub secret_token: SecretSource,
+    /// As whom requests are made.
+    pub sign_in: TargetSignIn,
     /// When it ends; an opaque token can't tell.
     pub secret_token_expires: Option<NaiveDate>,
     /// More certificate authorities to trust, PEM.

@@ -10,7 +10,7 @@ use super::{
     duration, endpoint,
     raw::{Node, Section, wrong_type},
     secret_source,
-    settings::TargetConnection,
+    settings::{OAuthAuth, OAuthSettings, TargetConnection, TargetSignIn},
     surroundings::Surroundings,
 };
 use crate::{
@@ -19,9 +19,10 @@ use crate::{
     scim::{Dialect, parse_tenant_url},
 };
 
-pub(super) const KEYS: [&str; 9] = [
+pub(super) const KEYS: [&str; 10] = [
     "tenant_url",
     "secret_token",
+    "oauth",
     "secret_token_expires",
     "dialect",
     "concurrency",
@@ -33,6 +34,8 @@ pub(super) const KEYS: [&str; 9] = [
 
 const DIALECTS: [(&str, Option<Dialect>); 2] =
     [("rfc7644", Some(Dialect::Rfc7644)), ("entra-legacy", Some(Dialect::EntraLegacy))];
+
+const AUTHS: [(&str, OAuthAuth); 2] = [("header", OAuthAuth::Header), ("body", OAuthAuth::Body)];
 
 const CONCURRENCY_DEFAULT: u16 = 8;
 /// More at once only moves the queue into the application.
@@ -60,9 +63,7 @@ pub(super) fn decode(
 ) -> Option<Target> {
     let section = Section::open(node, &KEYS, findings)?;
     let tenant_url = tenant_url(&section, findings);
-    let secret_token = section
-        .required("secret_token", findings)
-        .and_then(|node| secret_source::decode(&node, surroundings, findings));
+    let sign_in = sign_in(&section, surroundings, findings);
     let secret_token_expires = expires(&section, findings);
     let dialect = section.choice("dialect", &DIALECTS, None, findings);
     let pace = pace(&section, profile, findings);
@@ -73,12 +74,59 @@ pub(super) fn decode(
     let connection = TargetConnection {
         base: url.base,
         query: url.query,
-        secret_token: secret_token?,
+        sign_in: sign_in?,
         secret_token_expires,
         ca_pem,
         proxy,
     };
     Some(Target { connection, dialect, pace, tenant_url_at })
+}
+
+/// `secret_token` or `oauth`: exactly one of them.
+fn sign_in(
+    section: &Section<'_, '_>,
+    surroundings: Surroundings,
+    findings: &mut Findings<'_>,
+) -> Option<TargetSignIn> {
+    let hint = "give `secret_token`, or `oauth` where the application hands out tokens for a \
+                client's secret";
+    match (section.get("secret_token"), section.get("oauth")) {
+        (Some(token), None) => {
+            secret_source::decode(&token, surroundings, findings).map(TargetSignIn::SecretToken)
+        }
+        (None, Some(oauth)) => oauth_settings(&oauth, surroundings, findings),
+        (None, None) => {
+            findings.error_hint(&section.at, "needs `secret_token` or `oauth`", hint);
+            None
+        }
+        (Some(_), Some(oauth)) => {
+            findings.error_hint(&oauth.at, "stands beside `secret_token`", hint);
+            None
+        }
+    }
+}
+
+fn oauth_settings(
+    node: &Node<'_, '_>,
+    surroundings: Surroundings,
+    findings: &mut Findings<'_>,
+) -> Option<TargetSignIn> {
+    const KEYS: [&str; 5] = ["token_url", "client_id", "client_secret", "scope", "auth"];
+    let section = Section::open(node, &KEYS, findings)?;
+    let token_url = endpoint::token_url(&section, findings);
+    let client_id = section.required_string("client_id", findings);
+    let client_secret = section
+        .required("client_secret", findings)
+        .and_then(|node| secret_source::decode(&node, surroundings, findings));
+    let scope = section.string("scope", findings).map(|text| text.value);
+    let auth = section.choice("auth", &AUTHS, OAuthAuth::default(), findings);
+    Some(TargetSignIn::OAuth(OAuthSettings {
+        token_url: token_url?,
+        client_id: client_id?.value,
+        client_secret: client_secret?,
+        scope,
+        auth,
+    }))
 }
 
 /// `secret_token_expires`: a day, as a text or as TOML's own date.

@@ -8,7 +8,7 @@ use std::sync::{
 use crate::{
     model::{Clock, CycleId, Timestamp},
     port::{DirectoryFault, TargetFault},
-    provisioning::job::Job,
+    provisioning::{Occasion, job::Job},
     store::{Binding, Engine, Progress, StoreError},
 };
 
@@ -33,6 +33,8 @@ impl Stop {
 pub struct CycleOptions {
     /// Read and decide everything again; links are kept.
     pub initial: bool,
+    /// Who asked for it.
+    pub occasion: Occasion,
 }
 
 /// What a cycle works with.
@@ -114,6 +116,14 @@ pub enum CycleError {
         text: String,
         /// How many there are.
         found: usize,
+    },
+    /// The failures of a job in quarantine go on, or there are too many to go on with.
+    #[error("{failed} of {events} changes failed, so the rest was not sent")]
+    TooManyFailures {
+        /// How many.
+        failed: u64,
+        /// Of how many.
+        events: u64,
     },
     /// Somebody asked the cycle to end.
     #[error("the cycle was asked to stop; the next one goes on where it ended")]

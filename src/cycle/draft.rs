@@ -17,9 +17,9 @@ use crate::{
     model::{CycleId, SourceId, Timestamp},
     port::TargetRead,
     provisioning::{
-        Candidate, ChangeStatus, Claim, Decision, Evidence, Failure, FilterPrincipals, Link,
-        LinkEffect, PlanInputs, PlannedChange, Reason, ScopingInputs, Subject, Verdict, decide,
-        order_claims,
+        Action, Candidate, ChangeStatus, Claim, Decision, Evidence, Failure, FilterPrincipals,
+        Link, LinkEffect, PlanInputs, PlannedChange, Reason, ScopingInputs, Subject, Verdict,
+        decide, is_wanted, order_claims, scope,
     },
     scim::EqFilter,
     store::{Engine, StoreError},
@@ -171,12 +171,15 @@ impl<D, R: TargetRead> Drafting<'_, D, R> {
     }
 
     fn is_matched_anew(&self, link: &Link, subject: &Subject) -> bool {
-        let inputs = ScopingInputs {
+        is_matched_anew(self.context.job, link, subject, self.scoping_inputs())
+    }
+
+    fn scoping_inputs(&self) -> ScopingInputs<'_> {
+        ScopingInputs {
             declared_roles: &self.eyes.roles,
             principals: &self.principals,
             now: self.context.clock.now(),
-        };
-        is_matched_anew(self.context.job, link, subject, inputs)
+        }
     }
 
     /// What the target has for a person without a link, as far as this cycle looks.
@@ -219,8 +222,13 @@ impl<D, R: TargetRead> Drafting<'_, D, R> {
     }
 
     fn failed_lookup(&self, subject: &Subject, failure: Failure) -> Result<Drafted, CycleError> {
-        let change = failed_lookup(self.cycle.0, subject, failure);
+        let mut change = failed_lookup(self.cycle.0, subject, failure);
         let store = self.context.store;
+        let scoping = scope(self.context.job, subject, self.scoping_inputs()).scoping;
+        if !is_wanted(subject, &scoping) && store.read(|view| view.link(subject.id))?.is_some() {
+            // It should have been a disable, and is tried again as one.
+            change.action = Action::Disable;
+        }
         let memory = store.read(|view| view.entitlement(subject.id))?;
         let decision = Decision {
             in_scope: memory.since.is_some(),

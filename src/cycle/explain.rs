@@ -22,10 +22,10 @@ use crate::{
     provisioning::{
         Evidence, Failure, Link, ManagerStanding, MappedValue, MappingInputs, PlanInputs,
         PlannedChange, Presence, Step, StepKind, StepStatus, Subject, Verdict, decide, job::Scope,
-        mapped_values,
+        mapped_values, retry_sentence,
     },
     scim::{AttributePath, EqFilter},
-    store::{StateRead, StoreError, View},
+    store::{EscrowRow, StateRead, StoreError, View},
 };
 
 /// What explaining a name comes to.
@@ -98,6 +98,8 @@ struct Memory {
     unsettled: Option<crate::provisioning::UnsettledCreate>,
     has_cycle: bool,
     held_by: Option<String>,
+    escrow: Option<EscrowRow>,
+    last_cycle: u64,
 }
 
 /// Explains whom `who` means: an object id, a user principal name, a mail address or the display
@@ -293,6 +295,8 @@ fn remembered(view: &View<'_>, id: SourceId) -> Result<Memory, StoreError> {
         unsettled: view.unsettled_create(id)?,
         has_cycle: view.fact("finished_once")?.is_some(),
         held_by: held_by.map(|held| held.plan),
+        escrow: view.escrow(id)?,
+        last_cycle: view.next_cycle_seq()? - 1,
     })
 }
 
@@ -310,6 +314,10 @@ fn notes_of<D, S>(question: &Question<'_, D, S>, memory: &Memory) -> Vec<String>
             "a safeguard holds a change of this person (plan {plan}); `entra-scim plan {app} \
              --held` lists it"
         ));
+    }
+    if let Some(escrow) = &memory.escrow {
+        let tried = retry_sentence(escrow.failures, escrow.next, memory.last_cycle);
+        notes.push(format!("{tried}; the last failure: {}: {}", escrow.code, escrow.detail));
     }
     notes
 }

@@ -13,6 +13,7 @@ use super::{
     context::{Context, CycleError, Tracker},
     import::DEFAULT_DOMAIN,
     pace::{Class, Pacer},
+    quarantine::Watch,
     redaction::{mapping_inputs, revealed},
     survey::{Lookup, candidates, matching_paths},
 };
@@ -29,9 +30,6 @@ use crate::{
 /// Rows taken from the plan at once.
 const BATCH: u32 = 200;
 
-/// Rows in a row that an unavailable target fails before the cycle ends: the rest would fail too.
-const UNAVAILABLE_ROWS_MAX: u32 = 5;
-
 /// Everything that sending one row needs beside the row.
 struct Exporting<'a, D, W> {
     context: &'a Context<'a, D>,
@@ -47,7 +45,7 @@ struct Exporting<'a, D, W> {
 #[derive(Default)]
 struct Trouble {
     end: Option<CycleError>,
-    unavailable_rows: u32,
+    watch: Watch,
 }
 
 /// Sends what a review cleared.
@@ -58,7 +56,9 @@ pub(super) async fn export<D: Sync, W: TargetWrite>(
     plan: &Plan<Cleared>,
     began: Timestamp,
 ) -> Result<(), CycleError> {
-    let trouble = Mutex::new(Trouble::default());
+    let in_quarantine = context.store.read(|view| view.quarantine())?.is_some();
+    let watch = Watch::new(in_quarantine);
+    let trouble = Mutex::new(Trouble { end: None, watch });
     let (roles, default_domain) =
         context.store.read(|view| Ok((view.app_roles()?, view.fact(DEFAULT_DOMAIN)?)))?;
     let cycle = (plan.cycle(), began);
@@ -145,36 +145,27 @@ impl<D: Sync, W: TargetWrite> Exporting<'_, D, W> {
             }
             Ok(())
         })?;
-        self.notice(&outcome);
+        match outcome {
+            Outcome::Success { .. } | Outcome::Gone { failure: None } => {
+                self.trouble().watch.succeeded();
+            }
+            // What the target refused was noted when it answered.
+            Outcome::Gone { failure: Some(_) }
+            | Outcome::Unknown(_)
+            | Outcome::Failed(_)
+            | Outcome::Skipped(_) => {}
+        }
         Ok(())
     }
 
-    /// Ends the export where every further row would fail like this one.
-    fn notice(&self, outcome: &Outcome) {
+    /// The failure that an answer is for its object; the export ends where every further row would
+    /// fail like this one.
+    fn refused(&self, fault: &TargetFault) -> Failure {
         let mut trouble = self.trouble();
-        let Outcome::Failed(failure) = outcome else {
-            trouble.unavailable_rows = 0;
-            return;
-        };
-        let class = if failure.reason == Reason::Unauthorized {
-            FaultClass::Unauthorized
-        } else if failure.reason == Reason::InternalServerError {
-            trouble.unavailable_rows += 1;
-            if trouble.unavailable_rows < UNAVAILABLE_ROWS_MAX {
-                return;
-            }
-            FaultClass::Unavailable
-        } else {
-            trouble.unavailable_rows = 0;
-            return;
-        };
-        trouble.end.get_or_insert(CycleError::Target(TargetFault {
-            class,
-            status: None,
-            scim_type: None,
-            detail: failure.detail.clone(),
-            retry_after: None,
-        }));
+        if let Some(end) = trouble.watch.refused(fault) {
+            trouble.end.get_or_insert(end);
+        }
+        failure_of(fault)
     }
 
     /// Fills in what only now is known: the account, and the manager's account.
@@ -247,10 +238,10 @@ impl<D: Sync, W: TargetWrite> Exporting<'_, D, W> {
             Err(fault) => revealed.secrets.clean_fault(fault),
         };
         match remedy(fault.class) {
-            Remedy::Settle => Ok(Outcome::Unknown(failure_of(&fault))),
+            Remedy::Settle => Ok(Outcome::Unknown(self.refused(&fault))),
             Remedy::Rematch => self.conflict(row, values, &fault).await,
             Remedy::Pace | Remedy::Escrow | Remedy::Quarantine => {
-                Ok(Outcome::Failed(failure_of(&fault)))
+                Ok(Outcome::Failed(self.refused(&fault)))
             }
         }
     }
@@ -328,7 +319,7 @@ impl<D: Sync, W: TargetWrite> Exporting<'_, D, W> {
                 }
             }
         }
-        Ok(Outcome::Failed(failure_of(fault)))
+        Ok(Outcome::Failed(self.refused(fault)))
     }
 
     async fn patch(
@@ -349,9 +340,9 @@ impl<D: Sync, W: TargetWrite> Exporting<'_, D, W> {
             Ok(None) => Ok(success(row, target.clone(), None)),
             Err(fault) if fault.class == FaultClass::Missing => Ok(missing(row)),
             Err(fault) => Ok(match remedy(fault.class) {
-                Remedy::Settle => Outcome::Unknown(failure_of(&fault)),
+                Remedy::Settle => Outcome::Unknown(self.refused(&fault)),
                 Remedy::Rematch | Remedy::Pace | Remedy::Escrow | Remedy::Quarantine => {
-                    Outcome::Failed(failure_of(&fault))
+                    Outcome::Failed(self.refused(&fault))
                 }
             }),
         }
@@ -387,7 +378,7 @@ impl<D: Sync, W: TargetWrite> Exporting<'_, D, W> {
         target: &TargetId,
         secrets: &Secrets,
     ) -> Result<Outcome, CycleError> {
-        let failed = |fault: &TargetFault| Outcome::Failed(failure_of(fault));
+        let failed = |fault: &TargetFault| Outcome::Failed(self.refused(fault));
         let current = match self.pacer.ask(Class::Read, || self.target.get(row.kind, target)).await
         {
             Ok(Some(resource)) => resource,
@@ -417,7 +408,7 @@ impl<D: Sync, W: TargetWrite> Exporting<'_, D, W> {
             Ok(()) => Outcome::Gone { failure: None },
             Err(fault) if fault.class == FaultClass::Missing => Outcome::Gone { failure: None },
             Err(fault) if remedy(fault.class) == Remedy::Settle => {
-                Outcome::Unknown(failure_of(&fault))
+                Outcome::Unknown(self.refused(&fault))
             }
             Err(fault) => failed(&fault),
         })

@@ -6,6 +6,7 @@
 //!
 //! **Invariant:** a preview is given no writer, and the export takes a cleared plan only.
 
+mod accounts;
 mod context;
 mod draft;
 mod explain;
@@ -15,6 +16,7 @@ mod import;
 mod look;
 mod memberships;
 mod pace;
+mod quarantine;
 mod redaction;
 mod references;
 mod report;
@@ -22,6 +24,7 @@ mod run;
 mod survey;
 mod told;
 
+pub use accounts::survey_accounts;
 pub use context::{Context, CycleError, CycleOptions, Stop};
 pub use explain::{Explained, Explanation, Found, Members, explain};
 pub use find::{FoundBy, FoundGroup, Namesake, Person, Question, Search};

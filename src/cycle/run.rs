@@ -6,7 +6,7 @@ use super::{
     export::export,
     import::{import, kind},
     pace::Pacer,
-    redaction,
+    quarantine, redaction,
     report::CycleEnd,
     survey::survey,
 };
@@ -35,6 +35,11 @@ pub async fn sync<D: Directory, W: TargetWrite>(
     context.store.write(|tx| tx.begin_cycle(start.id, start.seq, start.kind, start.began))?;
     let pacer = Pacer::new(context.clock, &context.job.pace);
     let mut told = Told::default();
+    if start.in_quarantine
+        && let Err(error) = quarantine::probe(context, target, &pacer, start.id).await
+    {
+        return start.close(context, target, Some(error), told);
+    }
     let result = match plan(context, target, &pacer, &start, &mut told).await {
         Ok((cleared, _)) => {
             told.log(context.job);
@@ -88,6 +93,7 @@ struct Start {
     kind: CycleKind,
     began: Timestamp,
     dry_run: bool,
+    in_quarantine: bool,
     requests: Requests,
 }
 
@@ -112,7 +118,8 @@ impl Start {
             &began.to_rfc3339(),
         ]);
         let requests = Requests { graph: context.directory.requests(), target: target.requests() };
-        Ok(Self { id, seq, kind, began, dry_run, requests })
+        let in_quarantine = context.store.read(|view| view.quarantine())?.is_some();
+        Ok(Self { id, seq, kind, began, dry_run, in_quarantine, requests })
     }
 
     /// Settles who is clean, and stores the report.
@@ -147,7 +154,7 @@ impl Start {
         } else {
             Totals::default()
         };
-        let report = CycleReport {
+        let mut report = CycleReport {
             id: self.id,
             kind: self.kind,
             dry_run: self.dry_run,
@@ -162,10 +169,18 @@ impl Start {
             error: error.as_ref().map(ToString::to_string),
             warnings: told.warnings,
             revision: told.revision,
+            quarantine: None,
         };
         context.store.write(|tx| {
+            if !self.dry_run {
+                let times = (self.began, ended);
+                report.quarantine = quarantine::judge(tx, context, times, error.as_ref())?;
+            }
+            if error.as_ref().is_some_and(quarantine::is_of_the_target) {
+                tx.excuse_escrows(self.seq)?;
+            }
             if error.is_none() {
-                tx.settle_drafted()?;
+                tx.settle_drafted(self.seq)?;
                 tx.forget_hints()?;
                 if context.job.scope == Scope::Assigned {
                     tx.prune_users()?;
@@ -187,7 +202,7 @@ async fn plan<D: Directory, R: TargetRead>(
     start: &Start,
     told: &mut Told,
 ) -> Result<(Plan<Cleared>, Option<HeldReport>), CycleError> {
-    recover(context, start)?;
+    recover(context)?;
     let changes = context.store.read(|view| changes_since(view, context.job))?;
     let imported = import(context, start.id, start.kind).await?;
     told.warnings.extend(imported.warnings);
@@ -227,16 +242,17 @@ fn changes_since(view: &View<'_>, job: &Job) -> Result<Vec<String>, StoreError> 
 }
 
 /// Rows that a crash left without an outcome: their accounts are looked at before anything else.
-fn recover<D>(context: &Context<'_, D>, start: &Start) -> Result<(), StoreError> {
+fn recover<D>(context: &Context<'_, D>) -> Result<(), StoreError> {
     let now = context.clock.now();
     context.store.write(|tx| {
         for (seq, row) in tx.sent_rows()? {
-            let sent_at = tx.sent_at(seq)?;
+            let (cycle, sent_at) = tx.sent_in(seq)?;
             let outcome = Outcome::Unknown(Failure {
                 reason: Reason::Timeout,
                 detail: "the program ended before the answer came".to_owned(),
             });
-            tx.record_outcome(start.id, (seq, &row), &outcome, (sent_at, now))?;
+            // It is an outcome of that cycle: its account is looked at in this one already.
+            tx.record_outcome(cycle, (seq, &row), &outcome, (sent_at, now))?;
         }
         Ok(())
     })
@@ -245,13 +261,19 @@ fn recover<D>(context: &Context<'_, D>, start: &Start) -> Result<(), StoreError>
 fn mark_dirty<D>(context: &Context<'_, D>, start: &Start) -> Result<(), StoreError> {
     let job: &Job = context.job;
     context.store.write(|tx| {
+        // Before anybody else is marked: who is dirty now has changed.
+        tx.clear_changed_escrows()?;
         tx.mark_due_dirty(start.began)?;
+        if start.in_quarantine {
+            tx.hurry_escrows()?;
+        }
         let stored = tx.fact("revision")?;
         if context.options.initial || stored.as_deref() != Some(job.revision.as_str()) {
             tx.mark_all_dirty()?;
+            tx.release_escrows(start.began)?;
             tx.set_fact("revision", Some(job.revision.as_str()))?;
         }
-        Ok(())
+        tx.mark_due_escrows(start.seq, start.began)
     })
 }
 

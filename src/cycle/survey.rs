@@ -59,6 +59,18 @@ pub(super) async fn survey<D, R: TargetRead>(
         return Ok(Lookup::Filtered);
     }
     let tracker = Tracker::new(context, cycle, "survey");
+    let listed = list_all(context, target, pacer, &tracker).await?;
+    // A service that refuses to list is asked for each person instead.
+    Ok(if listed { Lookup::Surveyed } else { Lookup::Filtered })
+}
+
+/// Reads every account of the target into the survey; false where it refuses to list them.
+pub(super) async fn list_all<D, R: TargetRead>(
+    context: &Context<'_, D>,
+    target: &R,
+    pacer: &Pacer<'_>,
+    tracker: &Tracker<'_, D>,
+) -> Result<bool, CycleError> {
     let (job, key) = (context.job, context.store.key());
     let matching = matching_paths(job);
     let page_size = job.capability.page_size_max.map_or(PAGE_SIZE, |n| n.min(PAGE_SIZE));
@@ -69,9 +81,8 @@ pub(super) async fn survey<D, R: TargetRead>(
         let list = || target.list(ObjectKind::User, start_index, page_size);
         let page = match pacer.ask(Class::Read, list).await {
             Ok(page) => page,
-            // A service that refuses to list is asked for each person instead.
-            Err(fault) if page_number == 0 && refuses_lists(&fault) => return Ok(Lookup::Filtered),
-            // Nor does every service answer for a page past the end.
+            Err(fault) if page_number == 0 && refuses_lists(&fault) => return Ok(false),
+            // Not every service answers for a page past the end.
             Err(fault) if page_number > 0 && seen >= claimed && is_past_the_end(&fault) => break,
             Err(fault) => return Err(fault.into()),
         };
@@ -93,7 +104,7 @@ pub(super) async fn survey<D, R: TargetRead>(
             break;
         }
     }
-    Ok(Lookup::Surveyed)
+    Ok(true)
 }
 
 fn refuses_lists(fault: &crate::port::TargetFault) -> bool {

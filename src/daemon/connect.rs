@@ -6,7 +6,9 @@ use http::HeaderValue;
 use url::Url;
 
 use crate::{
-    config::{AppSettings, Config, CredentialSettings, managed_identity_endpoint},
+    config::{
+        AppSettings, Config, CredentialSettings, OAuthAuth, TargetSignIn, managed_identity_endpoint,
+    },
     graph::{self, GraphDirectory, GraphSettings},
     http::{
         Authorizer, Bearer, Credential, Exchange, ManagedIdentityEndpoint, Network, NetworkFault,
@@ -97,8 +99,30 @@ fn target(app: &AppSettings, clock: &Arc<dyn Clock>) -> Result<ScimTarget, Conne
         query: connection.query.clone(),
         user_agent: HeaderValue::from_static(USER_AGENT),
     };
-    let token = connection.secret_token.clone();
-    let authorizer = Authorizer::Bearer(Bearer::new(Arc::new(move || token.read())));
+    let authorizer = match &connection.sign_in {
+        TargetSignIn::SecretToken(token) => {
+            let token = token.clone();
+            Authorizer::Bearer(Bearer::new(Arc::new(move || token.read())))
+        }
+        TargetSignIn::OAuth(oauth) => {
+            let source = oauth.client_secret.clone();
+            let credential = Credential::ClientSecret {
+                secret: Arc::new(move || source.read()),
+                sent: match oauth.auth {
+                    OAuthAuth::Header => SecretSent::Header,
+                    OAuthAuth::Body => SecretSent::Body,
+                },
+            };
+            let token = TokenSettings {
+                token_url: oauth.token_url.clone(),
+                client_id: oauth.client_id.clone(),
+                scope: oauth.scope.clone(),
+                credential,
+            };
+            let source = TokenSource::new(token, Arc::clone(&network), Arc::clone(clock));
+            Authorizer::Token(source)
+        }
+    };
     Ok(ScimTarget::new(settings, network, authorizer, Arc::clone(clock)))
 }
 

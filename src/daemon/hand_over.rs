@@ -14,6 +14,7 @@ use crate::{
     cycle::{CycleOptions, Stop},
     daemon::connect,
     model::Clock,
+    provisioning::Occasion,
     store::{Engine, Reader, StoreError},
 };
 
@@ -49,7 +50,7 @@ pub async fn order(
         return execute(&engine, order, &operator(), clock.now()).map_err(store);
     };
     let connection = connect(config, app, clock)?;
-    let options = CycleOptions { initial };
+    let options = CycleOptions { initial, occasion: Occasion::Asked };
     let channels = Channels::connect(config, app)?;
     let clock = Arc::clone(&connection.clock);
     let end = run_cycle(app, &connection, &engine, options, stop, observer).await.map_err(store)?;

@@ -5,7 +5,7 @@ use std::{path::PathBuf, sync::Arc};
 use super::{ConnectError, Connection, connect};
 use crate::{
     config::{AppSettings, Config},
-    cycle::{self, Context, CycleEnd, CycleOptions, Stop},
+    cycle::{self, Context, CycleEnd, CycleError, CycleOptions, Stop},
     model::{AppName, Clock},
     store::{Engine, Progress, StoreError, preview_copy},
 };
@@ -100,6 +100,24 @@ pub async fn preview_once(
     let reader = connection.target.reader();
     let end = cycle::preview(&context, &reader).await.map_err(DaemonError::store(app))?;
     Ok((end, copy))
+}
+
+/// Lists every account of the application into a private copy of the state, with whose each is;
+/// returns the copy. Needs no lock, and writes nothing else.
+pub async fn list_accounts(
+    config: &Config,
+    app: &AppSettings,
+    stop: &Stop,
+    observer: Observer<'_>,
+    clock: Arc<dyn Clock>,
+) -> Result<Result<Engine, CycleError>, DaemonError> {
+    let connection = connect(config, app, clock)?;
+    let path = state_path(config, &app.job.app);
+    let copy = preview_copy(&path).map_err(DaemonError::store(app))?;
+    let options = CycleOptions::default();
+    let context = context(app, &connection, &copy, options, stop, observer);
+    let listed = cycle::survey_accounts(&context, &connection.target.reader()).await;
+    Ok(listed.map(|()| copy))
 }
 
 /// One cycle for real, of a state whose lock is held.

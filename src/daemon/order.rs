@@ -9,7 +9,8 @@ use serde_json::{Value, json};
 use super::Trouble;
 use crate::{
     model::{SourceId, Timestamp},
-    store::{Command, Engine, Forgotten, StoreError, Tx},
+    provisioning::PROGRAM,
+    store::{Command, Engine, Forgotten, Paused, StoreError, Tx},
 };
 
 /// What a person tells an application's engine to do.
@@ -50,6 +51,9 @@ pub struct Reset {
     pub links: bool,
     /// What the state file belongs to, and with it the links and the watermark.
     pub rebind: bool,
+    /// That the job is in quarantine: the next cycle comes at once, and is one like any other.
+    #[serde(default)]
+    pub quarantine: bool,
     /// Everything above but the binding, and what was learned of the directory.
     pub full: bool,
 }
@@ -145,17 +149,21 @@ pub(super) fn execute(
                 count => Answer::Approved { count },
             },
             Order::Pause => {
-                let changed = tx.fact("paused")?.is_none();
+                let changed = tx.paused()?.is_none();
                 if changed {
-                    let text = json!({ "by": by, "at": now.to_rfc3339() }).to_string();
-                    tx.set_fact("paused", Some(&text))?;
+                    tx.set_paused(Some(&Paused { by: by.to_owned(), at: now }))?;
                 }
                 Answer::Done { changed }
             }
             Order::Resume => {
-                let changed = tx.fact("paused")?.is_some();
-                tx.set_fact("paused", None)?;
-                Answer::Done { changed }
+                let paused = tx.paused()?;
+                // A person who resumes what a long quarantine paused gives it four more weeks.
+                if paused.as_ref().is_some_and(|paused| paused.by == PROGRAM) {
+                    tx.set_quarantine(None)?;
+                    tx.hurry()?;
+                }
+                tx.set_paused(None)?;
+                Answer::Done { changed: paused.is_some() }
             }
             Order::Restart(reset) => {
                 forget(tx, *reset, now)?;
@@ -185,7 +193,13 @@ fn forget(tx: &Tx<'_>, reset: Reset, now: Timestamp) -> Result<(), StoreError> {
         tx.reset_watermark()?;
     }
     if reset.escrows || reset.full {
-        tx.release_escrows()?;
+        tx.release_escrows(now)?;
+    }
+    if reset.quarantine || reset.full {
+        tx.set_quarantine(None)?;
+    }
+    if reset.quarantine || reset.escrows {
+        tx.hurry()?;
     }
     if reset.rebind {
         tx.set_fact("binding", None)?;

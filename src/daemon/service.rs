@@ -11,7 +11,7 @@ use crate::{
     cycle::{CycleEnd, CycleOptions, Stop},
     model::{Clock, Timestamp},
     notify::SmtpMailer,
-    provisioning::Schedule,
+    provisioning::{Occasion, Schedule},
     store::{Engine, JobState, StoreError, View},
 };
 
@@ -25,18 +25,31 @@ const STOP_GRACE: Duration = Duration::from_secs(5);
 /// Log rows deleted in one transaction, so that nobody waits for long.
 const PRUNED_AT_ONCE: u32 = 500;
 
-/// When the next cycle of an application starts: at once without a finished cycle, or overdue.
-/// `None` while it is paused.
+/// When the next cycle of an application starts: at once without a finished cycle, overdue, or
+/// where a person asked for it; in quarantine when its next try is due. `None` while it is paused.
+///
+/// `began` is when the last cycle began, where the state does not know better.
 pub fn due_at(
     view: &View<'_>,
     schedule: &Schedule,
+    began: Option<Timestamp>,
     now: Timestamp,
 ) -> Result<Option<Timestamp>, StoreError> {
-    Ok(match (view.job_state()?, view.last_began()?) {
-        (JobState::Paused, _) => None,
-        (JobState::NotRun, _) | (JobState::Active, None) => Some(now),
-        (JobState::Active, Some(began)) => Some(schedule.next_after(began, now)),
-    })
+    let last = view.last_began()?.max(began);
+    let regular = last.map_or(now, |last| schedule.next_after(last, now));
+    if view.job_state()? == JobState::Paused {
+        return Ok(None);
+    }
+    if view.is_hurried()? {
+        return Ok(Some(now));
+    }
+    Ok(Some(match (view.job_state()?, view.quarantine()?) {
+        (_, Some(quarantine)) => quarantine.next_attempt(schedule, now).max(regular),
+        (JobState::NotRun, None) if began.is_none() => now,
+        (JobState::NotRun | JobState::Active | JobState::Paused | JobState::Quarantine, None) => {
+            regular
+        }
+    }))
 }
 
 /// Everything that keeps one application going.
@@ -84,7 +97,9 @@ impl Service {
                 Wake::Stop => break,
                 Wake::Due => (CycleOptions::default(), None),
                 Wake::Asked(taken) => match taken.order {
-                    Order::Sync { initial } => (CycleOptions { initial }, Some(taken.id)),
+                    Order::Sync { initial } => {
+                        (CycleOptions { initial, occasion: Occasion::Asked }, Some(taken.id))
+                    }
                     Order::Approve { .. }
                     | Order::Pause
                     | Order::Resume
@@ -154,14 +169,12 @@ impl Service {
                 return Wake::Asked(taken);
             }
             let now = self.clock().now();
-            let due = match (self.engine.read(|view| view.job_state()), last_began) {
-                (Ok(JobState::Paused), _) => None,
-                (Ok(_) | Err(_), Some(began)) => Some(self.app.schedule.next_after(began, now)),
-                (Ok(_) | Err(_), None) => self
-                    .engine
-                    .read(|view| due_at(view, &self.app.schedule, now))
-                    .unwrap_or(Some(now)),
-            };
+            let due = self
+                .engine
+                .read(|view| due_at(view, &self.app.schedule, last_began, now))
+                .unwrap_or_else(|_| {
+                    Some(last_began.map_or(now, |began| self.app.schedule.next_after(began, now)))
+                });
             if due.is_some_and(|due| due <= now) {
                 return Wake::Due;
             }

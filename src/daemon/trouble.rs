@@ -33,6 +33,8 @@ pub enum Trouble {
     FilterName,
     /// The state cannot be used.
     State,
+    /// Too many changes fail.
+    TooManyFailures,
     /// Somebody asked for it.
     Stopped,
 }
@@ -69,6 +71,7 @@ impl Trouble {
             CycleError::Rebound { .. } => Self::Rebound,
             CycleError::PropertyVanished { .. } => Self::PropertyVanished,
             CycleError::FilterName { .. } => Self::FilterName,
+            CycleError::TooManyFailures { .. } => Self::TooManyFailures,
             CycleError::Stopped => Self::Stopped,
         }
     }

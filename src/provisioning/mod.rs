@@ -3,13 +3,14 @@
 //! One file per provisioning step, in the order an object takes them: `scoping` decides whether it
 //! belongs to the job, `matching` which account is its, `mapping` what the account should look
 //! like, `plan` what is to be done, `reference` who its manager is at the target, `safeguard` what
-//! a person must see first, `request` what would be sent, `outcome` what became of it, `notice`
-//! what a person is told of it. Time, randomness and everything read arrive as arguments; every
-//! decision returns the [`Step`]s that explain it.
+//! a person must see first, `outcome` what became of it, `escrow` when what failed is tried again,
+//! `quarantine` when the whole job rests, `notice` what a person is told of it. Time, randomness
+//! and everything read arrive as arguments; every decision returns the [`Step`]s that explain it.
 //!
 //! **Invariant:** knows no I/O. It never sees a clock, a socket, a file or a logger.
 
 mod coerce;
+mod escrow;
 pub mod job;
 mod link;
 mod mapped_value;
@@ -18,6 +19,7 @@ mod matching;
 mod notice;
 mod outcome;
 mod plan;
+mod quarantine;
 mod reason;
 mod redaction;
 mod reference;
@@ -30,6 +32,10 @@ mod source_attribute;
 mod step;
 mod sticky;
 
+pub use escrow::{
+    Failures, GIVEN_UP_AFTER, IsRemoval, NextAttempt, REMOVAL_FAILURES_TOLD, Retry, retry,
+    retry_at, retry_sentence,
+};
 pub use link::{Basis, Link, LinkStanding, UnsettledCreate};
 pub use mapped_value::{MappedValue, mapped_values};
 pub use mapping::{
@@ -45,6 +51,9 @@ pub use outcome::{Failure, Outcome, Remedy, failure_of, remedy};
 pub use plan::{
     Action, ChangeStatus, Decision, LinkEffect, Phase, PlanInputs, PlannedChange, Verdict, Write,
     decide, is_wanted, order_claims,
+};
+pub use quarantine::{
+    Events, FAILURES_MAX, Occasion, Quarantine, QuarantineCause, QuarantineReason,
 };
 pub use reason::Reason;
 pub use redaction::{Revealed, Secrets, is_always_in_clear, project_redacted, reveal};

@@ -6,8 +6,11 @@ use serde::{Deserialize, Serialize};
 use super::open::{StoreError, Tx, View};
 use crate::{
     model::{CycleId, Timestamp},
-    provisioning::{Action, ChangeStatus},
+    provisioning::{Action, ChangeStatus, Quarantine},
 };
+
+/// The fact that a person asked for the next cycle to come at once.
+const DUE_NOW: &str = "due_now";
 
 /// What a cycle reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -108,6 +111,9 @@ pub struct CycleReport {
     /// What changed in the configuration or the program, where something did.
     #[serde(default)]
     pub revision: Option<RevisionReport>,
+    /// The job's quarantine, where it is in one after this cycle.
+    #[serde(default)]
+    pub quarantine: Option<Quarantine>,
 }
 
 /// What the engine is doing.
@@ -162,6 +168,11 @@ impl View<'_> {
         Ok(at.and_then(Timestamp::from_timestamp_millis))
     }
 
+    /// Whether a person asked for the next cycle to come at once.
+    pub fn is_hurried(&self) -> Result<bool, StoreError> {
+        Ok(self.fact(DUE_NOW)?.is_some())
+    }
+
     /// What the engine is doing, unless no cycle is under way.
     pub fn progress(&self) -> Result<Option<Progress>, StoreError> {
         Ok(self
@@ -210,9 +221,15 @@ impl Tx<'_> {
             "INSERT INTO cycle (id, seq, kind, began) VALUES (?1, ?2, ?3, ?4)",
             params![id.to_string(), seq, kind, began.timestamp_millis()],
         )?;
+        self.set_fact(DUE_NOW, None)?;
         self.connection
             .execute("DELETE FROM cycle WHERE seq < (SELECT max(seq) FROM cycle) - 10000", [])?;
         Ok(())
+    }
+
+    /// The next cycle is due at once.
+    pub fn hurry(&self) -> Result<(), StoreError> {
+        self.set_fact(DUE_NOW, Some("1"))
     }
 
     /// Stores how a cycle ended.

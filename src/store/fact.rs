@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use super::open::{StoreError, Tx, View};
 use crate::{
-    model::ServicePrincipalId,
-    provisioning::{RevisionParts, job::Job},
+    model::{ServicePrincipalId, Timestamp},
+    provisioning::{Quarantine, RevisionParts, job::Job},
 };
 
 /// What a state file belongs to. With anything else it is refused.
@@ -31,8 +31,23 @@ pub enum JobState {
     NotRun,
     /// It runs as scheduled.
     Active,
-    /// A person paused it.
+    /// A person paused it, or a quarantine that lasted for four weeks did.
     Paused,
+    /// It fails as a whole, and is tried less and less often.
+    Quarantine,
+}
+
+/// The facts that hold the job's pause and its quarantine.
+const PAUSED: &str = "paused";
+const QUARANTINE: &str = "quarantine";
+
+/// Who paused a job, and when.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Paused {
+    /// The operating-system user; [`PROGRAM`] after a long quarantine.
+    pub by: String,
+    /// When.
+    pub at: Timestamp,
 }
 
 impl Binding {
@@ -67,10 +82,31 @@ impl View<'_> {
 
     /// The job's state.
     pub fn job_state(&self) -> Result<JobState, StoreError> {
-        if self.fact("paused")?.is_some() {
+        if self.fact(PAUSED)?.is_some() {
             return Ok(JobState::Paused);
         }
+        if self.fact(QUARANTINE)?.is_some() {
+            return Ok(JobState::Quarantine);
+        }
         Ok(if self.fact("finished_once")?.is_some() { JobState::Active } else { JobState::NotRun })
+    }
+
+    /// The job's quarantine, if it is in one.
+    pub fn quarantine(&self) -> Result<Option<Quarantine>, StoreError> {
+        self.fact(QUARANTINE)?
+            .map(|text| {
+                serde_json::from_str(&text).map_err(|error| StoreError::stored("quarantine", error))
+            })
+            .transpose()
+    }
+
+    /// Who paused the job, and when.
+    pub fn paused(&self) -> Result<Option<Paused>, StoreError> {
+        self.fact(PAUSED)?
+            .map(|text| {
+                serde_json::from_str(&text).map_err(|error| StoreError::stored("pause", error))
+            })
+            .transpose()
     }
 
     /// The readable revision of the last finished cycle.
@@ -105,6 +141,20 @@ impl View<'_> {
 }
 
 impl Tx<'_> {
+    /// Puts the job in quarantine, or ends that.
+    pub fn set_quarantine(&self, quarantine: Option<&Quarantine>) -> Result<(), StoreError> {
+        let text = quarantine.map(serde_json::to_string).transpose();
+        let text = text.map_err(|error| StoreError::stored("quarantine", error))?;
+        self.set_fact(QUARANTINE, text.as_deref())
+    }
+
+    /// Pauses the job, or ends that.
+    pub fn set_paused(&self, paused: Option<&Paused>) -> Result<(), StoreError> {
+        let text = paused.map(serde_json::to_string).transpose();
+        let text = text.map_err(|error| StoreError::stored("pause", error))?;
+        self.set_fact(PAUSED, text.as_deref())
+    }
+
     /// Stores a fact, or forgets it.
     pub fn set_fact(&self, name: &str, value: Option<&str>) -> Result<(), StoreError> {
         match value {

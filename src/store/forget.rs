@@ -169,7 +169,7 @@ impl View<'_> {
     fn create_under_way(&self, person: SourceId) -> Result<Option<Timestamp>, StoreError> {
         for (seq, row) in self.sent_rows()? {
             if row.source == person && matches!(row.write, Write::Create(_)) {
-                return self.sent_at(seq).map(Some);
+                return self.sent_in(seq).map(|(_, sent_at)| Some(sent_at));
             }
         }
         Ok(None)
@@ -349,7 +349,7 @@ impl Tx<'_> {
         if !naming.is_empty() {
             self.connection.execute(
                 "UPDATE notice SET sent_at = NULL, sent_count = NULL \
-                 WHERE kind IN ('failure', 'removals_held') AND is_over = 0",
+                 WHERE kind IN ('failure', 'removals_held', 'quarantine', 'paused') AND is_over = 0",
                 [],
             )?;
         }
@@ -370,6 +370,10 @@ impl Tx<'_> {
                 let sql = "UPDATE escrow SET detail = ?2 WHERE source = ?1";
                 self.connection.execute(sql, [&source, &cleaned])?;
             }
+        }
+        if let Some(mut quarantine) = self.quarantine()? {
+            quarantine.message = names.clean(&quarantine.message);
+            self.set_quarantine(Some(&quarantine))?;
         }
         for (table, key, column) in TEXTS {
             self.clean_texts((table, key, column), person, names)?;

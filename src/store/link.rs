@@ -280,7 +280,8 @@ impl Tx<'_> {
     pub fn forget_hints(&self) -> Result<(), StoreError> {
         self.connection.execute(
             "UPDATE link SET is_hint = 0 WHERE is_hint = 1 \
-             AND source NOT IN (SELECT id FROM source_user WHERE dirty <> 0)",
+             AND source NOT IN (SELECT id FROM source_user WHERE dirty <> 0) \
+             AND source NOT IN (SELECT source FROM escrow)",
             [],
         )?;
         Ok(())

@@ -7,10 +7,12 @@
 //! **Invariant:** a watermark moves only in the transaction that stores the page it stands for,
 //! and an outcome, its link and its log row are one transaction.
 
+mod account;
 mod assignment;
 mod chain;
 mod command;
 mod cycle;
+mod escrow;
 mod fact;
 mod filter;
 mod forget;
@@ -27,10 +29,12 @@ mod redaction;
 mod source;
 mod survey;
 
+pub use account::{AccountRow, AccountStanding};
 pub use chain::Chain;
 pub use command::{Command, CommandAnswer};
 pub use cycle::{CycleKind, CycleReport, HeldReport, Progress, Requests, RevisionReport, Totals};
-pub use fact::{Binding, JobState};
+pub use escrow::{EscrowCounts, EscrowRow};
+pub use fact::{Binding, JobState, Paused};
 pub use forget::{Forgotten, Traces, Whereabouts};
 pub use held::HeldChange;
 pub use link::LinkCounts;
@@ -38,5 +42,5 @@ pub use log::{LogFilter, LogRow, ModifiedProperty};
 pub use notice::OpenNotice;
 pub use open::{Engine, Reader, StateRead, StoreError, Tx, View, preview_copy};
 pub use outbox::{OutboxCounts, OutboxRow};
-pub use plan::PlanFilter;
+pub use plan::{PlanFilter, Retries};
 pub use source::FoundSource;

@@ -5,7 +5,7 @@ use rusqlite::params;
 use super::open::{StoreError, Tx, View};
 use crate::{
     model::Timestamp,
-    provisioning::{LastSent, Notice, NoticeKind, NoticeRow},
+    provisioning::{LastSent, Notice, NoticeKind},
 };
 
 /// The shape of `notice.body`.
@@ -54,34 +54,6 @@ impl View<'_> {
         let rows = statement.query_map([], |row| row.get(0))?;
         rows.map(|at| Ok(moment(at?))).collect()
     }
-
-    /// The objects that fail, counted by the code of the failure.
-    pub fn failing(&self) -> Result<Vec<(String, u64)>, StoreError> {
-        let mut statement = self
-            .connection
-            .prepare_cached("SELECT code, count(*) FROM escrow GROUP BY code ORDER BY code")?;
-        let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
-        Ok(rows.collect::<Result<_, _>>()?)
-    }
-
-    /// Up to `limit` objects that fail with this code, longest first.
-    pub fn failing_rows(&self, code: &str, limit: u32) -> Result<Vec<NoticeRow>, StoreError> {
-        let mut statement = self.connection.prepare_cached(
-            "SELECT escrow.source, escrow.code, escrow.detail, \
-             source_user.attributes ->> 'userPrincipalName' FROM escrow \
-             LEFT JOIN source_user ON source_user.id = escrow.source \
-             WHERE code = ?1 ORDER BY since, source LIMIT ?2",
-        )?;
-        let rows = statement.query_map(params![code, limit], |row| {
-            let (detail, name): (String, Option<String>) = (row.get(2)?, row.get(3)?);
-            let personal = match name {
-                Some(name) => format!("{name}: {detail}"),
-                None => detail,
-            };
-            Ok(NoticeRow { id: row.get(0)?, reason: row.get(1)?, personal: Some(personal) })
-        })?;
-        Ok(rows.collect::<Result<_, _>>()?)
-    }
 }
 
 impl Tx<'_> {
@@ -114,13 +86,18 @@ impl Tx<'_> {
         Ok(ended > 0)
     }
 
+    /// Takes back what was raised, without a word.
+    pub fn withdraw_notice(&self, kind: NoticeKind, cause: &str) -> Result<(), StoreError> {
+        let key = params![kind.as_str(), cause];
+        self.connection.execute("DELETE FROM notice WHERE kind = ?1 AND cause = ?2", key)?;
+        Ok(())
+    }
+
     /// Stores that a notice was told of, as it is now. One that is over, or that has no end, goes.
     pub fn notice_told(&self, notice: &Notice, now: Timestamp) -> Result<(), StoreError> {
         let has_no_end = matches!(notice.kind, NoticeKind::Digest | NoticeKind::Test);
-        let key = params![notice.kind.as_str(), notice.cause];
         if notice.over || has_no_end {
-            self.connection.execute("DELETE FROM notice WHERE kind = ?1 AND cause = ?2", key)?;
-            return Ok(());
+            return self.withdraw_notice(notice.kind, &notice.cause);
         }
         self.connection.execute(
             "UPDATE notice SET sent_at = ?3, sent_count = ?4 WHERE kind = ?1 AND cause = ?2",

@@ -13,12 +13,13 @@ use crate::model::RedactionKey;
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior, config::DbConfig};
 
 /// The schema, as numbered steps that are never edited once released.
-const MIGRATIONS: [&str; 5] = [
+const MIGRATIONS: [&str; 6] = [
     include_str!("migrations/0001_state.sql"),
     include_str!("migrations/0002_filters.sql"),
     include_str!("migrations/0003_hints.sql"),
     include_str!("migrations/0004_sent.sql"),
     include_str!("migrations/0005_notice.sql"),
+    include_str!("migrations/0006_escrow.sql"),
 ];
 
 /// How long a reader waits for a writer's commit.

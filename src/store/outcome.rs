@@ -4,24 +4,29 @@ use rusqlite::params;
 
 use super::open::{StoreError, Tx, View};
 use crate::{
-    model::{CycleId, SourceId, Timestamp},
+    model::{CycleId, Timestamp},
     provisioning::{
-        Action, Basis, ChangeStatus, Failure, LinkEffect, Outcome, PlannedChange, Step, StepKind,
-        StepStatus, Write,
+        Action, Basis, ChangeStatus, Failure, LinkEffect, Outcome, PlannedChange, Remedy, Step,
+        StepKind, StepStatus, Write,
     },
     scim::Values,
 };
 
-impl View<'_> {
-    /// How many people have a failure that is tried again.
-    pub fn escrow_count(&self) -> Result<u64, StoreError> {
-        Ok(self.connection.query_row("SELECT count(*) FROM escrow", [], |row| row.get(0))?)
-    }
+/// Whether a removal took effect.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Carried {
+    Out,
+    Perhaps,
+}
 
-    /// Disables and deletes carried out without an approval since then.
+impl View<'_> {
+    /// Disables and deletes carried out without an approval since then. One whose outcome is not
+    /// known counts as carried out, unless the plan tries the same again.
     pub fn removals_since(&self, since: Timestamp) -> Result<u64, StoreError> {
         Ok(self.connection.query_row(
-            "SELECT count(*) FROM removal WHERE at > ?1",
+            "SELECT count(*) FROM removal WHERE at > ?1 AND NOT (is_unknown = 1 AND EXISTS \
+             (SELECT 1 FROM planned_change AS row WHERE row.source = removal.source \
+              AND row.action = removal.action AND row.status = 'planned'))",
             [since.timestamp_millis()],
             |row| row.get(0),
         )?)
@@ -50,12 +55,13 @@ impl Tx<'_> {
                 if let Some(basis) = basis_after(change, exported) {
                     self.set_basis(change.source, &basis)?;
                 }
-                self.clear_escrow(change.source)?;
+                self.clear_escrow(change.source, cycle)?;
                 done.steps.push(export_step(change, StepStatus::Success, warning.as_deref()));
             }
             Outcome::Gone { failure } => {
                 self.release_link(change.source, ended)?;
-                self.settle_failure(&mut done, failure.as_ref(), ended)?;
+                let failure = failure.as_ref().map(|failure| (failure, Remedy::Rematch));
+                self.settle_failure(cycle, &mut done, failure, ended)?;
             }
             Outcome::Unknown(failure) => {
                 match &change.write {
@@ -72,11 +78,13 @@ impl Tx<'_> {
                 }
                 // It may have been carried out, so it counts; an approval stays for the next try.
                 if change.action.is_removal() && !self.is_approved(change)? {
-                    self.add_removal(change, ended)?;
+                    self.add_removal(change, Carried::Perhaps, ended)?;
                 }
-                self.settle_failure(&mut done, Some(failure), ended)?;
+                self.settle_failure(cycle, &mut done, Some((failure, Remedy::Settle)), ended)?;
             }
-            Outcome::Failed(failure) => self.settle_failure(&mut done, Some(failure), ended)?,
+            Outcome::Failed(failure) => {
+                self.settle_failure(cycle, &mut done, Some((failure, Remedy::Escrow)), ended)?;
+            }
             Outcome::Skipped(failure) => {
                 done.status = ChangeStatus::Skipped;
                 done.error = Some(failure.clone());
@@ -114,10 +122,15 @@ impl Tx<'_> {
         }
         match (&change.error, change.status) {
             (Some(failure), ChangeStatus::Failure) => {
-                self.set_escrow(change.source, failure, now)?;
+                let step = self.set_escrow(cycle, change, (failure, Remedy::Escrow), now)?;
+                let mut change = change.clone();
+                change.steps.push(step);
+                return self.append_log(cycle, &change, (now, now));
             }
             // A warning is no failure: there is nothing to try again.
-            (None, _) | (Some(_), ChangeStatus::Warning) => self.clear_escrow(change.source)?,
+            (None, _) | (Some(_), ChangeStatus::Warning) => {
+                self.clear_escrow(change.source, cycle)?;
+            }
             (Some(_), _) => {}
         }
         self.append_log(cycle, change, (now, now))
@@ -125,69 +138,46 @@ impl Tx<'_> {
 
     fn settle_failure(
         &self,
+        cycle: CycleId,
         done: &mut PlannedChange,
-        failure: Option<&Failure>,
+        failure: Option<(&Failure, Remedy)>,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        if let Some(failure) = failure {
+        if let Some((failure, remedy)) = failure {
             done.status = ChangeStatus::Failure;
             done.error = Some(failure.clone());
             done.steps.push(export_step(done, StepStatus::Failure, Some(&failure.detail)));
-            self.set_escrow(done.source, failure, now)
+            let step = self.set_escrow(cycle, done, (failure, remedy), now)?;
+            done.steps.push(step);
+            Ok(())
         } else {
             done.status = ChangeStatus::Success;
             done.steps.push(export_step(done, StepStatus::Success, None));
-            self.clear_escrow(done.source)
+            self.clear_escrow(done.source, cycle)
         }
-    }
-
-    fn set_escrow(
-        &self,
-        source: SourceId,
-        failure: &Failure,
-        now: Timestamp,
-    ) -> Result<(), StoreError> {
-        self.connection.execute(
-            "INSERT INTO escrow (source, since, failures, code, detail) VALUES (?1, ?2, 1, ?3, ?4) \
-             ON CONFLICT (source) DO UPDATE SET failures = failures + 1, code = excluded.code, \
-             detail = excluded.detail",
-            params![
-                source.to_string(),
-                now.timestamp_millis(),
-                failure.reason.to_string(),
-                failure.detail
-            ],
-        )?;
-        Ok(())
-    }
-
-    fn clear_escrow(&self, source: SourceId) -> Result<(), StoreError> {
-        self.connection
-            .prepare_cached("DELETE FROM escrow WHERE source = ?1")?
-            .execute([source.to_string()])?;
-        Ok(())
-    }
-
-    /// Every object that failed is decided again.
-    pub fn release_escrows(&self) -> Result<(), StoreError> {
-        self.connection.execute_batch(
-            "UPDATE source_user SET dirty = 1 WHERE id IN (SELECT source FROM escrow); \
-             DELETE FROM escrow;",
-        )?;
-        Ok(())
     }
 
     fn count_removal(&self, change: &PlannedChange, now: Timestamp) -> Result<(), StoreError> {
         if self.take_approval(change)? {
             return Ok(());
         }
-        self.add_removal(change, now)
+        self.add_removal(change, Carried::Out, now)
     }
 
-    fn add_removal(&self, change: &PlannedChange, now: Timestamp) -> Result<(), StoreError> {
+    fn add_removal(
+        &self,
+        change: &PlannedChange,
+        carried: Carried,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let (source, action) = (change.source.to_string(), change.action.as_str());
         self.connection.execute(
-            "INSERT INTO removal (at, source, action) VALUES (?1, ?2, ?3)",
-            params![now.timestamp_millis(), change.source.to_string(), change.action.as_str()],
+            "DELETE FROM removal WHERE source = ?1 AND action = ?2 AND is_unknown = 1",
+            params![source, action],
+        )?;
+        self.connection.execute(
+            "INSERT INTO removal (at, source, action, is_unknown) VALUES (?1, ?2, ?3, ?4)",
+            params![now.timestamp_millis(), source, action, carried == Carried::Perhaps],
         )?;
         self.connection.execute(
             "DELETE FROM removal WHERE at < ?1",

@@ -1,11 +1,11 @@
 //! The plan: the rows of the last drafted cycle.
 
-use rusqlite::params;
+use rusqlite::{OptionalExtension, params};
 
 use super::open::{StoreError, Tx, View};
 use crate::{
     model::{ChangeId, CycleId, SourceId, Timestamp},
-    provisioning::{Action, ChangeStatus, Phase, PlannedChange, Write},
+    provisioning::{Action, ChangeStatus, Events, Phase, PlannedChange, Reason, Write},
     scim::{AttributeChange, AttributePath},
 };
 
@@ -21,6 +21,15 @@ pub enum PlanFilter {
     Visible,
     /// What a safeguard holds.
     Held,
+}
+
+/// Whether another failure of what failed before counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Retries {
+    /// It does.
+    Count,
+    /// It does not.
+    LeaveOut,
 }
 
 impl View<'_> {
@@ -177,14 +186,50 @@ impl View<'_> {
         rows.map(|row| row?).collect()
     }
 
-    /// When a row's request left.
-    pub fn sent_at(&self, seq: i64) -> Result<Timestamp, StoreError> {
-        let at: Option<i64> = self.connection.query_row(
-            "SELECT sent_at FROM planned_change WHERE seq = ?1",
+    /// In which cycle a row's request left, and when.
+    pub fn sent_in(&self, seq: i64) -> Result<(CycleId, Timestamp), StoreError> {
+        let (cycle, at): (String, Option<i64>) = self.connection.query_row(
+            "SELECT cycle, sent_at FROM planned_change WHERE seq = ?1",
             [seq],
-            |row| row.get(0),
+            |row| Ok((row.get(0)?, row.get(1)?)),
         )?;
-        Ok(at.and_then(Timestamp::from_timestamp_millis).unwrap_or_default())
+        let cycle = cycle.parse().map_err(|error| StoreError::stored("cycle", error))?;
+        Ok((cycle, at.and_then(Timestamp::from_timestamp_millis).unwrap_or_default()))
+    }
+
+    /// How the changes of the last plan went.
+    ///
+    /// What failed before and was only tried again counts where `retries` says so: ten people who
+    /// fail for ever must not make an hour without other changes look like an outage.
+    pub fn events(&self, retries: Retries) -> Result<Events, StoreError> {
+        let first = match retries {
+            Retries::Count => "1",
+            Retries::LeaveOut => {
+                "NOT EXISTS (SELECT 1 FROM escrow WHERE escrow.source = row.source \
+                 AND escrow.failures > 1)"
+            }
+        };
+        let sql = format!(
+            "SELECT count(*) FILTER (WHERE status IN ('success', 'warning') AND action <> 'skip'), \
+             count(*) FILTER (WHERE status = 'failure' AND phase <> ?1 AND {first}) \
+             FROM planned_change AS row"
+        );
+        Ok(self.connection.query_row(&sql, [Phase::References as i64], |row| {
+            Ok(Events { succeeded: row.get(0)?, failed: row.get(1)? })
+        })?)
+    }
+
+    /// The code with which most rows of the last plan failed.
+    pub fn most_failures(&self) -> Result<Option<Reason>, StoreError> {
+        let sql = "SELECT body -> 'error' -> 'reason' FROM planned_change \
+             WHERE status = 'failure' AND body -> 'error' -> 'reason' IS NOT NULL \
+             GROUP BY 1 ORDER BY count(*) DESC, 1 LIMIT 1";
+        let text: Option<String> =
+            self.connection.query_row(sql, [], |row| row.get(0)).optional()?;
+        text.map(|text| {
+            serde_json::from_str(&text).map_err(|error| StoreError::stored("reason", error))
+        })
+        .transpose()
     }
 }
 

@@ -366,9 +366,19 @@ impl Tx<'_> {
         Ok(())
     }
 
-    /// Users left drafted by a cycle that did not end, and those whose time has come, are dirty.
+    /// Users left drafted by a cycle that did not end are dirty again, but for those who failed:
+    /// these wait for their next try. Whose time has come is dirty, too.
     pub fn mark_due_dirty(&self, now: Timestamp) -> Result<(), StoreError> {
-        self.connection.execute("UPDATE source_user SET dirty = 1 WHERE dirty = 2", [])?;
+        self.connection.execute(
+            "UPDATE source_user SET dirty = NOT EXISTS \
+             (SELECT 1 FROM escrow WHERE escrow.source = source_user.id) WHERE dirty = 2",
+            [],
+        )?;
+        self.connection.execute(
+            "UPDATE escrow SET due_cycle = 0 WHERE given_up = 0 AND source IN \
+             (SELECT id FROM source_user WHERE reconsider_at <= ?1)",
+            [now.timestamp_millis()],
+        )?;
         self.connection.execute(
             "UPDATE source_user SET dirty = 1, reconsider_at = NULL \
              WHERE reconsider_at IS NOT NULL AND reconsider_at <= ?1",
@@ -395,10 +405,14 @@ impl Tx<'_> {
         Ok(())
     }
 
-    /// Settles the drafted users: those with everything done are clean, the others stay dirty.
-    pub fn settle_drafted(&self) -> Result<(), StoreError> {
+    /// Settles the users drafted in the cycle of this number: those with everything done are clean,
+    /// and so are those set aside, whose next try is due by itself; the others stay dirty.
+    pub fn settle_drafted(&self, number: u64) -> Result<(), StoreError> {
+        self.keep_unfinished_escrows(number)?;
         self.connection.execute(
-            "UPDATE source_user SET dirty = CASE WHEN EXISTS (SELECT 1 FROM planned_change \
+            "UPDATE source_user SET dirty = CASE WHEN EXISTS \
+                 (SELECT 1 FROM escrow WHERE escrow.source = source_user.id) THEN 0 \
+             WHEN EXISTS (SELECT 1 FROM planned_change \
                  WHERE planned_change.source = source_user.id AND (planned_change.again = 1 \
                  OR planned_change.status IN ('planned', 'sent', 'failure', 'held'))) \
              THEN 1 ELSE 0 END WHERE dirty = 2",
@@ -424,6 +438,8 @@ impl Tx<'_> {
             ),
             [],
         )?;
+        self.connection
+            .execute("DELETE FROM escrow WHERE source NOT IN (SELECT id FROM source_user)", [])?;
         Ok(())
     }
 }

@@ -1,5 +1,6 @@
 //! The program as a person or a script meets it: commands in, text, JSON and exit codes out.
 
+mod accounts;
 mod beginnings;
 mod cycle;
 mod documents;
@@ -10,6 +11,8 @@ mod gallery;
 mod hostile;
 mod import_schema;
 mod notices;
+mod oauth;
+mod quarantine;
 mod redaction;
 mod refusals;
 mod safeguard;

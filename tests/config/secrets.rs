@@ -2,7 +2,7 @@
 
 use std::{fs, os::unix::fs::PermissionsExt, path::Path};
 
-use entra_scim::config::{LoadError, load};
+use entra_scim::config::{Config, LoadError, SecretSource, TargetSignIn, load};
 
 use super::{MINIMAL, accept};
 
@@ -16,6 +16,14 @@ fn write_with_mode(path: &Path, content: &str, mode: u32) {
     fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("set its mode");
 }
 
+/// Where the first application's token is.
+pub(super) fn token_of(config: &Config) -> &SecretSource {
+    match &config.apps[0].target.sign_in {
+        TargetSignIn::SecretToken(token) => token,
+        TargetSignIn::OAuth(_) => panic!("it has a token"),
+    }
+}
+
 /// Loads the minimal file with both secrets in the file `token` of `folder`.
 fn load_with(folder: &Path) -> Result<String, String> {
     let secret = format!("{{ file = \"{}\" }}", folder.join("token").display());
@@ -26,9 +34,7 @@ fn load_with(folder: &Path) -> Result<String, String> {
     fs::write(&path, text).expect("write the configuration");
     let shown = folder.display().to_string();
     match load(Some(&path)) {
-        Ok(config) => Ok(config.apps[0]
-            .target
-            .secret_token
+        Ok(config) => Ok(token_of(&config)
             .read()
             .map(|secret| secret.expose().to_owned())
             .expect("it was readable a moment ago")),
@@ -90,7 +96,7 @@ fn a_file_is_read_again_each_time() {
     let path = folder.path().join("token");
     let source = format!("{{ file = \"{}\" }}", path.display());
     let config = accept(&MINIMAL.replace("{ env = \"CRM_TOKEN\" }", &source));
-    let token = &config.apps[0].target.secret_token;
+    let token = token_of(&config);
     assert!(token.read().is_err(), "the file is not there yet");
     for content in ["first", "second"] {
         private_file(&path, content);
@@ -116,7 +122,7 @@ fn a_variable_or_credential_that_is_not_there_is_named() {
             .replace("{ env = \"CRM_TOKEN\" }", "{ credential = \"crm-token\" }")
             .replace("GRAPH_SECRET", "ENTRA_SCIM_TEST_UNSET"),
     );
-    let token = &config.apps[0].target.secret_token;
+    let token = token_of(&config);
     insta::assert_snapshot!(token.read().err().expect("no systemd here"), @r#"
 apps.crm.target.secret_token: credential `crm-token` needs $CREDENTIALS_DIRECTORY, which systemd sets for a unit with LoadCredential=
 "#);

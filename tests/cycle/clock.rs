@@ -194,7 +194,7 @@ async fn time_of_withdrawal_is_written_with_it_and_stays() {
         title: "here" → "11/24/2026 8:01:00 AM"
     "#);
     world.a_day_later();
-    world.sync_with(CycleOptions { initial: true }).await;
+    world.sync_with(CycleOptions { initial: true, ..CycleOptions::default() }).await;
     assert_eq!(world.take_writes().len(), 1, "{}", world.last_plan());
     world.assign("ada", Some(world.editor));
     world.later();

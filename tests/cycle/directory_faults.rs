@@ -274,7 +274,7 @@ async fn property_that_nobody_has_any_more_is_a_missing_permission() {
     for name in ["ada", "grace", "edsger", "barbara"] {
         world.set(name, "department", Value::Null);
     }
-    let end = world.sync_with(CycleOptions { initial: true }).await;
+    let end = world.sync_with(CycleOptions { initial: true, ..CycleOptions::default() }).await;
     let error = end.report.error.expect("it ends early");
     assert!(error.contains("`department`"), "{error}");
     assert!(world.take_writes().is_empty());
@@ -289,7 +289,7 @@ async fn property_that_nobody_has_any_more_is_a_missing_permission() {
 #[tokio::test]
 async fn property_that_nobody_ever_had_is_no_fault() {
     let world = three().await;
-    let end = world.sync_with(CycleOptions { initial: true }).await;
+    let end = world.sync_with(CycleOptions { initial: true, ..CycleOptions::default() }).await;
     assert!(end.error.is_none(), "{:?}", end.report.error);
 }
 

@@ -503,3 +503,98 @@ async fn a_mail_that_waits_and_names_somebody_forgotten_is_written_anew_without_
     let told = format!("{}{}{:?}", letter.text, letter.html, letter.attachment);
     assert!(told.contains("ada@contoso.com") && !told.contains("zuleika"), "{told}");
 }
+
+#[tokio::test]
+async fn a_quarantine_is_told_once_for_each_reason_and_when_it_is_over() {
+    let mut world = World::with_users(["ada"]);
+    world.expects_violations();
+    let office = Office::new(world, EMAIL);
+    office.cycle().await;
+    office.world.application.set_token("another");
+    office.world.set("ada", "displayName", "Ada L");
+    office.world.later();
+    let told = "[entra-scim] crm: in quarantine: the application refuses the token";
+    assert_eq!(office.cycle().await, [told], "and no second mail says the same of the cycle");
+    let letter = office.letters().remove(0);
+    for command in ["entra-scim check crm", "entra-scim restart crm --quarantine"] {
+        assert!(letter.text.contains(command), "{}", letter.text);
+    }
+    for _ in 0..3 {
+        office.world.a_day_later();
+        assert_eq!(office.cycle().await, nothing(), "once is enough");
+    }
+    office.world.application.set_token("secret");
+    let matcher = Matcher { path_prefix: Some("/Users".to_owned()), ..Matcher::any() };
+    office.world.application.inject_by_chance(Fault::status(404), matcher, 1.0);
+    office.world.a_day_later();
+    let other = "[entra-scim] crm: in quarantine: what answers is no SCIM service";
+    assert_eq!(office.cycle().await, [other], "another reason is told, and the first is not over");
+    office.letters();
+    office.world.application.clear_faults();
+    office.world.a_day_later();
+    let over = "[entra-scim] crm: over: in quarantine: what answers is no SCIM service";
+    assert_eq!(office.cycle().await, [over]);
+}
+
+#[tokio::test]
+async fn the_pause_after_four_weeks_in_quarantine_is_told() {
+    let mut world = World::with_users(["ada"]);
+    world.expects_violations();
+    let office = Office::new(world, EMAIL);
+    office.cycle().await;
+    office.world.application.set_token("another");
+    office.world.set("ada", "displayName", "Ada L");
+    for _ in 0..28 {
+        office.cycle().await;
+        office.world.a_day_later();
+    }
+    office.letters();
+    assert_eq!(office.cycle().await, ["[entra-scim] crm: paused after four weeks in quarantine"]);
+    let letter = office.letters().remove(0);
+    assert!(letter.text.contains("entra-scim resume crm"), "{}", letter.text);
+}
+
+#[tokio::test]
+async fn a_removal_is_told_after_it_failed_three_times() {
+    let mut world = World::with_users(["ada", "grace"]);
+    world.expects_violations();
+    let office = Office::new(world, EMAIL);
+    office.cycle().await;
+    office.world.a_day_later();
+    office.world.unassign("ada");
+    let matcher = Matcher::method(Method::PATCH);
+    office.world.application.inject_by_chance(Fault::status(400), matcher, 1.0);
+    for _ in 0..2 {
+        assert_eq!(office.cycle().await, nothing());
+        office.world.later();
+    }
+    assert_eq!(office.cycle().await, ["[entra-scim] crm: 1 removal fails again and again"]);
+    let letter = office.letters().remove(0);
+    assert!(letter.text.contains(&office.world.id("ada").to_string()), "{}", letter.text);
+    office.world.application.clear_faults();
+    office.world.later();
+    assert_eq!(office.cycle().await, ["[entra-scim] crm: over: 1 removal fails again and again"]);
+}
+
+#[tokio::test]
+async fn whoever_is_given_up_is_told() {
+    let mut world = World::with_users(["ada", "grace"]);
+    world.expects_violations();
+    let matcher = Matcher {
+        body_contains: Some("ada@contoso.com".to_owned()),
+        ..Matcher::method(Method::POST)
+    };
+    world.application.inject_by_chance(Fault::status(400), matcher, 1.0);
+    let office = Office::new(world, EMAIL);
+    for _ in 0..35 {
+        office.cycle().await;
+        office.world.a_day_later();
+    }
+    let subjects = office.subjects();
+    let given_up = "[entra-scim] crm: 1 person was given up";
+    let first = subjects.iter().position(|subject| subject == given_up).expect("it is told");
+    let letter = &office.letters()[first];
+    assert!(letter.text.contains("entra-scim restart crm --escrows"), "{}", letter.text);
+    let failing = "[entra-scim] crm: over: 1 person fails with UnprocessableEntity";
+    assert!(subjects.iter().any(|subject| subject == failing), "{subjects:?}");
+}

@@ -243,7 +243,7 @@ expression = 'FormatDateTime([department], , "yyyy-MM-dd", "yyyy")'
     world.hire("ada");
     world.set("ada", "department", "1815-12-10");
     let world = world.all_provisioned().await;
-    let failing = || world.state().read(|view| view.escrow_count()).expect("a count");
+    let failing = || world.state().read(|view| view.escrow_counts()).expect("counts").all;
     world.set("ada", "department", "Sales");
     world.sync_well().await;
     assert_eq!(failing(), 1, "{}", world.last_plan());

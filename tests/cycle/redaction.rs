@@ -135,7 +135,7 @@ async fn redacted_value_reaches_the_application_and_nothing_else() {
     );
     nothing_is_told(&world, &planned);
 
-    let end = world.sync_with(CycleOptions { initial: true }).await;
+    let end = world.sync_with(CycleOptions { initial: true, ..CycleOptions::default() }).await;
     assert_eq!(end.report.requests.target, 0, "{}", world.last_plan());
     world.is_settled().await;
 

@@ -2,7 +2,11 @@
 
 use std::time::Duration;
 
-use entra_scim::sandbox::tenant::Fault;
+use entra_scim::sandbox::{
+    application::{Fault as TargetFault, Matcher, Moment},
+    tenant::Fault,
+};
+use http::Method;
 use insta::assert_snapshot;
 use serde_json::json;
 
@@ -426,4 +430,25 @@ async fn hold_survives_a_restart_of_the_program() {
     world.restart();
     world.sync_well().await;
     assert_eq!(world.active("ada"), Some(false));
+}
+
+#[tokio::test]
+async fn a_removal_that_gets_no_answer_counts_once_however_often_it_is_tried() {
+    let mut world = ten("---\n[apps.crm.safeguards]\nmax_removals = 1\n").await;
+    world.expects_violations();
+    world.unassign("ada");
+    let lost = TargetFault::Reset(Moment::BeforeApplying);
+    world.application.inject_by_chance(lost, Matcher::method(Method::PATCH), 1.0);
+    for _ in 0..6 {
+        let end = world.sync_well().await;
+        assert_eq!((end.report.held, end.report.totals.failure), (None, 1));
+        world.later();
+    }
+    world.application.clear_faults();
+    world.sync_well().await;
+    assert_eq!(world.active("ada"), Some(false));
+    // It is the one removal of this day.
+    world.unassign("barbara");
+    let end = world.sync_well().await;
+    assert_eq!(end.report.held.expect("held").removals, 1);
 }

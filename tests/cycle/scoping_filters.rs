@@ -137,7 +137,7 @@ async fn a_renamed_group_goes_on_meaning_the_same_people_until_everything_is_rea
     let world = world.all_provisioned().await;
     world.tenant.rename_group(staff, "Everybody");
     assert_eq!(world.synced().await, "nothing to do\n");
-    let end = world.sync_with(CycleOptions { initial: true }).await;
+    let end = world.sync_with(CycleOptions { initial: true, ..CycleOptions::default() }).await;
     assert_snapshot!(end.report.error.expect("the name leads nowhere now"), @r#"a scoping filter of application `crm` names the group "Staff", and the directory has none of that name. Nobody was put in or out of scope. Correct `apps.crm.users.scoping_filters`, or name it by its object id"#);
     assert_eq!(world.active("ada"), Some(true));
 }

@@ -205,7 +205,7 @@ async fn row_that_was_sent_when_the_program_ended_is_settled_by_the_next_cycle()
 #[tokio::test]
 async fn complete_cycle_over_a_settled_state_plans_nothing() {
     let world = many().all_provisioned().await;
-    let end = world.sync_with(CycleOptions { initial: true }).await;
+    let end = world.sync_with(CycleOptions { initial: true, ..CycleOptions::default() }).await;
     assert!(end.error.is_none());
     assert_eq!(end.report.requests.target, 0);
     let rows = world.state().read(|view| view.plan_rows(PlanFilter::Visible, 0, 10)).expect("rows");

@@ -227,7 +227,7 @@ impl Story {
         let initial = self.rng.u8(..12) == 0 && !is("/users/delta") && !is("/groups/delta");
         let seed = self.rng.u64(..);
         weather.gather(seed, &self.world.tenant, &self.world.application);
-        let options = CycleOptions { initial };
+        let options = CycleOptions { initial, ..CycleOptions::default() };
         let end = self.cycle(&weather, options).await?;
         self.world.tenant.clear_faults();
         self.world.application.clear_faults();
@@ -346,7 +346,8 @@ impl Story {
         if end.report.requests.target != 0 {
             return Err(format!("a cycle without a change asks the application: {end:?}"));
         }
-        let (rows, end) = self.world.pending(CycleOptions { initial: true }).await;
+        let (rows, end) =
+            self.world.pending(CycleOptions { initial: true, ..CycleOptions::default() }).await;
         if let Some(error) = end.error {
             return Err(format!("the full redraft ended early: {error}"));
         }

@@ -129,6 +129,11 @@ impl Desk {
         self.people.insert(name.to_owned(), id);
     }
 
+    /// Ends every assignment of a person.
+    pub(crate) fn unassign(&self, name: &str) {
+        self.tenant.unassign(self.enterprise_app, self.people[name], None);
+    }
+
     /// Writes the configuration anew, with these lines in `[service]` and below the application.
     pub(crate) fn configure(&self, service: &str, application: &str) {
         let (client_id, secret) = self.tenant.default_client();

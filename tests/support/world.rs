@@ -450,7 +450,7 @@ impl World {
 
     /// Nothing is left to do, not even for a cycle that reads and decides everything again.
     pub(crate) async fn is_settled(&self) {
-        let plan = self.plan_with(CycleOptions { initial: true }).await;
+        let plan = self.plan_with(CycleOptions { initial: true, ..CycleOptions::default() }).await;
         assert!(!plan.contains("  planned  "), "something is left to do:\n{plan}");
         assert!(!plan.contains("error: "), "{plan}");
     }

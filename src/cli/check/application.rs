@@ -3,7 +3,7 @@
 
 use super::finding::{Blame, Findings};
 use crate::{
-    config::AppSettings,
+    config::{AppSettings, TargetSignIn},
     port::{FaultClass, TargetFault, TargetRead},
     scim::AttributePath,
     target::test_connection,
@@ -92,10 +92,16 @@ fn refused(path: &AttributePath, fault: &TargetFault, findings: &mut Findings) {
 fn unusable(app: &AppSettings, fault: &TargetFault, findings: &mut Findings) {
     let name = app.job.app.as_str();
     let action = match fault.class {
-        FaultClass::Unauthorized => format!(
-            "take a new secret token from the application and put it where \
-             `apps.{name}.target.secret_token` reads it"
-        ),
+        FaultClass::Unauthorized => match &app.target.sign_in {
+            TargetSignIn::SecretToken(_) => format!(
+                "take a new secret token from the application and put it where \
+                 `apps.{name}.target.secret_token` reads it"
+            ),
+            TargetSignIn::OAuth(_) => format!(
+                "compare `apps.{name}.target.oauth` with what the application shows of its OAuth \
+                 client: token URL, client id, secret and scopes"
+            ),
+        },
         FaultClass::NotCompliant | FaultClass::Missing | FaultClass::Malformed => format!(
             "compare `apps.{name}.target.tenant_url` with what the application shows; it usually \
              ends in /scim or /scim/v2"

@@ -36,7 +36,7 @@ impl<M> Channels<M> {
                 let since = now - TimeDelta::days(1);
                 let mut reports = tx.cycles(REPORTS_MAX)?;
                 reports.retain(|report| report.began > since && report.began <= now);
-                let failing = tx.escrow_count()?;
+                let failing = tx.escrow_counts()?.all;
                 tx.raise_notice(&digest(&self.app, &reports, failing, now))?;
             }
             tx.set_fact(DIGEST_DAY, Some(&last_due.to_string()))

@@ -8,12 +8,18 @@ use super::{
 use crate::{
     cycle::{CycleEnd, CycleError},
     model::Timestamp,
-    provisioning::{Action, NoticeKind, NoticeRow, PlannedChange, expiry_stage},
-    store::{Engine, PlanFilter, StoreError, Tx, View},
+    provisioning::{
+        Action, Notice, NoticeKind, NoticeRow, PROGRAM, PlannedChange, QuarantineCause,
+        REMOVAL_FAILURES_TOLD, expiry_stage,
+    },
+    store::{Engine, EscrowRow, PlanFilter, StoreError, Tx, View},
 };
 
 /// Objects that a notice names.
 const NAMED: u32 = 10;
+
+/// Objects that are counted for a notice: more is as bad.
+const COUNTED: u32 = 100_000;
 
 /// Plan rows read at once.
 const PAGE: u32 = 500;
@@ -31,7 +37,10 @@ impl<M> Channels<M> {
     ) -> Result<(), StoreError> {
         let app = self.app.as_str();
         engine.write(|tx| {
+            let rests = raise_quarantine(tx, app, end, now)?;
             match &end.error {
+                // It is the quarantine that is told, once for each reason.
+                Some(_) if rests => {}
                 None => {
                     end_others(tx, NoticeKind::Failure, CYCLE, &[])?;
                     raise_failing(tx, app, now)?;
@@ -68,15 +77,74 @@ fn end_others(
     Ok(())
 }
 
+/// Tells of a quarantine once for each reason, of the pause that ends a long one, and of recovery.
+/// Returns whether the job is in quarantine for what this cycle found.
+fn raise_quarantine(
+    tx: &Tx<'_>,
+    app: &str,
+    end: &CycleEnd,
+    now: Timestamp,
+) -> Result<bool, StoreError> {
+    let Some(quarantine) = &end.report.quarantine else {
+        if end.error.is_none() {
+            end_others(tx, NoticeKind::Quarantine, "", &[])?;
+            end_others(tx, NoticeKind::Paused, "", &[])?;
+        }
+        return Ok(false);
+    };
+    let is_its_cause = match &end.error {
+        Some(CycleError::Target(fault)) => QuarantineCause::of_fault(fault).is_some(),
+        Some(CycleError::TooManyFailures { .. }) | None => true,
+        Some(_) => false,
+    };
+    let notice = wording::quarantine(app, quarantine, now);
+    for known in tx.notices()? {
+        // The reason changed; the old one is not over, so nobody is told that it is.
+        if known.notice.kind == NoticeKind::Quarantine && known.notice.cause != notice.cause {
+            tx.withdraw_notice(NoticeKind::Quarantine, &known.notice.cause)?;
+        }
+    }
+    tx.raise_notice(&notice)?;
+    if tx.paused()?.is_some_and(|paused| paused.by == PROGRAM) {
+        tx.raise_notice(&wording::paused(app, quarantine, now))?;
+    }
+    Ok(is_its_cause)
+}
+
 fn raise_failing(tx: &Tx<'_>, app: &str, now: Timestamp) -> Result<(), StoreError> {
     let mut open = Vec::new();
     for (code, count) in tx.failing()? {
-        let rows = tx.failing_rows(&code, NAMED)?;
-        let notice = wording::objects_fail(app, &code, count, now).naming(rows);
+        let rows = tx.failing_with(&code, NAMED)?;
+        let notice = wording::objects_fail(app, &code, count, now).naming(named(&rows));
         tx.raise_notice(&notice)?;
         open.push(notice.cause);
     }
+    let removals = tx.failing_removals(REMOVAL_FAILURES_TOLD, COUNTED)?;
+    let given_up = tx.given_up(COUNTED)?;
+    for (rows, say) in [
+        (&removals, wording::removals_fail as fn(&str, u64, Timestamp) -> Notice),
+        (&given_up, wording::given_up),
+    ] {
+        if !rows.is_empty() {
+            let notice = say(app, rows.len() as u64, now).naming(named(rows));
+            tx.raise_notice(&notice)?;
+            open.push(notice.cause);
+        }
+    }
     end_others(tx, NoticeKind::Failure, OBJECT, &open)
+}
+
+/// The first of these objects, as a notice names them.
+fn named(rows: &[EscrowRow]) -> Vec<NoticeRow> {
+    let row = |row: &EscrowRow| NoticeRow {
+        id: row.source.clone(),
+        reason: row.code.clone(),
+        personal: Some(match &row.name {
+            Some(name) => format!("{name}: {}", row.detail),
+            None => row.detail.clone(),
+        }),
+    };
+    rows.iter().take(NAMED as usize).map(row).collect()
 }
 
 fn raise_held(tx: &Tx<'_>, app: &str, end: &CycleEnd, now: Timestamp) -> Result<(), StoreError> {

@@ -4,13 +4,19 @@ use crate::{
     cycle::CycleError,
     daemon::Trouble,
     model::Timestamp,
-    provisioning::{NextStep, Notice, NoticeKind, Reason},
+    provisioning::{
+        NextStep, Notice, NoticeKind, Quarantine, QuarantineReason, REMOVAL_FAILURES_TOLD, Reason,
+    },
     store::HeldReport,
 };
 
 /// What begins the cause of a cycle that ended early, and of objects that fail.
 pub(super) const CYCLE: &str = "cycle.";
 pub(super) const OBJECT: &str = "object.";
+
+/// Of removals that fail again and again, and of objects that were given up.
+const REMOVALS_FAIL: &str = "object.removals";
+const GIVEN_UP: &str = "object.given_up";
 
 /// The causes of held changes.
 pub(super) const REMOVALS: &str = "removals";
@@ -39,6 +45,7 @@ pub(super) fn cycle_failed(app: &str, error: &CycleError, now: Timestamp) -> Opt
         }
         Trouble::FilterName => ("filter_name", "a scoping filter names what is not there", true),
         Trouble::State => ("state", "the state file cannot be used", false),
+        Trouble::TooManyFailures => ("too_many_failures", "too many changes fail", false),
         Trouble::Stopped => return None,
     };
     let happened = format!("The cycle of application `{app}` ended early: {problem}.");
@@ -51,9 +58,10 @@ pub(super) fn cycle_failed(app: &str, error: &CycleError, now: Timestamp) -> Opt
     }
     let what = match trouble {
         Trouble::TargetToken => {
-            "create a new token in the application, put it where `secret_token` says, and check it"
+            "create a new token in the application, put it where `secret_token` or `oauth` says, \
+             and check it"
         }
-        Trouble::Graph | Trouble::Target | Trouble::State => {
+        Trouble::Graph | Trouble::Target | Trouble::State | Trouble::TooManyFailures => {
             "the next cycle tries again; what stands in the way is shown by"
         }
         Trouble::SignIn
@@ -91,6 +99,97 @@ pub(super) fn objects_fail(app: &str, code: &str, count: u64, now: Timestamp) ->
         "see who they are and what the application answered",
         format!("entra-scim log {app} --status failure"),
     ))
+}
+
+/// So many removals failed three times or more.
+pub(super) fn removals_fail(app: &str, count: u64, now: Timestamp) -> Notice {
+    let noun = counted(count, "removal", "removals");
+    let verb = if count == 1 { "fails" } else { "fail" };
+    let problem = format!("{noun} {verb} again and again");
+    let happened = format!(
+        "{noun} of application `{app}` {verb} since {REMOVAL_FAILURES_TOLD} cycles or more: people \
+         who should have no access still have it. Each is tried in every cycle and never given up."
+    );
+    let key = (app, NoticeKind::Failure, REMOVALS_FAIL);
+    Notice::new(key, (count, now), problem, happened)
+        .then(NextStep::run(
+            "see who they are and what the application answered",
+            format!("entra-scim log {app} --status failure"),
+        ))
+        .then(NextStep::by_hand("until that is mended, remove their access in the application"))
+}
+
+/// So many objects were given up.
+pub(super) fn given_up(app: &str, count: u64, now: Timestamp) -> Notice {
+    let noun = counted(count, "person", "people");
+    let verb = if count == 1 { "was" } else { "were" };
+    let problem = format!("{noun} {verb} given up");
+    let happened = format!(
+        "{noun} of application `{app}` failed for four weeks and {verb} given up: nothing is sent \
+         for them any more until they change in the directory or a person asks for it."
+    );
+    Notice::new((app, NoticeKind::Failure, GIVEN_UP), (count, now), problem, happened)
+        .then(NextStep::run("see who they are", format!("entra-scim status {app}")))
+        .then(NextStep::run(
+            "once the cause is mended, try them again",
+            format!("entra-scim restart {app} --escrows"),
+        ))
+}
+
+/// The job is in quarantine.
+pub(super) fn quarantine(app: &str, quarantine: &Quarantine, now: Timestamp) -> Notice {
+    let refused = quarantine.code == Reason::Unauthorized;
+    let (problem, what) = match quarantine.reason {
+        QuarantineReason::EncounteredQuarantineException if refused => (
+            "in quarantine: the application refuses the token",
+            "create a new token in the application, put it where `secret_token` or `oauth` says, \
+             and check it",
+        ),
+        QuarantineReason::EncounteredQuarantineException => (
+            "in quarantine: what answers is no SCIM service",
+            "compare `tenant_url` with what the application shows, and check it",
+        ),
+        QuarantineReason::EncounteredEscrowProportionThreshold
+        | QuarantineReason::EncounteredTotalEscrowThreshold => {
+            ("in quarantine: too many changes fail", "see whether the application can be used")
+        }
+    };
+    let cause = quarantine.cause();
+    let happened = format!(
+        "Application `{app}` is in quarantine ({cause}). Nothing more is sent but one try at a \
+         time, less and less often, at last once a day; a try that ends well ends the quarantine. \
+         After four weeks the application is paused."
+    );
+    let mut notice =
+        Notice::new((app, NoticeKind::Quarantine, &cause), (1, now), problem, happened)
+            .then(NextStep::run(what, format!("entra-scim check {app}")));
+    if quarantine.reason != QuarantineReason::EncounteredQuarantineException {
+        notice = notice.then(NextStep::run(
+            "see what fails and why",
+            format!("entra-scim log {app} --status failure"),
+        ));
+    }
+    notice.personal = Some(quarantine.message.clone());
+    notice.then(NextStep::run(
+        "once that is mended, try at once",
+        format!("entra-scim restart {app} --quarantine"),
+    ))
+}
+
+/// A quarantine lasted so long that the job is paused.
+pub(super) fn paused(app: &str, quarantine: &Quarantine, now: Timestamp) -> Notice {
+    let cause = quarantine.cause();
+    let problem = "paused after four weeks in quarantine";
+    let happened = format!(
+        "Application `{app}` was in quarantine ({cause}) since {} and is paused now: no further \
+         cycle starts by itself, and nobody gets or loses access through it.",
+        quarantine.series_began.format("%Y-%m-%d")
+    );
+    let mut notice = Notice::new((app, NoticeKind::Paused, &cause), (1, now), problem, happened)
+        .then(NextStep::run("see what stands in the way", format!("entra-scim check {app}")))
+        .then(NextStep::run("once that is mended, go on", format!("entra-scim resume {app}")));
+    notice.personal = Some(quarantine.message.clone());
+    notice
 }
 
 /// A safeguard holds removals, or creates.

@@ -33,6 +33,7 @@ pub struct LastSent {
 /// | kind | never told | count doubled | a day later | over |
 /// | --- | --- | --- | --- | --- |
 /// | credential expiry | yes | when its count (its stage) is higher | no | yes |
+/// | quarantine | yes, for each reason | no | no | yes |
 /// | any other | yes | yes | yes | yes |
 pub fn is_due(
     kind: NoticeKind,
@@ -47,9 +48,9 @@ pub fn is_due(
     }
     match kind {
         NoticeKind::CredentialExpiry => count > sent.count,
+        NoticeKind::Quarantine => false,
         NoticeKind::Failure
         | NoticeKind::RemovalsHeld
-        | NoticeKind::Quarantine
         | NoticeKind::Paused
         | NoticeKind::Digest
         | NoticeKind::Test => {

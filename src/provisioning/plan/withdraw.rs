@@ -54,11 +54,15 @@ pub(super) fn withdraw(mut case: Case<'_>, link: &Link, reason: Reason) -> Verdi
     let mapped = match map_withdrawal(&job.users, case.inputs.subject, inputs, link) {
         Ok(mapped) => mapped,
         Err(fault) => {
-            let row = Row::concern(
-                ChangeStatus::Failure,
-                Reason::AttributeValidationFailed,
-                fault.to_string(),
-            );
+            // It should have been a disable, and is tried again as one.
+            let row = Row {
+                action: Action::Disable,
+                ..Row::concern(
+                    ChangeStatus::Failure,
+                    Reason::AttributeValidationFailed,
+                    fault.to_string(),
+                )
+            };
             return case.decided(vec![row], true);
         }
     };
