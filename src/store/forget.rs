@@ -169,7 +169,7 @@ impl View<'_> {
     fn create_under_way(&self, person: SourceId) -> Result<Option<Timestamp>, StoreError> {
         for (seq, row) in self.sent_rows()? {
             if row.source == person && matches!(row.write, Write::Create(_)) {
-                return Ok(Some(self.sent_in(seq)?.1));
+                return self.sent_in(seq).map(|(_, sent_at)| Some(sent_at));
             }
         }
         Ok(None)

@@ -45,6 +45,8 @@ async fn a_hostile_name_neither_commands_the_terminal_nor_forges_a_row() {
         "log --json",
         "log --csv",
         "status",
+        "accounts",
+        "accounts --json",
         &format!("expression [displayName] --user {id}"),
         &format!("forget {id} --yes"),
     ] {

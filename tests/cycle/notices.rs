@@ -480,6 +480,31 @@ https://events.pagerduty.com/v2/enqueue resolve
 }
 
 #[tokio::test]
+async fn a_mail_that_waits_and_names_somebody_forgotten_is_written_anew_without_them() {
+    let held = "---\n[apps.crm.safeguards]\nmax_removals = 0\n";
+    let mut world = World::with_config(held);
+    world.hire_all(["ada", "grace", "zuleika"]);
+    let world = world.all_provisioned().await;
+    let office = Office::new(world, &format!("{EMAIL}details = true\n"));
+    office.trouble(Some(MailFault::Unreachable("down".to_owned())));
+    office.world.unassign("ada");
+    office.world.unassign("zuleika");
+    office.cycle().await;
+    let (store, clock) = (office.world.state(), &office.world.clock);
+    let forgotten = store.forget(office.world.id("zuleika"), clock.now()).expect("forgotten");
+    assert_eq!(forgotten.messages, 1);
+    let bytes = String::from_utf8_lossy(&office.world.state_bytes()).to_lowercase();
+    assert!(!bytes.contains("zuleika") && bytes.contains("ada@contoso.com"));
+
+    office.trouble(None);
+    office.world.later();
+    assert_eq!(office.cycle().await, ["[entra-scim] crm: 1 removal is held"]);
+    let letter = office.letters().remove(0);
+    let told = format!("{}{}{:?}", letter.text, letter.html, letter.attachment);
+    assert!(told.contains("ada@contoso.com") && !told.contains("zuleika"), "{told}");
+}
+
+#[tokio::test]
 async fn a_quarantine_is_told_once_for_each_reason_and_when_it_is_over() {
     let mut world = World::with_users(["ada"]);
     world.expects_violations();
@@ -572,29 +597,4 @@ async fn whoever_is_given_up_is_told() {
     assert!(letter.text.contains("entra-scim restart crm --escrows"), "{}", letter.text);
     let failing = "[entra-scim] crm: over: 1 person fails with UnprocessableEntity";
     assert!(subjects.iter().any(|subject| subject == failing), "{subjects:?}");
-}
-
-#[tokio::test]
-async fn a_mail_that_waits_and_names_somebody_forgotten_is_written_anew_without_them() {
-    let held = "---\n[apps.crm.safeguards]\nmax_removals = 0\n";
-    let mut world = World::with_config(held);
-    world.hire_all(["ada", "grace", "zuleika"]);
-    let world = world.all_provisioned().await;
-    let office = Office::new(world, &format!("{EMAIL}details = true\n"));
-    office.trouble(Some(MailFault::Unreachable("down".to_owned())));
-    office.world.unassign("ada");
-    office.world.unassign("zuleika");
-    office.cycle().await;
-    let (store, clock) = (office.world.state(), &office.world.clock);
-    let forgotten = store.forget(office.world.id("zuleika"), clock.now()).expect("forgotten");
-    assert_eq!(forgotten.messages, 1);
-    let bytes = String::from_utf8_lossy(&office.world.state_bytes()).to_lowercase();
-    assert!(!bytes.contains("zuleika") && bytes.contains("ada@contoso.com"));
-
-    office.trouble(None);
-    office.world.later();
-    assert_eq!(office.cycle().await, ["[entra-scim] crm: 1 removal is held"]);
-    let letter = office.letters().remove(0);
-    let told = format!("{}{}{:?}", letter.text, letter.html, letter.attachment);
-    assert!(told.contains("ada@contoso.com") && !told.contains("zuleika"), "{told}");
 }
