@@ -156,6 +156,7 @@ impl Problem {
             | StoreError::Newer { .. }
             | StoreError::Missing(_)
             | StoreError::File { .. }
+            | StoreError::Disk { .. }
             | StoreError::Sql(_)
             | StoreError::Stored { .. } => ExitCode::Unexpected,
         };

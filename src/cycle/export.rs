@@ -24,7 +24,7 @@ use crate::{
         ChangeStatus, Claim, Cleared, Failure, LinkEffect, MappingInputs, Outcome, Phase, Plan,
         PlannedChange, Reason, Remedy, Revealed, Secrets, Write, failure_of, remedy,
     },
-    scim::{EqFilter, Values, create_body, patch, read, same},
+    scim::{AttributePath, EqFilter, Values, create_body, patch, read, same},
 };
 
 /// Rows taken from the plan at once.
@@ -184,6 +184,14 @@ impl<D: Sync, W: TargetWrite> Exporting<'_, D, W> {
         let Some(link) = store.read(|view| view.link(row.source))? else {
             return Ok(Some(unresolved("its account did not come to be in this cycle")));
         };
+        if link.stale {
+            return Ok(Some(Outcome::Skipped(Failure {
+                reason: Reason::Timeout,
+                detail: "an earlier write to its account has no known outcome; the account is \
+                         read first, in the next cycle"
+                    .to_owned(),
+            })));
+        }
         row.target = Some(link.target);
         if let Some(manager) = row.reference {
             let Some(target) = store.read(|view| view.linked_target(manager))? else {
@@ -386,15 +394,13 @@ impl<D: Sync, W: TargetWrite> Exporting<'_, D, W> {
             Err(fault) => return Ok(failed(&secrets.clean_fault(fault))),
         };
         let link = self.context.store.read(|view| view.link(row.source))?;
-        let exported = link.map(|link| link.exported).unwrap_or_default();
-        let differs = matching_paths(self.context.job).iter().any(|path| {
+        let is_strange = |path: &AttributePath| {
             let theirs = read(&current.document, path);
-            match (exported.get(path), theirs) {
-                (Some(ours), Some(theirs)) => !same(path, ours, &theirs),
-                (_, _) => false,
-            }
-        });
-        if differs {
+            link.as_ref().zip(theirs).is_some_and(|(link, theirs)| {
+                link.exported.contains_key(path) && !link.may_have(path, &theirs)
+            })
+        };
+        if matching_paths(self.context.job).iter().any(is_strange) {
             return Ok(Outcome::Failed(Failure {
                 reason: Reason::InvalidAnchor,
                 detail: format!(

@@ -200,10 +200,12 @@ impl<'a, S: StateRead, R: TargetRead> Eyes<'a, S, R> {
         let users = &self.job.users;
         let mapped = map_to_compare(users, subject, self.mapping_inputs()).unwrap_or_default();
         let is_stranger = self.unique.iter().any(|path| {
-            let ours = link.exported.get(path).into_iter().chain(mapped.value(path));
-            let mut ours = ours.peekable();
+            let wanted = mapped.value(path);
+            let is_known = wanted.is_some() || link.exported.contains_key(path);
             found.get(path).is_some_and(|theirs| {
-                ours.peek().is_some() && !ours.any(|value| same(path, value, theirs))
+                is_known
+                    && !wanted.is_some_and(|value| same(path, value, theirs))
+                    && !link.may_have(path, theirs)
             })
         });
         if is_stranger {

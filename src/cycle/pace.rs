@@ -9,6 +9,8 @@ use std::{
     time::Duration,
 };
 
+use chrono::TimeDelta;
+
 use crate::{
     model::{Clock, Timestamp},
     port::{DirectoryFault, FaultClass, TargetFault},
@@ -85,8 +87,20 @@ struct State {
     next: Timestamp,
     /// No request of the class leaves before this.
     next_of_class: [Timestamp; 2],
+    /// The time when somebody last asked for a turn.
+    seen: Timestamp,
     /// The distance between requests: the configured one, longer for a while after throttling.
     spacing: Duration,
+}
+
+impl State {
+    /// A clock that was set back takes every appointment with it: nobody waits for hours.
+    fn follow(&mut self, now: Timestamp) {
+        let back = (self.seen - now).max(TimeDelta::zero());
+        self.next -= back;
+        self.next_of_class = self.next_of_class.map(|next| next - back);
+        self.seen = now;
+    }
 }
 
 impl<'a> Pacer<'a> {
@@ -99,7 +113,12 @@ impl<'a> Pacer<'a> {
         let class_spacing =
             [spacing(pace.reads_per_second_max), spacing(pace.user_writes_per_second_max)];
         let now = clock.now();
-        let state = Mutex::new(State { next: now, next_of_class: [now; 2], spacing: spacing_min });
+        let state = Mutex::new(State {
+            next: now,
+            next_of_class: [now; 2],
+            seen: now,
+            spacing: spacing_min,
+        });
         Self { clock, spacing_min, class_spacing, state }
     }
 
@@ -114,6 +133,7 @@ impl<'a> Pacer<'a> {
         let now = self.clock.now();
         let slot = {
             let mut state = self.state();
+            state.follow(now);
             let any = state.next.max(now);
             state.next = any + state.spacing;
             let slot = any.max(state.next_of_class[index]);

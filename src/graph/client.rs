@@ -3,7 +3,7 @@
 use std::{
     future::Future,
     sync::{
-        Arc,
+        Arc, LazyLock,
         atomic::{AtomicU64, Ordering},
     },
 };
@@ -27,6 +27,15 @@ use crate::{
 /// The version of Graph whose promises we rely on.
 const VERSION: &str = "/v1.0";
 
+/// The SDK, which only phrases requests here. It wants a token for that; ours replaces it. There is
+/// one, because each reads the machine's certificates, and none of them ever connects.
+static SDK: LazyLock<GraphClient> = LazyLock::new(|| GraphClient::new("unused"));
+
+/// The SDK, to begin a request with.
+pub(super) fn sdk() -> &'static GraphClient {
+    &SDK
+}
+
 /// Where Graph is.
 #[derive(Clone, Debug)]
 pub struct GraphSettings {
@@ -36,7 +45,6 @@ pub struct GraphSettings {
 
 /// Sends requests to one Graph and counts them.
 pub(super) struct Client {
-    sdk: GraphClient,
     base: Url,
     exchange: Arc<dyn Exchange>,
     authorizer: Authorizer,
@@ -71,14 +79,7 @@ impl Client {
         base.set_path(&format!("{}{VERSION}", base.path().trim_end_matches('/')));
         base.set_query(None);
         base.set_fragment(None);
-        // The SDK wants a token to build a request with; ours replaces it.
-        let sdk = GraphClient::new("unused");
-        Self { sdk, base, exchange, authorizer, clock, requests: AtomicU64::new(0) }
-    }
-
-    /// The SDK, to begin a request with.
-    pub(super) fn sdk(&self) -> &GraphClient {
-        &self.sdk
+        Self { base, exchange, authorizer, clock, requests: AtomicU64::new(0) }
     }
 
     pub(super) fn authorizer(&self) -> &Authorizer {

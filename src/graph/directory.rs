@@ -10,7 +10,7 @@ use serde_json::json;
 
 use super::{
     GraphSettings, ProvisioningJob, RegistrationCredential,
-    client::{Client, Prepared},
+    client::{Client, Prepared, sdk},
     domain::{WireDomain, WireOrganization},
     fault::Reading,
     group::{WireGroup, WireMembership},
@@ -78,7 +78,7 @@ impl GraphDirectory {
     ) -> Result<Vec<ProvisioningJob>, DirectoryFault> {
         let id = application.to_string();
         let path = ["servicePrincipals", &id, "synchronization", "jobs"];
-        let call = self.client.sdk().custom(Method::GET, None).extend_path(&path);
+        let call = sdk().custom(Method::GET, None).extend_path(&path);
         let prepared = self.client.prepare(call.build(), Reading::ProvisioningJobs).await?;
         let page = match self.client.page::<WireJob>(&prepared).await {
             Err(fault) if is_not_found(&fault) => return Ok(Vec::new()),
@@ -93,7 +93,7 @@ impl GraphDirectory {
         client_id: &str,
     ) -> Result<Vec<RegistrationCredential>, DirectoryFault> {
         let segment = format!("applications(appId='{client_id}')");
-        let call = self.client.sdk().custom(Method::GET, None).extend_path(&[segment]);
+        let call = sdk().custom(Method::GET, None).extend_path(&[segment]);
         let call = call.select(&registration::SELECTED);
         let prepared = self.client.prepare(call.build(), Reading::Registration).await?;
         let body = self.client.send(&prepared).await?;
@@ -109,7 +109,7 @@ impl GraphDirectory {
     ) -> Result<String, DirectoryFault> {
         let id = application.to_string();
         let path = ["servicePrincipals", &id, "synchronization", "jobs", job, "schema"];
-        let call = self.client.sdk().custom(Method::GET, None).extend_path(&path);
+        let call = sdk().custom(Method::GET, None).extend_path(&path);
         let prepared = self.client.prepare(call.build(), Reading::ProvisioningSchema).await?;
         let body = self.client.send(&prepared).await?;
         String::from_utf8(body.into())
@@ -117,7 +117,7 @@ impl GraphDirectory {
     }
 
     async fn default_of_domains(&self) -> Result<Option<String>, DirectoryFault> {
-        let call = self.client.sdk().custom(Method::GET, None).extend_path(&["domains"]);
+        let call = sdk().custom(Method::GET, None).extend_path(&["domains"]);
         let call = call.select(&["id", "isDefault"]);
         let mut prepared = self.client.prepare(call.build(), Reading::Domains).await?;
         loop {
@@ -132,13 +132,13 @@ impl GraphDirectory {
 
     async fn application_by_app_id(&self, id: &str) -> Result<Application, DirectoryFault> {
         let segment = format!("servicePrincipals(appId='{id}')");
-        let call = self.client.sdk().custom(Method::GET, None).extend_path(&[segment]);
+        let call = sdk().custom(Method::GET, None).extend_path(&[segment]);
         let call = call.select(&service_principal::SELECTED);
         self.read_application(self.client.prepare(call.build(), Reading::Application).await?).await
     }
 
     async fn application_by_object_id(&self, id: &str) -> Result<Application, DirectoryFault> {
-        let call = self.client.sdk().service_principal(id).get_service_principal();
+        let call = sdk().service_principal(id).get_service_principal();
         let call = call.select(&service_principal::SELECTED);
         self.read_application(self.client.prepare(call.build(), Reading::Application).await?).await
     }
@@ -151,7 +151,7 @@ impl GraphDirectory {
     /// Names are not unique, so all of this name are counted.
     async fn application_by_name(&self, name: &str) -> Result<Application, DirectoryFault> {
         let filter = format!("displayName eq {}", quoted(name));
-        let call = self.client.sdk().service_principals().list_service_principal();
+        let call = sdk().service_principals().list_service_principal();
         let call = call.filter(&[&filter]).select(&service_principal::SELECTED).top(ROWS_PER_PAGE);
         let mut prepared = self.client.prepare(call.build(), Reading::Application).await?;
         let mut found = Vec::new();
@@ -194,7 +194,7 @@ impl GraphDirectory {
         if ids.is_empty() {
             return Ok(Vec::new());
         }
-        let call = self.client.sdk().directory_objects();
+        let call = sdk().directory_objects();
         let call = call.get_by_ids(&json!({ "ids": ids, "types": [of_type] })).select(names);
         let prepared = self.client.prepare(call.build(), reading).await?;
         let page = self.client.page::<T>(&prepared).await?;
@@ -215,7 +215,7 @@ impl GraphDirectory {
         if selection.manager {
             names.push("manager");
         }
-        let mut call = self.client.sdk().users().delta().select(&names);
+        let mut call = sdk().users().delta().select(&names);
         if from_now {
             // The SDK spells the option otherwise than the documentation does.
             call = call.append_query_pair("$deltatoken", "latest");
@@ -245,7 +245,7 @@ impl Directory for GraphDirectory {
         application: ServicePrincipalId,
         next: Option<&Link>,
     ) -> Result<Page<Assignment>, DirectoryFault> {
-        let call = self.client.sdk().service_principal(application.to_string());
+        let call = sdk().service_principal(application.to_string());
         let call = call.list_app_role_assigned_to().top(ROWS_PER_PAGE);
         let prepared = self.listing(next, call.build(), Reading::Assignments).await?;
         let page = self.client.page::<WireAssignment>(&prepared).await?;
@@ -269,7 +269,7 @@ impl Directory for GraphDirectory {
         selection: &Selection,
         next: Option<&Link>,
     ) -> Result<Page<SourceObject>, DirectoryFault> {
-        let call = self.client.sdk().users().list_user();
+        let call = sdk().users().list_user();
         let call = call.select(&selected(selection)).top(ROWS_PER_PAGE);
         let prepared = self.listing(next, call.build(), Reading::Users).await?;
         let page = self.client.page::<WireUser>(&prepared).await?;
@@ -283,7 +283,7 @@ impl Directory for GraphDirectory {
     ) -> Result<DeltaPage<GroupChange>, DirectoryFault> {
         let prepared = match at {
             GroupsAt::Initial(ids) => {
-                let call = self.client.sdk().groups().delta().select(&GROUP_SELECTED);
+                let call = sdk().groups().delta().select(&GROUP_SELECTED);
                 let call = call.filter(&[&any_of(ids)]);
                 self.client.prepare(call.build(), Reading::Groups).await?.tokened()
             }
@@ -307,7 +307,7 @@ impl Directory for GraphDirectory {
     async fn managers(&self, at: ManagersAt<'_>) -> Result<DeltaPage<UserChange>, DirectoryFault> {
         let prepared = match at {
             ManagersAt::Initial(ids) => {
-                let call = self.client.sdk().users().delta().select(&["manager"]);
+                let call = sdk().users().delta().select(&["manager"]);
                 let call = call.filter(&[&any_of(ids)]);
                 self.client.prepare(call.build(), Reading::Managers).await?.tokened()
             }
@@ -320,7 +320,7 @@ impl Directory for GraphDirectory {
 
     async fn deleted_users(&self, next: Option<&Link>) -> Result<Page<SourceId>, DirectoryFault> {
         let path = ["directory", "deletedItems", "microsoft.graph.user"];
-        let call = self.client.sdk().custom(Method::GET, None).extend_path(&path);
+        let call = sdk().custom(Method::GET, None).extend_path(&path);
         let call = call.select(&["id", "deletedDateTime"]).top(ROWS_PER_PAGE);
         let prepared = self.listing(next, call.build(), Reading::DeletedUsers).await?;
         let page = self.client.page::<WireId>(&prepared).await?;
@@ -328,7 +328,7 @@ impl Directory for GraphDirectory {
     }
 
     async fn default_domain(&self) -> Result<Option<String>, DirectoryFault> {
-        let call = self.client.sdk().custom(Method::GET, None).extend_path(&["organization"]);
+        let call = sdk().custom(Method::GET, None).extend_path(&["organization"]);
         let call = call.select(&["id", "verifiedDomains"]);
         let prepared = self.client.prepare(call.build(), Reading::Organization).await?;
         match self.client.page::<WireOrganization>(&prepared).await {
@@ -350,7 +350,7 @@ impl Directory for GraphDirectory {
         next: Option<&Link>,
     ) -> Result<Page<SourceObject>, DirectoryFault> {
         let path = ["directory", "deletedItems", "microsoft.graph.user"];
-        let call = self.client.sdk().custom(Method::GET, None).extend_path(&path);
+        let call = sdk().custom(Method::GET, None).extend_path(&path);
         let call = call.select(&selected(selection)).top(ROWS_PER_PAGE);
         let prepared = self.listing(next, call.build(), Reading::DeletedUsers).await?;
         let page = self.client.page::<WireUser>(&prepared).await?;
@@ -365,7 +365,7 @@ impl Directory for GraphDirectory {
     ) -> Result<Vec<SourceObject>, DirectoryFault> {
         let quoted = quoted(name);
         let filter = format!("userPrincipalName eq {quoted} or mail eq {quoted}");
-        let call = self.client.sdk().users().list_user().filter(&[&filter]);
+        let call = sdk().users().list_user().filter(&[&filter]);
         let call = call.select(&selected(selection)).top(ROWS_PER_PAGE);
         let prepared = self.client.prepare(call.build(), Reading::Users).await?;
         let page = self.client.page::<WireUser>(&prepared).await?;
@@ -374,7 +374,7 @@ impl Directory for GraphDirectory {
 
     async fn groups_named(&self, name: &str) -> Result<Vec<SourceObject>, DirectoryFault> {
         let filter = format!("displayName eq {}", quoted(name));
-        let call = self.client.sdk().groups().list_group().filter(&[&filter]);
+        let call = sdk().groups().list_group().filter(&[&filter]);
         let call = call.select(&GROUP_NAMES).top(ROWS_PER_PAGE);
         let prepared = self.client.prepare(call.build(), Reading::Groups).await?;
         let page = self.client.page::<WireGroup>(&prepared).await?;
@@ -390,7 +390,7 @@ impl Directory for GraphDirectory {
     /// "List a user's direct memberships"): roles and administrative units are left out here.
     async fn groups_of(&self, user: SourceId) -> Result<Vec<SourceObject>, DirectoryFault> {
         let path = ["users", &user.to_string(), "memberOf"];
-        let call = self.client.sdk().custom(Method::GET, None).extend_path(&path);
+        let call = sdk().custom(Method::GET, None).extend_path(&path);
         let call = call.select(&["id", "displayName"]).top(ROWS_PER_PAGE);
         let mut prepared = self.client.prepare(call.build(), Reading::Memberships).await?;
         let mut found = Vec::new();

@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::{
     model::{CycleId, SourceId, TargetId, Timestamp},
-    scim::{AttributePath, Values},
+    scim::{AttributePath, Values, same},
 };
 
 /// What the values rest on that are not computed anew each time (random ones, and times that
@@ -29,6 +30,9 @@ pub struct Link {
     /// A write has no known outcome, or the account was left alone for a while: it is read before
     /// the next write.
     pub stale: bool,
+    /// What the account may have from writes without a known outcome: each one's values, and those
+    /// that it was to replace.
+    pub unconfirmed: Vec<Values>,
     /// A person asked for accounts to be matched anew: of somebody in scope the link is only a
     /// hint, which account to try first.
     pub is_hint: bool,
@@ -57,11 +61,34 @@ pub struct UnsettledCreate {
     /// What was sent, by path: the account has these values whatever the person is called by now.
     /// Of an adoption, what its account had.
     pub sent: Values,
+    /// What later adoptions without a known outcome found and wrote: it may have these values too.
+    pub unconfirmed: Vec<Values>,
     /// Whether it was a create, so that what was sent is ours, and not an adoption.
     pub created: bool,
 }
 
 impl Link {
+    /// Whether the account may have this value from us: it was exported, or a write without a known
+    /// outcome sent it.
+    pub fn may_have(&self, path: &AttributePath, value: &Value) -> bool {
+        std::iter::once(&self.exported)
+            .chain(&self.unconfirmed)
+            .filter_map(|values| values.get(path))
+            .any(|ours| same(path, ours, value))
+    }
+
+    /// What was exported, with what an earlier write without a known outcome turns out to have left.
+    pub fn settled(&self) -> Values {
+        let mut settled = self.exported.clone();
+        for (path, found) in self.read_back.iter().flatten() {
+            let is_ours = |sent: &Values| sent.get(path).is_some_and(|v| same(path, v, found));
+            if self.unconfirmed.iter().any(is_ours) {
+                settled.insert(path.clone(), found.clone());
+            }
+        }
+        settled
+    }
+
     /// What the account is known to have.
     pub fn baseline(&self) -> &Values {
         self.read_back.as_ref().unwrap_or(&self.exported)
@@ -72,6 +99,6 @@ impl Link {
         self.exported
             .iter()
             .find(|(path, _)| path.is_active())
-            .is_none_or(|(_, value)| value != &serde_json::Value::Bool(false))
+            .is_none_or(|(_, value)| value != &Value::Bool(false))
     }
 }

@@ -78,9 +78,14 @@ pub fn match_keys(mapped: &Mapped, unsettled: Option<&UnsettledCreate>) -> Vec<E
     let mut rows: Vec<_> =
         mapped.rows.iter().filter_map(|row| Some((row.matching_priority?, row))).collect();
     rows.sort_by_key(|(priority, _)| *priority);
-    let sent = rows.iter().filter_map(|(_, row)| {
-        let value = unsettled?.sent.get(&row.path)?;
-        Some((row.path.clone(), value.as_str()?.to_owned()))
+    let sent = unsettled
+        .into_iter()
+        .flat_map(|unsettled| std::iter::once(&unsettled.sent).chain(&unsettled.unconfirmed));
+    let sent = sent.flat_map(|values| {
+        rows.iter().filter_map(|(_, row)| {
+            let value = values.get(&row.path)?;
+            Some((row.path.clone(), value.as_str()?.to_owned()))
+        })
     });
     let now = rows.iter().filter_map(|(_, row)| {
         let value = row.value.as_ref()?;

@@ -59,6 +59,9 @@ const FIELDS: [&str; 5] = [
     "month (1 to 12, or JAN to DEC)",
 ];
 
+/// How far in the future a last start may be: clocks are corrected by less all the time.
+const CLOCK_CORRECTION_MAX: TimeDelta = TimeDelta::minutes(1);
+
 /// The largest step that a time zone's clocks make, in hours, but for a zone that changes sides
 /// of the date line.
 const CLOCK_STEP_HOURS_MAX: i64 = 3;
@@ -74,7 +77,13 @@ impl Schedule {
 
     /// When the cycle after the one that started at `last_start` begins: never before `now`, and
     /// at `now` where it is overdue.
+    ///
+    /// A last start in the future means that the clock was set back since. Nobody knows how long
+    /// ago it was, so the cycle begins at once instead of when the clock is there again.
     pub fn next_after(&self, last_start: Timestamp, now: Timestamp) -> Timestamp {
+        if last_start - now > CLOCK_CORRECTION_MAX {
+            return now;
+        }
         let due = match self {
             Self::Every(interval) => TimeDelta::from_std(*interval)
                 .ok()

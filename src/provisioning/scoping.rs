@@ -272,7 +272,7 @@ pub enum Withdrawal {
 /// | --- | --- | --- |
 /// | never, or an hour or more | – | at once |
 /// | younger | in this cycle, less than 60 s ago | pending |
-/// | younger | earlier | confirmed by this read |
+/// | younger | earlier, or later than now because the clock was set back | confirmed by this read |
 pub fn confirm(memory: EntitlementMemory, cycle_began: Timestamp, now: Timestamp) -> Withdrawal {
     let Some(since) = memory.since else { return Withdrawal::Confirmed };
     let age = (now - since).to_std().unwrap_or_default();
@@ -280,7 +280,7 @@ pub fn confirm(memory: EntitlementMemory, cycle_began: Timestamp, now: Timestamp
         return Withdrawal::Confirmed;
     }
     match memory.missing_since {
-        Some(seen) if seen < cycle_began => Withdrawal::Confirmed,
+        Some(seen) if seen < cycle_began || seen > now => Withdrawal::Confirmed,
         Some(seen) if (now - seen).to_std().unwrap_or_default() >= CONFIRMATION_DELAY => {
             Withdrawal::Confirmed
         }

@@ -258,12 +258,11 @@ impl Tx<'_> {
         )?;
         let sql = "UPDATE OR REPLACE released SET source = ?2 WHERE source = ?1";
         self.connection.execute(sql, [&key, &other])?;
-        let sql =
-            "UPDATE OR REPLACE unsettled_create SET source = ?2, sent = '{}' WHERE source = ?1";
+        let sql = "UPDATE OR REPLACE unsettled_create \
+             SET source = ?2, sent = '{}', unconfirmed = '[]' WHERE source = ?1";
         self.connection.execute(sql, [&key, &other])?;
         if let Some(sent_at) = self.create_under_way(person)? {
-            let nothing = (&Values::new(), true);
-            self.set_unsettled(pseudonym(self.key, person), nothing, sent_at)?;
+            self.set_unsettled(pseudonym(self.key, person), &Values::new(), sent_at)?;
         }
         Ok(())
     }

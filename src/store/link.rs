@@ -12,6 +12,10 @@ use crate::{
     scim::Values,
 };
 
+/// Values that are remembered of writes without a known outcome to one account. Each such write is
+/// preceded by reading the account, so that older ones only matter if they are applied very late.
+const UNCONFIRMED_MAX: usize = 8;
+
 /// How many accounts are linked.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct LinkCounts {
@@ -27,7 +31,7 @@ impl View<'_> {
         let row = self
             .connection
             .prepare_cached(
-                "SELECT target, exported, standing, stale, basis, is_hint FROM link \
+                "SELECT target, exported, standing, stale, basis, is_hint, unconfirmed FROM link \
                  WHERE source = ?1",
             )?
             .query_row([source.to_string()], |row| {
@@ -38,10 +42,11 @@ impl View<'_> {
                     row.get(3)?,
                     row.get::<_, String>(4)?,
                     row.get(5)?,
+                    row.get::<_, String>(6)?,
                 ))
             })
             .optional()?;
-        let Some((target, exported, standing, stale, basis, is_hint)) = row else {
+        let Some((target, exported, standing, stale, basis, is_hint, unconfirmed)) = row else {
             return Ok(None);
         };
         let standing = if standing == 0 { LinkStanding::Linked } else { LinkStanding::Kept };
@@ -52,6 +57,7 @@ impl View<'_> {
             basis: serde_json::from_str(&basis).map_err(|e| StoreError::stored("basis", e))?,
             standing,
             stale,
+            unconfirmed: parse_list(&unconfirmed)?,
             is_hint,
             read_back: None,
         }))
@@ -104,28 +110,43 @@ impl View<'_> {
 
     /// A create of this person that has no known outcome.
     pub fn unsettled_create(&self, id: SourceId) -> Result<Option<UnsettledCreate>, StoreError> {
-        let row: Option<(i64, u32, Option<String>, String, bool)> = self
+        let row: Option<(i64, u32, Option<String>, String, bool, String)> = self
             .connection
             .prepare_cached(
-                "SELECT sent_at, looks, last_look, sent, created FROM unsettled_create \
-                 WHERE source IN (?1, ?2) ORDER BY sent_at DESC LIMIT 1",
+                "SELECT sent_at, looks, last_look, sent, created, unconfirmed \
+                 FROM unsettled_create WHERE source IN (?1, ?2) ORDER BY sent_at DESC LIMIT 1",
             )?
             .query_row(self.both_names(id), |row| {
-                Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?))
+                Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?, row.get(5)?))
             })
             .optional()?;
-        let Some((sent_at, looks, last_look, sent, created)) = row else { return Ok(None) };
+        let Some((sent_at, looks, last_look, sent, created, unconfirmed)) = row else {
+            return Ok(None);
+        };
         let last_look = last_look
             .map(|id| id.parse::<CycleId>().map_err(|e| StoreError::stored("cycle id", e)))
             .transpose()?;
         let sent_at = Timestamp::from_timestamp_millis(sent_at).unwrap_or_default();
         let sent = parse_values(&sent)?;
-        Ok(Some(UnsettledCreate { sent_at, looks, last_look, sent, created }))
+        let unconfirmed = parse_list(&unconfirmed)?;
+        Ok(Some(UnsettledCreate { sent_at, looks, last_look, sent, unconfirmed, created }))
     }
 }
 
 pub(super) fn parse_values(text: &str) -> Result<Values, StoreError> {
     serde_json::from_str(text).map_err(|error| StoreError::stored("exported values", error))
+}
+
+fn parse_list(text: &str) -> Result<Vec<Values>, StoreError> {
+    serde_json::from_str(text).map_err(|error| StoreError::stored("unconfirmed values", error))
+}
+
+/// Adds values that an account may have, the oldest making room.
+fn remember(list: &mut Vec<Values>, values: Values) {
+    if !values.is_empty() && !list.contains(&values) {
+        list.push(values);
+    }
+    list.drain(..list.len().saturating_sub(UNCONFIRMED_MAX));
 }
 
 pub(super) fn print_values(values: &Values) -> Result<String, StoreError> {
@@ -151,6 +172,7 @@ impl Tx<'_> {
             basis: Basis::new(),
             standing: LinkStanding::Linked,
             stale: false,
+            unconfirmed: Vec::new(),
             is_hint: false,
             read_back: None,
         };
@@ -160,7 +182,8 @@ impl Tx<'_> {
                  VALUES (?1, ?2, ?3, ?4, ?5, 0, 0, ?6) \
                  ON CONFLICT (source) DO UPDATE SET target = excluded.target, \
                  display = excluded.display, exported = excluded.exported, \
-                 enabled = excluded.enabled, standing = 0, stale = 0, is_hint = 0",
+                 enabled = excluded.enabled, standing = 0, stale = 0, is_hint = 0, \
+                 unconfirmed = '[]'",
             )?
             .execute(params![
                 key,
@@ -228,9 +251,63 @@ impl Tx<'_> {
         Ok(())
     }
 
-    /// Remembers a create that was sent with these values and has no outcome; or an adoption, and
-    /// what its account had.
-    pub fn set_unsettled(
+    /// The account must be read back before the next write to it: it may have any of these values.
+    pub(super) fn doubt_link(&self, source: SourceId, sent: &[&Values]) -> Result<(), StoreError> {
+        let Some(link) = self.link(source)? else { return Ok(()) };
+        let mut unconfirmed = link.unconfirmed;
+        for values in sent {
+            let mut values = (*values).clone();
+            values.retain(|path, value| link.exported.get(path) != Some(value));
+            remember(&mut unconfirmed, values);
+        }
+        self.set_unconfirmed("link", source, &unconfirmed)?;
+        self.set_stale(source)
+    }
+
+    pub(super) fn set_unconfirmed(
+        &self,
+        table: &str,
+        source: SourceId,
+        unconfirmed: &[Values],
+    ) -> Result<(), StoreError> {
+        let text = serde_json::to_string(unconfirmed)
+            .map_err(|error| StoreError::stored("unconfirmed values", error))?;
+        self.connection.execute(
+            &format!("UPDATE {table} SET unconfirmed = ?2 WHERE source = ?1"),
+            params![source.to_string(), text],
+        )?;
+        Ok(())
+    }
+
+    /// Remembers a create that was sent with these values and has no outcome.
+    pub(super) fn set_unsettled(
+        &self,
+        source: SourceId,
+        sent: &Values,
+        sent_at: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.put_unsettled(source, (sent, true), sent_at)
+    }
+
+    /// Remembers an adoption without an outcome: what its account had, and what was written. A
+    /// create before it that has none either stays what is known to be ours.
+    pub(super) fn doubt_adoption(
+        &self,
+        source: SourceId,
+        (found, after): (&Values, &Values),
+        sent_at: Timestamp,
+    ) -> Result<(), StoreError> {
+        let (own, mut unconfirmed) = match self.unsettled_create(source)? {
+            Some(known) => (known.created.then_some(known.sent), known.unconfirmed),
+            None => (None, Vec::new()),
+        };
+        remember(&mut unconfirmed, found.clone());
+        remember(&mut unconfirmed, after.clone());
+        self.put_unsettled(source, (own.as_ref().unwrap_or(found), own.is_some()), sent_at)?;
+        self.set_unconfirmed("unsettled_create", source, &unconfirmed)
+    }
+
+    fn put_unsettled(
         &self,
         source: SourceId,
         (sent, created): (&Values, bool),

@@ -28,6 +28,7 @@ mod plan;
 mod redaction;
 mod source;
 mod survey;
+mod watch;
 
 pub use account::{AccountRow, AccountStanding};
 pub use chain::Chain;
@@ -44,3 +45,4 @@ pub use open::{Engine, Reader, StateRead, StoreError, Tx, View, preview_copy};
 pub use outbox::{OutboxCounts, OutboxRow};
 pub use plan::{PlanFilter, Retries};
 pub use source::FoundSource;
+pub use watch::{Commit, CommitWatch};

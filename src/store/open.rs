@@ -8,18 +8,22 @@ use std::{
     time::Duration,
 };
 
-use super::key;
+use super::{
+    key,
+    watch::{Commit, CommitWatch},
+};
 use crate::model::RedactionKey;
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior, config::DbConfig};
 
 /// The schema, as numbered steps that are never edited once released.
-const MIGRATIONS: [&str; 6] = [
+const MIGRATIONS: [&str; 7] = [
     include_str!("migrations/0001_state.sql"),
     include_str!("migrations/0002_filters.sql"),
     include_str!("migrations/0003_hints.sql"),
     include_str!("migrations/0004_sent.sql"),
     include_str!("migrations/0005_notice.sql"),
     include_str!("migrations/0006_escrow.sql"),
+    include_str!("migrations/0020_unconfirmed.sql"),
 ];
 
 /// The version of a file whose engine has not made its tables yet: there is no state so far.
@@ -69,6 +73,18 @@ pub enum StoreError {
         /// Why.
         detail: String,
     },
+    /// The disk does not take what is written.
+    #[error(
+        "the state file {path} cannot be written: {detail}. What was done so far is recorded, and \
+         what is not recorded is looked up in the next cycle. Make room on the disk, or see to it \
+         that it is writable, and run `entra-scim sync` again"
+    )]
+    Disk {
+        /// Which file.
+        path: PathBuf,
+        /// What SQLite says.
+        detail: String,
+    },
     /// A statement failed.
     #[error("read or write the state")]
     Sql(#[from] rusqlite::Error),
@@ -94,6 +110,7 @@ pub struct Engine {
     path: PathBuf,
     key: Box<RedactionKey>,
     lock: Option<File>,
+    watch: Option<CommitWatch>,
 }
 
 /// A look at a state file that another process may be writing.
@@ -186,9 +203,16 @@ impl Engine {
             path: path.to_owned(),
             key: Box::new(key::read_or_make(path)?),
             lock: Some(lock),
+            watch: None,
         };
         engine.prepare()?;
         Ok(engine)
+    }
+
+    /// The same, with somebody who is told of every commit.
+    #[must_use]
+    pub fn watched(self, watch: CommitWatch) -> Self {
+        Self { watch: Some(watch), ..self }
     }
 
     fn prepare(&self) -> Result<(), StoreError> {
@@ -196,7 +220,7 @@ impl Engine {
         let path = &self.path;
         connection.busy_timeout(BUSY_TIMEOUT)?;
         connection.pragma_update(None, "journal_mode", "WAL").map_err(|e| classify(path, e))?;
-        connection.pragma_update(None, "synchronous", "NORMAL")?;
+        connection.pragma_update(None, "synchronous", "NORMAL").map_err(|e| classify(path, e))?;
         let sound: String = connection
             .query_row("PRAGMA quick_check(1)", [], |row| row.get(0))
             .map_err(|error| classify(path, error))?;
@@ -221,11 +245,21 @@ impl Engine {
         &self,
         work: impl FnOnce(&Tx<'_>) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
+        self.transact(work).map_err(|error| name_disk(&self.path, error))
+    }
+
+    fn transact<T>(
+        &self,
+        work: impl FnOnce(&Tx<'_>) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let tell = |moment| self.watch.as_ref().map_or(Ok(()), |watch| watch(moment));
         let mut connection = self.connection();
         let transaction: Transaction<'_> =
             connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let result = work(&Tx { view: View { connection: &transaction, key: &self.key } })?;
+        tell(Commit::Before)?;
         transaction.commit()?;
+        tell(Commit::After)?;
         Ok(result)
     }
 
@@ -340,6 +374,7 @@ pub fn preview_copy(path: &Path) -> Result<Engine, StoreError> {
         path: path.to_owned(),
         key: Box::new(key::read_or_invent(path)?),
         lock: None,
+        watch: None,
     };
     if !path.exists() {
         copy.prepare()?;
@@ -403,18 +438,26 @@ fn is_busy(error: &rusqlite::Error) -> bool {
 }
 
 fn classify(path: &Path, error: rusqlite::Error) -> StoreError {
-    use rusqlite::ErrorCode::{
-        CannotOpen, DatabaseCorrupt, NotADatabase, PermissionDenied, ReadOnly,
-    };
+    use rusqlite::ErrorCode::{CannotOpen, DatabaseCorrupt, NotADatabase, PermissionDenied};
     match error.sqlite_error_code() {
         Some(NotADatabase | DatabaseCorrupt) => {
             StoreError::Corrupt { path: path.to_owned(), detail: error.to_string() }
         }
-        Some(CannotOpen | PermissionDenied | ReadOnly) => {
+        Some(CannotOpen | PermissionDenied) => {
             StoreError::File { path: path.to_owned(), detail: error.to_string() }
         }
-        _ => StoreError::Sql(error),
+        _ => name_disk(path, StoreError::Sql(error)),
     }
+}
+
+/// A statement that failed for the disk's sake says which file it was about.
+fn name_disk(path: &Path, error: StoreError) -> StoreError {
+    use rusqlite::ErrorCode::{DiskFull, ReadOnly, SystemIoFailure};
+    let StoreError::Sql(sql) = &error else { return error };
+    if !matches!(sql.sqlite_error_code(), Some(DiskFull | ReadOnly | SystemIoFailure)) {
+        return error;
+    }
+    StoreError::Disk { path: path.to_owned(), detail: sql.to_string() }
 }
 
 /// Opens a file, created readable by its owner only: the state holds personal data, and whoever can

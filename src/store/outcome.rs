@@ -66,15 +66,21 @@ impl Tx<'_> {
             Outcome::Unknown(failure) => {
                 match &change.write {
                     Write::Create(sent) => {
-                        self.set_unsettled(change.source, (sent, true), began)?;
+                        self.set_unsettled(change.source, sent, began)?;
                     }
                     // There is no link yet that could be stale: the account is looked for again.
                     Write::Patch { baseline } if change.action == Action::Adopt => {
-                        self.set_unsettled(change.source, (baseline, false), began)?;
+                        let none = Values::new();
+                        let after = exported_of(&change.effect).unwrap_or(&none);
+                        self.doubt_adoption(change.source, (baseline, after), began)?;
                     }
-                    Write::Patch { .. } | Write::Delete | Write::Nothing => {
-                        self.set_stale(change.source)?;
+                    Write::Patch { baseline } => {
+                        let after = exported_of(&change.effect);
+                        let sent: Vec<&Values> =
+                            [Some(baseline), after].into_iter().flatten().collect();
+                        self.doubt_link(change.source, &sent)?;
                     }
+                    Write::Delete | Write::Nothing => self.set_stale(change.source)?,
                 }
                 // It may have been carried out, so it counts; an approval stays for the next try.
                 if change.action.is_removal() && !self.is_approved(change)? {
@@ -184,6 +190,14 @@ impl Tx<'_> {
             [(now - chrono::TimeDelta::days(7)).timestamp_millis()],
         )?;
         Ok(())
+    }
+}
+
+/// What the account has if the change was carried out.
+fn exported_of(effect: &LinkEffect) -> Option<&Values> {
+    match effect {
+        LinkEffect::Exported(values) => Some(values),
+        LinkEffect::Unchanged | LinkEffect::Kept | LinkEffect::Removed => None,
     }
 }
 

@@ -164,7 +164,24 @@ impl Tx<'_> {
 
     fn hide_links(&self, wanted: &Hidden) -> Result<(), StoreError> {
         self.hide_values_of(("link", "exported"), wanted)?;
-        self.hide_values_of(("unsettled_create", "sent"), wanted)
+        self.hide_values_of(("unsettled_create", "sent"), wanted)?;
+        let hide = |list: &mut Vec<Values>| {
+            for values in list {
+                hide_values(self.key, &wanted.paths, values);
+            }
+        };
+        self.each_id("SELECT source FROM link WHERE source > ?1 ORDER BY source LIMIT ?2", |id| {
+            let Some(mut link) = self.link(id)? else { return Ok(()) };
+            hide(&mut link.unconfirmed);
+            self.set_unconfirmed("link", id, &link.unconfirmed)
+        })?;
+        let unsettled = "SELECT source FROM unsettled_create WHERE source > ?1 \
+                         ORDER BY source LIMIT ?2";
+        self.each_id(unsettled, |id| {
+            let Some(mut unsettled) = self.unsettled_create(id)? else { return Ok(()) };
+            hide(&mut unsettled.unconfirmed);
+            self.set_unconfirmed("unsettled_create", id, &unsettled.unconfirmed)
+        })
     }
 
     /// Hides the values in a column of a table that has one row per person.

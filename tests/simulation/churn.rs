@@ -17,7 +17,8 @@ pub(super) fn hire(story: &mut Story) {
     hire_as(story, &key, &name);
 }
 
-fn hire_as(story: &mut Story, key: &str, name: &str) {
+/// Somebody new in the tenant, who is not assigned.
+pub(super) fn enter(story: &mut Story, key: &str, name: &str) -> usize {
     let id = story.world.tenant.add_user(spec(key, name));
     let mut names = BTreeSet::new();
     names.insert(name.to_owned());
@@ -26,10 +27,16 @@ fn hire_as(story: &mut Story, key: &str, name: &str) {
         id,
         names,
         unentitled_at: story.world.clock.now(),
-        ever_entitled: false,
+        ever_granted: false,
+        ever_passed: false,
         awaits_rename: false,
     });
-    let who = story.people.len() - 1;
+    story.people.len() - 1
+}
+
+fn hire_as(story: &mut Story, key: &str, name: &str) {
+    let who = enter(story, key, name);
+    let id = story.people[who].id;
     match story.rng.u8(..6) {
         0..=3 => assign(story, who),
         4 => join(story, who),
@@ -47,6 +54,7 @@ fn hire_as(story: &mut Story, key: &str, name: &str) {
             story.world.tenant.set_manager(id, Some(manager));
         }
     }
+    story.note_entitlements();
 }
 
 fn key(story: &Story, who: usize) -> String {
@@ -180,7 +188,7 @@ fn fresh_name(story: &mut Story, who: usize) -> String {
     format!("{}.{}@contoso.com", person.key, person.names.len())
 }
 
-fn give_name(story: &mut Story, who: usize, name: &str) {
+pub(super) fn give_name(story: &mut Story, who: usize, name: &str) {
     story.people[who].names.insert(name.to_owned());
     let id = story.people[who].id;
     story.world.tenant.set_attribute(id, "userPrincipalName", name);

@@ -6,18 +6,20 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::TimeDelta;
 use entra_scim::{
-    cycle::CycleEnd,
+    cycle::{CycleEnd, CycleOptions},
     model::{DEFAULT_ACCESS, SourceId, Timestamp},
-    provisioning::Action,
+    provisioning::{Action, PlannedChange},
     sandbox::application::{AccountEvent, AccountEventKind, RecordedRequest, ViolationKind},
     store::{HeldChange, LogFilter, LogRow},
 };
+use memchr::memmem;
 use serde_json::{Map, Value, json};
 
 use super::{
     churn,
     setup::{Filter, Leaving},
     story::{Person, Story},
+    weather::Weather,
 };
 use crate::support::world::World;
 
@@ -69,8 +71,9 @@ fn is_active(account: &Map<String, Value>) -> bool {
 }
 
 impl Story {
-    /// Who is in scope.
-    pub(super) fn in_scope(&self) -> BTreeSet<SourceId> {
+    /// Who has a live account in the tenant and an assignment that counts, whatever a scoping
+    /// filter says.
+    pub(super) fn granted(&self) -> BTreeSet<SourceId> {
         let (tenant, app) = (&self.world.tenant, self.world.enterprise_app);
         let mut roles: BTreeMap<SourceId, bool> = BTreeMap::new();
         let mut grant = |who: SourceId, real: bool| *roles.entry(who).or_default() |= real;
@@ -85,15 +88,21 @@ impl Story {
         let belongs = |person: &&Person| {
             let held = roles.get(&person.id);
             tenant.is_live(person.id)
-                && self.passes(person)
                 && (self.setup.everybody
                     || held.is_some_and(|real| *real || !self.setup.excludes_default))
         };
         self.people.iter().filter(belongs).map(|person| person.id).collect()
     }
 
+    /// Who is in scope.
+    pub(super) fn in_scope(&self) -> BTreeSet<SourceId> {
+        let granted = self.granted();
+        let belongs = |person: &&Person| granted.contains(&person.id) && self.passes(person);
+        self.people.iter().filter(belongs).map(|person| person.id).collect()
+    }
+
     /// Whether the scoping filter lets a person in.
-    fn passes(&self, person: &Person) -> bool {
+    pub(super) fn passes(&self, person: &Person) -> bool {
         let tenant = &self.world.tenant;
         match self.setup.filter {
             Filter::Nobody => true,
@@ -123,10 +132,14 @@ impl Story {
     pub(super) fn judge_cycle(
         &mut self,
         began: Timestamp,
-        calm: bool,
+        weather: &Weather,
         end: Option<&CycleEnd>,
     ) -> Result<(), String> {
+        let (calm, old_token) = (weather.is_calm(), weather.old_token);
         self.judge.began.push(began);
+        if let Some(complaint) = self.world.wire.complaints().first() {
+            return Err(complaint.clone());
+        }
         let requests = self.world.application.take_requests();
         let rows = self.new_log_rows()?;
         self.judge_accounts()?;
@@ -140,6 +153,10 @@ impl Story {
             || (self.setup.managers && !self.world.application.deleted_ids().is_empty());
         for violation in self.world.application.take_violations() {
             if hides && violation.kind == ViolationKind::NeedlessWrite {
+                continue;
+            }
+            // The administrator had not yet told the engine.
+            if violation.kind == ViolationKind::Unauthorized && old_token {
                 continue;
             }
             if !stormy || !UNAVOIDABLE.contains(&violation.kind) {
@@ -195,7 +212,8 @@ impl Story {
             }
             let seeded = self.judge.seeded.get(id);
             if key.is_empty() {
-                if seeded != Some(account) {
+                // What was adopted without a write, or with one that was lost, has no key yet.
+                if seeded != Some(account) && !self.judge.owners.contains_key(id) {
                     return Err(format!("a stranger's account was changed: {account:?}"));
                 }
                 continue;
@@ -204,7 +222,7 @@ impl Story {
                 return Err(format!("{key} has two accounts"));
             }
             let person = self.person(key)?;
-            if !person.ever_entitled {
+            if !(person.ever_granted && person.ever_passed) {
                 return Err(format!("{key} has an account and was never entitled"));
             }
             let adoptable = |seeded: &Map<String, Value>| {
@@ -249,8 +267,10 @@ impl Story {
             if self.judge.approved.remove(&row).is_some() {
                 continue;
             }
-            self.judge.removals.push(event.at);
-            let day = event.at - TimeDelta::hours(24);
+            // The engine counts by its own clock, which may be wrong.
+            let at = event.at + self.world.engine_clock.ahead();
+            self.judge.removals.push(at);
+            let day = at - TimeDelta::hours(24);
             let count = self.judge.removals.iter().filter(|at| **at > day).count() as u64;
             if count > self.setup.removals_max {
                 return Err(format!(
@@ -300,17 +320,65 @@ impl Story {
         if hosts.iter().any(|host| !HOSTS.contains(&host.as_str())) {
             return Err(format!("a request left for another host: {hosts:?}"));
         }
-        let stored = String::from_utf8_lossy(&self.world.state_bytes()).into_owned();
+        let stored = self.world.state_bytes();
         let told = format!("{rows:?}");
+        let logged = self.trace.take_log();
+        let personal = ["@contoso.com", " Example\"", "Engineer", "Local title"];
+        if let Some(word) = personal.iter().find(|word| logged.contains(**word)) {
+            return Err(format!("`{word}` stands in the program's log"));
+        }
         let (_, secret) = self.world.tenant.default_client();
         let mut secrets = self.world.wire.credentials();
         secrets.insert(secret.expose().to_owned());
         for secret in secrets {
-            if stored.contains(&secret) || told.contains(&secret) {
-                return Err("a credential stands in the state or in the log".to_owned());
+            if memmem::find(&stored, secret.as_bytes()).is_some()
+                || told.contains(&secret)
+                || logged.contains(&secret)
+            {
+                return Err("a credential stands in the state or in a log".to_owned());
             }
         }
         Ok(())
+    }
+
+    /// Of those who are settled, a cycle that reads and decides everything anew changes nobody.
+    ///
+    /// Somebody who was purged may be gone from everything but a list that only such a cycle reads;
+    /// and a mapping that compares with the clock took a wrong clock at its word.
+    pub(super) async fn judge_clean_rows(&self) -> Result<(), String> {
+        if self.was_skewed && self.setup.turns_at.is_some() {
+            return Ok(());
+        }
+        let state = self.world.state();
+        let dirty = state.read(|view| view.dirty_users(None, u32::MAX));
+        let dirty: BTreeSet<SourceId> =
+            dirty.map_err(|error| error.to_string())?.into_iter().collect();
+        let is_open = |id: SourceId| {
+            dirty.contains(&id) || state.read(|view| view.escrow(id)).is_ok_and(|e| e.is_some())
+        };
+        let (rows, end) =
+            self.world.pending(CycleOptions { initial: true, ..CycleOptions::default() }).await;
+        if let Some(error) = end.error {
+            return Err(format!("a full redraft ended early: {error}"));
+        }
+        // Who waits for the manager's account is settled until there is one.
+        let waits = |row: &PlannedChange| {
+            let manager = self.world.tenant.manager(row.source);
+            manager.is_some_and(is_open)
+                && row.changes.iter().all(|change| change.path.attribute == "manager")
+        };
+        let is_found = |row: &&PlannedChange| {
+            !is_open(row.source) && !churn::is_purged(self, row.source) && !waits(row)
+        };
+        let told: Vec<String> = rows
+            .iter()
+            .filter(is_found)
+            .map(|row| format!("{} {}: {}", row.action.as_str(), row.source_display, row.detail))
+            .collect();
+        if told.is_empty() {
+            return Ok(());
+        }
+        Err(format!("a full redraft finds something to do for the settled: {told:?}"))
     }
 
     /// The application is what the tenant says.
@@ -381,8 +449,11 @@ impl Story {
             ("department", source("department"), account[ENTERPRISE]["department"].clone()),
         ];
         if self.setup.managers {
-            let manager = self.expected_manager(person, accounts);
-            pairs.push(("manager", manager, account[ENTERPRISE]["manager"]["value"].clone()));
+            let got = account[ENTERPRISE]["manager"]["value"].clone();
+            let mut managers = self.expected_managers(person, accounts);
+            let manager = managers.pop().unwrap_or_default();
+            let manager = if managers.contains(&got) { got.clone() } else { manager };
+            pairs.push(("manager", manager, got));
         }
         if self.setup.turns_at.is_some() {
             let nick = account["nickName"].as_str().unwrap_or_default();
@@ -398,19 +469,23 @@ impl Story {
             .collect()
     }
 
-    /// The manager's account, wherever there is one that we keep.
-    fn expected_manager(&self, person: &Person, accounts: &[Map<String, Value>]) -> Value {
-        let Some(manager) = self.world.tenant.manager(person.id) else { return Value::Null };
-        let Some(manager) = self.people.iter().find(|other| other.id == manager) else {
-            return Value::Null;
-        };
-        // A kept account is a memory, not a link.
-        if self.setup.leaving == Leaving::Keep && !self.in_scope().contains(&manager.id) {
-            return Value::Null;
+    /// The manager's account, wherever there is one that we keep. More than one answer is right
+    /// where it depends on what came first.
+    fn expected_managers(&self, person: &Person, accounts: &[Map<String, Value>]) -> Vec<Value> {
+        let manager = self.world.tenant.manager(person.id);
+        let known = manager.and_then(|id| self.people.iter().find(|other| other.id == id));
+        let Some(manager) = known else { return vec![Value::Null] };
+        let account = accounts.iter().find(|account| text(account, "externalId") == manager.key);
+        let account = account.map_or(Value::Null, |account| account["id"].clone());
+        if self.setup.leaving != Leaving::Keep || self.in_scope().contains(&manager.id) {
+            return vec![account];
         }
-        accounts
-            .iter()
-            .find(|account| text(account, "externalId") == manager.key)
-            .map_or(Value::Null, |account| account["id"].clone())
+        // The account of somebody who left the scope is a memory, not a link. That of somebody
+        // who was deleted stays linked, unless it was a memory before.
+        if self.world.tenant.is_live(manager.id) {
+            vec![Value::Null]
+        } else {
+            vec![account, Value::Null]
+        }
     }
 }

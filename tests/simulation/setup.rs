@@ -165,6 +165,10 @@ impl Setup {
         if one_in(5) {
             quirks.requests_per_second_max = Some(6);
         }
+        // A filter that shows new accounts late, but within the minute that a lost create waits.
+        if one_in(4) {
+            quirks.settle = std::time::Duration::from_secs(50);
+        }
         if one_in(5) {
             quirks.latency = std::time::Duration::from_millis(200);
         }

@@ -6,38 +6,84 @@ use std::{
     time::Duration,
 };
 
+use chrono::TimeDelta;
+
 use entra_scim::{
-    cycle::{CycleEnd, CycleOptions},
+    cycle::{CycleEnd, CycleOptions, Stop},
     model::{AppRoleId, Clock as _, DEFAULT_ACCESS, SourceId, Timestamp},
-    sandbox::tenant::UserSpec,
+    provisioning::Write,
+    sandbox::{application::Quirks, tenant::UserSpec},
+    store::Reader,
 };
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{
     churn,
     judge::Judge,
+    ledger::Ledger,
+    office::Office,
     setup::Setup,
-    weather::{Allowed, Weather},
+    weather::{Allowed, Blow, Weather},
 };
 use crate::support::world::World;
 
 /// Quiet cycles within which the application must have come to what the tenant says.
-const QUIET_CYCLES_MAX: u32 = 12;
+const QUIET_CYCLES_MAX: u32 = 20;
 
-/// The target's token: a text that stands nowhere else.
-const TARGET_TOKEN: &str = "tOken-0f-The-appl1cation";
+/// How long a cycle may take on the true clock, whatever the engine's own does.
+const CYCLE_TIME_MAX: TimeDelta = TimeDelta::hours(2);
+
+/// A token of the target: a text that stands nowhere else.
+fn token(number: u32) -> String {
+    format!("tOken-0f-The-appl1cation-{number}")
+}
 
 /// What a story has told so far.
 #[derive(Clone, Default)]
-pub(super) struct Trace(Arc<Mutex<Vec<String>>>);
+pub(super) struct Trace {
+    lines: Arc<Mutex<Vec<String>>>,
+    log: Log,
+}
+
+/// What the program logged, at every level, since somebody last read it.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl std::io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
 
 impl Trace {
+    /// Takes down what this thread logs, until the guard is dropped.
+    pub(super) fn listen(&self) -> tracing::subscriber::DefaultGuard {
+        let log = self.log.clone();
+        let subscriber = tracing_subscriber::fmt()
+            .with_max_level(tracing::Level::TRACE)
+            .with_ansi(false)
+            .with_writer(move || log.clone())
+            .finish();
+        tracing::subscriber::set_default(subscriber)
+    }
+
+    /// What the program logged since the last call.
+    pub(super) fn take_log(&self) -> String {
+        let log = std::mem::take(&mut *self.log.0.lock().unwrap_or_else(PoisonError::into_inner));
+        String::from_utf8_lossy(&log).into_owned()
+    }
+
     pub(super) fn tell(&self, line: impl Into<String>) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(line.into());
+        self.lines.lock().unwrap_or_else(PoisonError::into_inner).push(line.into());
     }
 
     pub(super) fn lines(&self) -> Vec<String> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.lines.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
@@ -50,7 +96,10 @@ pub(super) struct Person {
     pub(super) names: BTreeSet<String>,
     /// When it was last seen not to be entitled and enabled.
     pub(super) unentitled_at: Timestamp,
-    pub(super) ever_entitled: bool,
+    /// Whether it ever had an assignment that counts, and whether a scoping filter ever let it in.
+    /// A replica that lags shows somebody as both who never was both at once.
+    pub(super) ever_granted: bool,
+    pub(super) ever_passed: bool,
     /// Its rename frees a name that another takes: it may not leave before that is done.
     pub(super) awaits_rename: bool,
 }
@@ -72,6 +121,16 @@ pub(super) struct Story {
     pub(super) rounds_stand: bool,
     was_stale: bool,
     was_empty: bool,
+    /// The engine's clock was wrong once.
+    pub(super) was_skewed: bool,
+    /// Tokens of the application so far.
+    tokens: u32,
+    /// Moments of the last cycle at which the program can die.
+    pub(super) moments: u32,
+    /// After each calm cycle everything is decided again.
+    pub(super) is_thorough: bool,
+    pub(super) office: Office,
+    pub(super) ledger: Ledger,
     seed: u64,
 }
 
@@ -79,25 +138,40 @@ impl Story {
     pub(super) fn begin(seed: u64, trace: Trace) -> Self {
         let mut rng = fastrand::Rng::with_seed(seed);
         let setup = Setup::draw(&mut rng);
-        let mut world = World::with_config(&setup.lines());
-        world.expects_violations();
-        world.tenant.observe(Arc::new(|_| {}));
-        world.change_target_token(TARGET_TOKEN);
-        world.quirks(setup.quirks(&mut rng));
+        let quirks = setup.quirks(&mut rng);
         let flip = |rng: &mut fastrand::Rng| rng.u8(..3) == 0;
         let switches = [flip(&mut rng), flip(&mut rng), flip(&mut rng), flip(&mut rng)];
-        world.tenant.switch(|tenant| {
+        let mut story = Self::empty((seed, rng), setup, quirks, trace);
+        story.world.tenant.switch(|tenant| {
             tenant.expired_delta_token_is_gone = switches[0];
             tenant.lists_assignments_of_deleted = switches[1];
             tenant.purge_ends_memberships = switches[2];
             tenant.initial_round_names_deleted = switches[3];
             tenant.initial_round_names_former_members = switches[3];
         });
+        story.populate();
+        story
+    }
+
+    /// A story in which nobody is yet.
+    pub(super) fn empty(
+        (seed, rng): (u64, fastrand::Rng),
+        setup: Setup,
+        quirks: Quirks,
+        trace: Trace,
+    ) -> Self {
+        let mut world = World::with_config(&setup.lines());
+        world.expects_violations();
+        world.tenant.observe(Arc::new(|_| {}));
+        world.change_target_token(&token(0));
+        world.quirks(quirks);
+        let office = Office::of(&world);
+        watch_writes(&world);
         trace.tell(format!("seed {seed}: {setup:?}, {:?}", world.application.quirks()));
         let viewer = AppRoleId::derive(&["role", "Viewer"]);
         let roles = [world.editor, viewer, DEFAULT_ACCESS];
         let assignments_changed = world.clock.now();
-        let mut story = Self {
+        Self {
             rng,
             world,
             setup,
@@ -111,10 +185,14 @@ impl Story {
             rounds_stand: false,
             was_stale: false,
             was_empty: false,
+            was_skewed: false,
+            tokens: 0,
+            moments: 0,
+            is_thorough: true,
+            office,
+            ledger: Ledger::default(),
             seed,
-        };
-        story.populate();
-        story
+        }
     }
 
     fn populate(&mut self) {
@@ -158,7 +236,7 @@ impl Story {
     }
 
     /// Churn, bad weather and deaths; then quiet; then the reckoning.
-    pub(super) async fn tell(mut self) -> Result<(), String> {
+    pub(super) async fn tell(mut self) -> Result<Ledger, String> {
         for _ in 0..self.rng.usize(6..=12) {
             for _ in 0..self.rng.usize(0..=5) {
                 churn::happen(&mut self);
@@ -176,11 +254,17 @@ impl Story {
             };
             self.pass(pause);
         }
-        self.become_quiet().await?;
-        self.reckon().await
+        self.end().await
     }
 
-    fn pass(&mut self, time: Duration) {
+    /// Quiet, and the reckoning.
+    pub(super) async fn end(mut self) -> Result<Ledger, String> {
+        self.become_quiet().await?;
+        self.reckon().await?;
+        Ok(self.ledger)
+    }
+
+    pub(super) fn pass(&mut self, time: Duration) {
         self.note_entitlements();
         self.world.pass(time);
         // Deleted items are purged as time passes, and so end assignments.
@@ -199,11 +283,12 @@ impl Story {
             self.assignments = assignments;
             self.assignments_changed = now;
         }
-        let in_scope = self.in_scope();
+        let granted = self.granted();
+        let passing: BTreeSet<SourceId> =
+            self.people.iter().filter(|person| self.passes(person)).map(|p| p.id).collect();
         for person in &mut self.people {
-            // A replica that lags may show somebody enabled and still assigned, who is only one of
-            // the two by now.
-            person.ever_entitled |= in_scope.contains(&person.id);
+            person.ever_granted |= granted.contains(&person.id);
+            person.ever_passed |= passing.contains(&person.id);
             if !active.contains(&person.id) {
                 person.unentitled_at = now;
             }
@@ -219,6 +304,7 @@ impl Story {
                 && (now - self.assignments_changed).num_minutes() < 50,
             empty_assignments: !self.setup.everybody && !self.was_empty && !self.was_stale,
             late_rows: self.rounds_stand,
+            right_clock: self.world.engine_clock.ahead().is_zero(),
         };
         let weather = Weather::draw(&mut self.rng, allowed);
         let is = |path: &str| weather.once.iter().any(|(part, _)| *part == path);
@@ -227,10 +313,17 @@ impl Story {
         let initial = self.rng.u8(..12) == 0 && !is("/users/delta") && !is("/groups/delta");
         let seed = self.rng.u64(..);
         weather.gather(seed, &self.world.tenant, &self.world.application);
+        if weather.old_token {
+            self.tokens += 1;
+            self.world.application.set_token(token(self.tokens));
+        }
         let options = CycleOptions { initial, ..CycleOptions::default() };
         let end = self.cycle(&weather, options).await?;
-        self.world.tenant.clear_faults();
-        self.world.application.clear_faults();
+        self.world.use_target_token(&token(self.tokens));
+        if !self.world.engine_clock.ahead().is_zero() && self.rng.bool() {
+            self.say("the clock is set right");
+            self.world.engine_clock.set_ahead(TimeDelta::zero());
+        }
         let ended_well = end.is_some_and(|end| end.error.is_none());
         self.rounds_stand = ended_well;
         if weather.is_calm() && !ended_well {
@@ -240,41 +333,28 @@ impl Story {
     }
 
     /// One cycle; none where the program died in it.
-    async fn cycle(
+    pub(super) async fn cycle(
         &mut self,
         weather: &Weather,
         options: CycleOptions,
     ) -> Result<Option<CycleEnd>, String> {
         self.note_entitlements();
         if !weather.is_calm() {
-            let mut told = weather.clone();
-            told.graph.retain(|_| false);
-            self.say(format!(
-                "weather: {} faults of the directory, {:?}, {:?}, {:?}",
-                weather.graph.len(),
-                told.once,
-                told.target,
-                told.death
-            ));
+            self.say(format!("weather: {}", weather.tell()));
         }
         let began = self.world.clock.now();
-        let end = match weather.death {
-            None => Some(self.world.sync_with(options).await),
-            Some((exchange, death)) => {
-                let dies = self.world.wire.die_at(exchange, death);
-                tokio::select! {
-                    biased;
-                    end = self.world.sync_with(options) => Some(end),
-                    () = dies.notified() => None,
-                }
-            }
-        };
+        let end = self.run(weather.blow, options).await;
+        self.ledger.count(weather, &self.world);
+        self.moments = self.world.wire.moments();
         self.world.wire.live();
+        self.world.tenant.clear_faults();
+        self.world.application.clear_faults();
+        let took = self.world.clock.now() - began;
+        if took > CYCLE_TIME_MAX {
+            return Err(format!("a cycle took {took}"));
+        }
         match &end {
-            None => {
-                self.say("the program dies and starts again");
-                self.world.restart();
-            }
+            None => {}
             Some(end) => {
                 let totals = end.report.totals;
                 let held = end.report.held.as_ref().map(|held| held.reason.as_str());
@@ -290,12 +370,65 @@ impl Story {
                 }
             }
         }
-        self.judge_cycle(began, weather.is_calm(), end.as_ref())?;
+        self.judge_cycle(began, weather, end.as_ref())?;
+        if let Some(end) = &end {
+            self.office.tell(&self.world, end).await?;
+        }
+        if self.is_thorough
+            && weather.is_calm()
+            && end.as_ref().is_some_and(|end| end.error.is_none())
+        {
+            self.judge_clean_rows().await?;
+        }
         Ok(end)
     }
 
+    /// Runs a cycle in which this happens; none where the program did not come to its end.
+    async fn run(&mut self, blow: Option<Blow>, options: CycleOptions) -> Option<CycleEnd> {
+        let (wire, stop) = (self.world.wire.clone(), Arc::new(Stop::default()));
+        wire.live();
+        let mut dies = None;
+        match blow {
+            None => {}
+            Some(Blow::Death { moment }) => dies = Some(wire.die_at(moment)),
+            Some(Blow::FullDisk { commit, commits }) => wire.fill_disk(commit, commits),
+            Some(Blow::Stop { exchange }) => {
+                let stop = Arc::clone(&stop);
+                wire.at_exchange(exchange, move || stop.request());
+            }
+            Some(Blow::Clock { exchange, ahead }) => {
+                let clock = self.world.engine_clock.clone();
+                wire.at_exchange(exchange, move || clock.set_ahead(ahead));
+            }
+        }
+        let never = Arc::new(tokio::sync::Notify::new());
+        let dies = dies.unwrap_or(never);
+        let end = tokio::select! {
+            biased;
+            end = self.world.try_sync(options, &stop) => Some(end),
+            () = dies.notified() => None,
+        };
+        self.was_skewed |= !self.world.engine_clock.ahead().is_zero();
+        if let Some(moment) = wire.died_at() {
+            self.say(format!("the program dies ({moment:?}) and starts again"));
+            self.world.restart();
+            return None;
+        }
+        match end.expect("who does not die comes to an end") {
+            Ok(end) => Some(end),
+            Err(error) => {
+                self.say(format!("the cycle could not be kept: {error}"));
+                // Somebody makes room, and starts the program again or not.
+                if self.rng.bool() {
+                    self.world.restart();
+                }
+                None
+            }
+        }
+    }
+
     /// The administrator looks at what is held, and releases it with this probability.
-    fn approve(&mut self, probability: f64) {
+    pub(super) fn approve(&mut self, probability: f64) {
         let held = self.world.state().read(|view| view.held_changes()).expect("held changes");
         let Some(first) = held.first() else { return };
         if self.rng.f64() >= probability {
@@ -310,8 +443,18 @@ impl Story {
         }
     }
 
+    /// Quiet, and a look at everybody.
+    pub(super) async fn end_soon(mut self) -> Result<Ledger, String> {
+        self.is_thorough = false;
+        self.become_quiet().await?;
+        self.judge_projection()?;
+        self.judge_redraft().await?;
+        Ok(self.ledger)
+    }
+
     async fn become_quiet(&mut self) -> Result<(), String> {
         self.say("the weather clears");
+        self.world.engine_clock.set_ahead(TimeDelta::zero());
         let now = self.world.clock.now();
         if let Some(ahead) = self.setup.turns_at.and_then(|at| (at - now).to_std().ok()) {
             self.pass(ahead);
@@ -325,7 +468,9 @@ impl Story {
             if let Some(error) = end.report.error {
                 return Err(format!("a quiet cycle ended early: {error}"));
             }
-            if end.report.requests.target == 0 && end.report.held.is_none() {
+            let escrows = self.world.state().read(|view| view.escrow_counts());
+            let is_done = escrows.is_ok_and(|escrows| escrows.all == 0);
+            if is_done && end.report.requests.target == 0 && end.report.held.is_none() {
                 return Ok(());
             }
         }
@@ -346,6 +491,13 @@ impl Story {
         if end.report.requests.target != 0 {
             return Err(format!("a cycle without a change asks the application: {end:?}"));
         }
+        self.judge_redraft().await?;
+        self.trace.tell(format!("seed {}: all is well", self.seed));
+        Ok(())
+    }
+
+    /// Nothing is left to do for anybody.
+    async fn judge_redraft(&self) -> Result<(), String> {
         let (rows, end) =
             self.world.pending(CycleOptions { initial: true, ..CycleOptions::default() }).await;
         if let Some(error) = end.error {
@@ -360,9 +512,40 @@ impl Story {
                 .collect();
             return Err(format!("a full redraft finds something to do: {told:?}"));
         }
-        self.trace.tell(format!("seed {}: all is well", self.seed));
         Ok(())
     }
+}
+
+/// Lets nothing be written whose row was not committed as sent before.
+fn watch_writes(world: &World) {
+    let path = world.state().path().to_owned();
+    world.wire.witness(move |request| {
+        let is_write = request.method() != http::Method::GET;
+        if !is_write || request.uri().host() != Some("app.sandbox.example") {
+            return None;
+        }
+        let rows = Reader::open(&path).and_then(|reader| reader.read(|view| view.sent_rows()));
+        let rows = match rows {
+            Ok(rows) => rows,
+            Err(error) => return Some(format!("the state cannot be read: {error}")),
+        };
+        let path = request.uri().path();
+        let id = path.rsplit_once("/Users/").map(|(_, id)| {
+            percent_encoding::percent_decode_str(id).decode_utf8_lossy().into_owned()
+        });
+        let body: Value = serde_json::from_slice(request.body()).unwrap_or_default();
+        let is_planned = rows.iter().any(|(_, row)| match (&row.write, &id) {
+            (Write::Create(values), None) => {
+                values.iter().any(|(path, value)| path.is_user_name() && *value == body["userName"])
+            }
+            (Write::Patch { .. } | Write::Delete, Some(id)) => {
+                row.target.as_ref().is_some_and(|target| target.as_str() == id)
+            }
+            (Write::Create(_), Some(_)) | (Write::Patch { .. } | Write::Delete, None) => false,
+            (Write::Nothing, _) => false,
+        });
+        (!is_planned).then(|| format!("{} {path} left before its row was sent", request.method()))
+    });
 }
 
 /// A person as Entra would have it, complete.

@@ -2,12 +2,11 @@
 
 use std::time::Duration;
 
+use chrono::TimeDelta;
 use entra_scim::sandbox::{
     application::{Application, Fault as TargetFault, Matcher, Moment},
     tenant::{ErrorBody, Fault, FaultPlan, RetryAfter, Tenant},
 };
-
-use crate::support::wire::Death;
 
 /// The weather of one cycle.
 #[derive(Clone, Debug, Default)]
@@ -16,7 +15,25 @@ pub(super) struct Weather {
     /// Faults of the directory that happen once, on the next path that contains the text.
     pub(super) once: Vec<(&'static str, Fault)>,
     pub(super) target: Vec<(TargetFault, f64)>,
-    pub(super) death: Option<(u32, Death)>,
+    /// What befalls the machine that the program runs on.
+    pub(super) blow: Option<Blow>,
+    /// The application's token was replaced, and the engine has the old one.
+    pub(super) old_token: bool,
+    /// A fixed story has injected faults of its own.
+    pub(super) scripted: bool,
+}
+
+/// What befalls the program itself, once in a cycle.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Blow {
+    /// It is killed at this moment: a request, a commit, before or after it.
+    Death { moment: u32 },
+    /// From this commit on so many fail, because the disk is full.
+    FullDisk { commit: u32, commits: u32 },
+    /// It is asked to stop before this request.
+    Stop { exchange: u32 },
+    /// Its clock is set before this request, to be so far ahead of the truth.
+    Clock { exchange: u32, ahead: TimeDelta },
 }
 
 /// What may be drawn without harm to what a directory promises.
@@ -28,6 +45,8 @@ pub(super) struct Allowed {
     pub(super) empty_assignments: bool,
     /// No round of changes will begin anew in this cycle.
     pub(super) late_rows: bool,
+    /// The engine's clock is right, and replicas lag by what it says.
+    pub(super) right_clock: bool,
 }
 
 impl Weather {
@@ -36,7 +55,9 @@ impl Weather {
         self.graph.is_empty()
             && self.once.is_empty()
             && self.target.is_empty()
-            && self.death.is_none()
+            && self.blow.is_none()
+            && !self.old_token
+            && !self.scripted
     }
 
     /// Draws the weather.
@@ -58,7 +79,7 @@ impl Weather {
                 }
             }
         }
-        if allowed.stale_assignments && rng.u8(..4) == 0 {
+        if allowed.stale_assignments && allowed.right_clock && rng.u8(..4) == 0 {
             weather.once.push(("appRoleAssignedTo", Fault::StaleAssignments { changes: 1 }));
         } else if allowed.empty_assignments && rng.u8(..6) == 0 {
             weather.once.push(("appRoleAssignedTo", Fault::EmptyAssignments));
@@ -68,11 +89,18 @@ impl Weather {
                 weather.target.push((fault, chance * f64::from(severity)));
             }
         }
-        if rng.u8(..3) == 0 {
-            let death = if rng.bool() { Death::BeforeSending } else { Death::AfterSending };
-            weather.death = Some((rng.u32(1..=40), death));
+        weather.old_token = rng.u8(..16) == 0;
+        if rng.u8(..2) == 0 {
+            weather.blow = Some(Blow::draw(rng, weather.once.is_empty()));
         }
         weather
+    }
+
+    /// How many kinds of faults may happen, and how many befall the program: for the record.
+    pub(super) fn tell(&self) -> String {
+        let Self { graph, once, target, blow, old_token, scripted: _ } = self;
+        let token = if *old_token { ", the token was replaced" } else { "" };
+        format!("{} faults of the directory, {once:?}, {target:?}, {blow:?}{token}", graph.len())
     }
 
     /// Lets it happen.
@@ -83,6 +111,35 @@ impl Weather {
         }
         for (fault, chance) in &self.target {
             application.inject_by_chance(fault.clone(), Matcher::any(), *chance);
+        }
+    }
+}
+
+impl Blow {
+    /// Draws one. A clock that jumps would make a lagging replica older than it is.
+    fn draw(rng: &mut fastrand::Rng, may_jump: bool) -> Self {
+        // Half of the blows come early enough to hit a cycle in which little happens.
+        let within = |rng: &mut fastrand::Rng, few: u32, many: u32| {
+            let most = if rng.bool() { few } else { many };
+            rng.u32(1..=most)
+        };
+        match rng.u8(..12) {
+            0..=6 => Self::Death { moment: within(rng, 60, 300) },
+            7 | 8 => Self::FullDisk {
+                commit: within(rng, 15, 60),
+                commits: if rng.bool() { u32::MAX } else { rng.u32(1..=3) },
+            },
+            9 | 10 if may_jump => Self::Clock {
+                exchange: within(rng, 6, 30),
+                ahead: match rng.u8(..5) {
+                    0 => TimeDelta::hours(-5),
+                    1 => TimeDelta::minutes(-50),
+                    2 => TimeDelta::hours(3),
+                    3 => TimeDelta::days(2),
+                    _ => TimeDelta::days(9),
+                },
+            },
+            _ => Self::Stop { exchange: within(rng, 10, 40) },
         }
     }
 }
@@ -138,5 +195,6 @@ fn target_faults() -> Vec<(TargetFault, f64)> {
         (late(Moment::AfterApplying), 0.02),
         (TargetFault::Truncated, 0.02),
         (TargetFault::Refused, 0.01),
+        (error(401, Moment::BeforeApplying), 0.005),
     ]
 }

@@ -4,6 +4,7 @@ pub(crate) mod desk;
 pub(crate) mod graph_schema;
 pub(crate) mod real_server;
 pub(crate) mod schema;
+pub(crate) mod skewed_clock;
 pub(crate) mod source;
 pub(crate) mod wire;
 pub(crate) mod wiretap;

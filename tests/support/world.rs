@@ -37,7 +37,7 @@ use entra_scim::{
         tenant::{ApplicationSpec, RecordedRequest, Tenant, TenantOptions, UserSpec},
     },
     scim::shown,
-    store::{Engine, LogFilter, LogRow, PlanFilter, preview_copy},
+    store::{Engine, LogFilter, LogRow, PlanFilter, StoreError, preview_copy},
     target::{ScimTarget, TargetSettings},
 };
 use serde_json::{Value, json};
@@ -46,6 +46,7 @@ use url::Url;
 use super::{
     graph_schema,
     real_server::RealServer,
+    skewed_clock::SkewedClock,
     wire::Wire,
     wiretap::{Sent, Wiretap},
 };
@@ -58,6 +59,8 @@ const TARGET: &str = "https://app.sandbox.example/scim/v2";
 /// A tenant, an application, and the engine between them.
 pub(crate) struct World {
     pub(crate) clock: VirtualClock,
+    /// What the engine takes for the time.
+    pub(crate) engine_clock: SkewedClock,
     pub(crate) tenant: Tenant,
     pub(crate) enterprise_app: ServicePrincipalId,
     pub(crate) application: Application,
@@ -99,6 +102,11 @@ fn network() -> Arc<dyn Exchange> {
         body_limit_bytes: 16 * 1024 * 1024,
     };
     Arc::new(Network::new(&options).expect("options without a certificate or proxy"))
+}
+
+fn open(folder: &tempfile::TempDir, wire: &Wire) -> Engine {
+    let engine = Engine::open(&folder.path().join("crm.db")).expect("the state file opens");
+    engine.watched(wire.watch())
 }
 
 fn shared(clock: &VirtualClock) -> Arc<dyn Clock> {
@@ -171,13 +179,15 @@ impl World {
         });
         let application = Application::new(ApplicationOptions::strict(7, shared(&clock)));
         let folder = tempfile::tempdir().expect("a folder");
-        let store = Engine::open(&folder.path().join("crm.db")).expect("a state file");
+        let wire = Wire::default();
+        let store = open(&folder, &wire);
         let graph = Line::new(GRAPH, Arc::new(tenant.clone()), "");
         let target = Line::new(TARGET, Arc::new(application.clone()), "secret");
         Self {
             graph,
             target,
             wiretap: None,
+            engine_clock: SkewedClock::beside(&clock),
             clock,
             tenant,
             enterprise_app,
@@ -186,7 +196,7 @@ impl World {
             job: job(lines, APP_ID),
             people: BTreeMap::new(),
             editor: role("Editor").id,
-            wire: Wire::default(),
+            wire,
             folder,
             expects_violations: false,
         }
@@ -216,8 +226,7 @@ impl World {
     pub(crate) fn forget(&mut self) {
         self.store = None;
         self.folder = tempfile::tempdir().expect("a folder");
-        let store = Engine::open(&self.folder.path().join("crm.db"));
-        self.store = Some(store.expect("a state file"));
+        self.store = Some(open(&self.folder, &self.wire));
     }
 
     /// What was sent to somebody else's service since the last call.
@@ -368,11 +377,19 @@ impl World {
 
     /// Runs one cycle for real, with options.
     pub(crate) async fn sync_with(&self, options: CycleOptions) -> CycleEnd {
+        self.try_sync(options, &Stop::default()).await.expect("the state works")
+    }
+
+    /// Runs one cycle for real, as far as the state lets it.
+    pub(crate) async fn try_sync(
+        &self,
+        options: CycleOptions,
+        stop: &Stop,
+    ) -> Result<CycleEnd, StoreError> {
         let (directory, target) = self.adapters();
         let store = self.store.as_ref().expect("the state is open");
-        let stop = Stop::default();
-        let context = self.context(&directory, store, &stop, options);
-        sync(&context, &target.writer()).await.expect("the state works")
+        let context = self.context(&directory, store, stop, options);
+        sync(&context, &target.writer()).await
     }
 
     /// Runs a cycle that must end well.
@@ -499,7 +516,7 @@ impl World {
     pub(crate) async fn try_explain(&self, who: &str) -> Result<Explained, CycleError> {
         let (directory, target) = self.adapters();
         let store = self.store.as_ref().expect("the state is open");
-        let clock: &dyn Clock = &self.clock;
+        let clock: &dyn Clock = &self.engine_clock;
         let question = Question { job: &self.job, store, directory: &directory, clock };
         explain(&question, &target.reader(), who).await
     }
@@ -507,15 +524,19 @@ impl World {
     /// The application wants this token from now on, and the engine has it.
     pub(crate) fn change_target_token(&mut self, token: &str) {
         self.application.set_token(token);
+        self.use_target_token(token);
+    }
+
+    /// The engine has this token for the application from now on.
+    pub(crate) fn use_target_token(&mut self, token: &str) {
         token.clone_into(&mut self.target.token);
     }
 
     /// Every byte of the state that is on the disk now.
     pub(crate) fn state_bytes(&self) -> Vec<u8> {
         ["crm.db", "crm.db-wal"]
-            .iter()
-            .flat_map(|name| std::fs::read(self.folder.path().join(name)).unwrap_or_default())
-            .collect()
+            .map(|name| std::fs::read(self.folder.path().join(name)).unwrap_or_default())
+            .concat()
     }
 
     /// The rows of the last cycle for real.
@@ -547,9 +568,8 @@ impl World {
 
     /// The engine ends and starts again.
     pub(crate) fn restart(&mut self) {
-        let path = self.folder.path().join("crm.db");
         self.store = None;
-        self.store = Some(Engine::open(&path).expect("the state file opens again"));
+        self.store = Some(open(&self.folder, &self.wire));
     }
 
     /// The engine's state.
@@ -568,7 +588,7 @@ impl World {
             job: &self.job,
             store,
             directory,
-            clock: &self.clock,
+            clock: &self.engine_clock,
             stop,
             observer: &|_| {},
             options,
@@ -577,7 +597,7 @@ impl World {
 
     /// The real adapters over the in-process tenant and application.
     pub(crate) fn adapters(&self) -> (GraphDirectory, ScimTarget) {
-        let clock = shared(&self.clock);
+        let clock: Arc<dyn Clock> = Arc::new(self.engine_clock.clone());
         let (client_id, secret) = self.tenant.default_client();
         let root = self.graph.base_url.clone();
         let secret = secret.expose().to_owned();

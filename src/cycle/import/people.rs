@@ -47,16 +47,18 @@ pub(super) async fn look_up<D: Directory>(
             pace::directory(context.clock, || context.directory.users_by_id(&ids, selection))
                 .await?;
         let shown: BTreeSet<SourceId> = found.iter().map(|object| object.id).collect();
+        let managers =
+            if selection.manager { read_managers(context, &shown).await? } else { BTreeMap::new() };
+        // Both at once: who is known is not looked up again, and would stay without a manager.
         context.store.write(|tx| {
             for object in &found {
                 tx.upsert_user(object.id, &object.attributes, generation)?;
             }
+            for (id, manager) in &managers {
+                tx.set_manager(*id, *manager)?;
+            }
             Ok(())
         })?;
-        if selection.manager && !shown.is_empty() {
-            let shown: Vec<SourceId> = shown.iter().copied().collect();
-            read_managers(context, &shown).await?;
-        }
         remember_missing(context, &ids, &shown, &mut missing)?;
         seen += ids.len() as u64;
         tracker.at(seen, None)?;
@@ -88,19 +90,15 @@ fn remember_missing<D>(
 
 async fn read_managers<D: Directory>(
     context: &Context<'_, D>,
-    ids: &[SourceId],
-) -> Result<(), CycleError> {
+    ids: &BTreeSet<SourceId>,
+) -> Result<BTreeMap<SourceId, ManagerChange>, CycleError> {
+    let ids: Vec<SourceId> = ids.iter().copied().collect();
+    let mut managers = BTreeMap::new();
     for chunk in ids.chunks(GROUPS_PER_CHAIN_MAX) {
         let check_stop = || context.check_stop();
-        let managers = managers_of(context.directory, context.clock, chunk, check_stop).await?;
-        context.store.write(|tx| {
-            for (id, manager) in &managers {
-                tx.set_manager(*id, *manager)?;
-            }
-            Ok(())
-        })?;
+        managers.extend(managers_of(context.directory, context.clock, chunk, check_stop).await?);
     }
-    Ok(())
+    Ok(managers)
 }
 
 /// The managers of these people (at most [`GROUPS_PER_CHAIN_MAX`]), as the directory shows them.

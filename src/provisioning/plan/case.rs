@@ -173,9 +173,10 @@ impl<'a> Case<'a> {
         }
     }
 
-    /// Whether looking for the account of a lost create counts: a while after, once a cycle.
+    /// Whether looking for the account of a lost create counts: a while after, once a cycle. One
+    /// that was sent later than now was sent by an earlier cycle, before the clock was set back.
     pub(super) fn look_counts(&self, unsettled: &UnsettledCreate) -> bool {
-        let waited = (self.inputs.now - unsettled.sent_at).to_std().unwrap_or_default();
+        let waited = (self.inputs.now - unsettled.sent_at).abs().to_std().unwrap_or_default();
         waited >= CONFIRMATION_DELAY && unsettled.last_look != Some(self.inputs.cycle.0)
     }
 

@@ -80,7 +80,7 @@ pub(super) fn withdraw(mut case: Case<'_>, link: &Link, reason: Reason) -> Verdi
 pub(super) fn turn_off(case: Case<'_>, link: &Link, mapped: &Mapped, reason: Reason) -> Verdict {
     let job = case.inputs.job;
     let diff = difference(mapped, Baseline::of(link));
-    let mut exported = link.exported.clone();
+    let mut exported = link.settled();
     exported.extend(diff.exported);
     if diff.changes.is_empty() {
         let row = Row::skip(

@@ -130,7 +130,12 @@ impl Application {
 
     /// Takes all faults away.
     pub fn clear_faults(&self) {
-        self.lock().faults = super::fault::Faults::default();
+        self.lock().faults.clear();
+    }
+
+    /// Faults that happened so far.
+    pub fn fault_count(&self) -> u64 {
+        self.lock().faults.count
     }
 
     /// Sets a top-level attribute of a user behind the clients' backs, or removes it with `None`.

@@ -105,9 +105,16 @@ impl Matcher {
 pub(super) struct Faults {
     once: Vec<(Fault, Matcher)>,
     by_chance: Vec<(Fault, Matcher, f64)>,
+    /// Faults that happened so far.
+    pub(super) count: u64,
 }
 
 impl Faults {
+    pub(super) fn clear(&mut self) {
+        self.once.clear();
+        self.by_chance.clear();
+    }
+
     pub(super) fn push(&mut self, fault: Fault, matcher: Matcher) {
         self.once.push((fault, matcher));
     }
@@ -125,11 +132,15 @@ impl Faults {
         random: &mut fastrand::Rng,
     ) -> Option<Fault> {
         let found = self.once.iter().position(|(_, matcher)| matcher.matches(method, path, body));
-        if let Some(index) = found {
-            return Some(self.once.remove(index).0);
-        }
-        let mut chances =
-            self.by_chance.iter().filter(|(_, matcher, _)| matcher.matches(method, path, body));
-        chances.find(|(_, _, probability)| random.f64() < *probability).map(|hit| hit.0.clone())
+        let fault = if let Some(index) = found {
+            Some(self.once.remove(index).0)
+        } else {
+            let mut chances =
+                self.by_chance.iter().filter(|(_, matcher, _)| matcher.matches(method, path, body));
+            let hit = chances.find(|(_, _, probability)| random.f64() < *probability);
+            hit.map(|hit| hit.0.clone())
+        };
+        self.count += u64::from(fault.is_some());
+        fault
     }
 }

@@ -4,6 +4,8 @@
 
 use std::{collections::VecDeque, time::Duration};
 
+use super::exchange::Tenant;
+
 /// One thing that goes wrong with one request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fault {
@@ -138,11 +140,20 @@ pub struct FaultPlan {
     pub login: bool,
 }
 
+impl Tenant {
+    /// Faults that happened so far.
+    pub fn fault_count(&self) -> u64 {
+        self.state().faults.count
+    }
+}
+
 /// Faults to come.
 pub(super) struct Faults {
     rng: fastrand::Rng,
     plan: FaultPlan,
     queued: VecDeque<Queued>,
+    /// Faults that happened so far.
+    pub(super) count: u64,
     /// How long the answer that is being made is held back.
     pub(super) delay: Option<Duration>,
 }
@@ -158,6 +169,7 @@ impl Faults {
             rng: fastrand::Rng::with_seed(seed),
             plan: FaultPlan::default(),
             queued: VecDeque::new(),
+            count: 0,
             delay: None,
         }
     }
@@ -199,6 +211,7 @@ impl Faults {
                 }
             }
         }
+        self.count += faults.len() as u64;
         self.delay = self.delay.max(faults.iter().find_map(Fault::delay));
         faults
     }
