@@ -19,6 +19,7 @@ use crate::{
     config::{AppSettings, Config},
     daemon::{SystemClock, due_at, is_held},
     model::{Clock, Timestamp},
+    provisioning::DailyWindow,
     store::{
         CycleReport, HeldReport, JobState, LinkCounts, OutboxCounts, Progress, Reader, StoreError,
     },
@@ -57,6 +58,8 @@ struct Standing {
     links: LinkCounts,
     escrows: u64,
     held: Option<HeldReport>,
+    waiting: u64,
+    hours: Option<DailyWindow>,
     outbox: OutboxCounts,
 }
 
@@ -90,6 +93,8 @@ impl Standing {
             }
             self.links = view.link_counts()?;
             self.escrows = view.escrow_count()?;
+            self.waiting = view.waiting_count()?;
+            self.hours = app.job.safeguards.removals_between;
             self.outbox = view.outbox_counts()?;
             Ok(())
         })
@@ -147,6 +152,15 @@ impl Standing {
         if let Some(held) = &self.held {
             line("held", &format!("{}; plan {}", held.reason, view::short(&held.plan)));
             line("", &format!("look with `entra-scim plan {} --held`", self.app));
+        }
+        if let Some(hours) = self.hours.filter(|_| self.waiting > 0) {
+            let waiting = view::counted(self.waiting, "change");
+            let opens = match hours.opens_at(now) {
+                Some(opens) if opens > now => format!("; they begin at {}", hours.shown(opens)),
+                Some(_) => "; the next cycle decides".to_owned(),
+                None => String::new(),
+            };
+            line("waiting", &format!("{waiting} for the hours {hours}{opens}"));
         }
         if self.outbox.waiting + self.outbox.given_up > 0 {
             let given_up = match self.outbox.given_up {

@@ -11,6 +11,7 @@ mod draft;
 mod explain;
 mod export;
 mod find;
+mod guard;
 mod import;
 mod look;
 mod memberships;
@@ -22,7 +23,7 @@ mod run;
 mod survey;
 mod told;
 
-pub use context::{Context, CycleError, CycleOptions, Stop};
+pub use context::{Context, CycleError, CycleOptions, Stop, WorkLeft};
 pub use explain::{Explained, Explanation, Found, Members, explain};
 pub use find::{FoundBy, FoundGroup, Namesake, Person, Question, Search};
 pub use import::{FULL_READ_AFTER, needs_default_domain, selection_of};

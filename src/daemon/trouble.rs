@@ -33,6 +33,8 @@ pub enum Trouble {
     FilterName,
     /// The state cannot be used.
     State,
+    /// It took as long as it may; the next one goes on.
+    TimeUp,
     /// Somebody asked for it.
     Stopped,
 }
@@ -69,6 +71,7 @@ impl Trouble {
             CycleError::Rebound { .. } => Self::Rebound,
             CycleError::PropertyVanished { .. } => Self::PropertyVanished,
             CycleError::FilterName { .. } => Self::FilterName,
+            CycleError::TimeUp { .. } => Self::TimeUp,
             CycleError::Stopped => Self::Stopped,
         }
     }

@@ -29,6 +29,7 @@ mod scoping_filter;
 mod source_attribute;
 mod step;
 mod sticky;
+mod window;
 
 pub use link::{Basis, Link, LinkStanding, UnsettledCreate};
 pub use mapped_value::{MappedValue, mapped_values};
@@ -62,3 +63,4 @@ pub use scoping_filter::{
 };
 pub use source_attribute::{SourceAttribute, is_known_source_attribute, selected_property};
 pub use step::{Step, StepKind, StepStatus};
+pub use window::{DailyWindow, InvalidWindow};

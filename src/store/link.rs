@@ -75,7 +75,8 @@ impl View<'_> {
         )?)
     }
 
-    /// Whether anybody but `source` has a claim to an account.
+    /// Whether anybody but `source`, or another application with the same target, has a claim to
+    /// an account.
     pub fn claim(&self, target: &TargetId, source: SourceId) -> Result<Claim, StoreError> {
         let key = params![target.as_str(), source.to_string()];
         let other = |sql: &str| -> Result<Option<SourceId>, StoreError> {
@@ -86,8 +87,10 @@ impl View<'_> {
         if let Some(id) = other("SELECT source FROM link WHERE target = ?1 AND source <> ?2")? {
             return Ok(Claim::LinkedTo(id));
         }
-        Ok(other("SELECT source FROM released WHERE target = ?1 AND source <> ?2")?
-            .map_or(Claim::Free, Claim::ReleasedFrom))
+        if let Some(id) = other("SELECT source FROM released WHERE target = ?1 AND source <> ?2")? {
+            return Ok(Claim::ReleasedFrom(id));
+        }
+        Ok(self.neighbour_of(target)?.map_or(Claim::Free, Claim::OtherApplication))
     }
 
     /// A create of this person that has no known outcome.

@@ -17,6 +17,7 @@ mod held;
 mod key;
 mod link;
 mod log;
+mod neighbour;
 mod notice;
 mod open;
 mod outbox;
@@ -25,14 +26,18 @@ mod plan;
 mod redaction;
 mod source;
 mod survey;
+mod waiting;
 
 pub use chain::Chain;
 pub use command::{Command, CommandAnswer};
-pub use cycle::{CycleKind, CycleReport, HeldReport, Progress, Requests, RevisionReport, Totals};
+pub use cycle::{
+    Counted, CycleKind, CycleReport, HeldReport, Progress, Requests, RevisionReport, Totals,
+};
 pub use fact::{Binding, JobState};
 pub use held::HeldChange;
 pub use link::LinkCounts;
-pub use log::{LogFilter, LogRow, ModifiedProperty};
+pub use log::{LogFilter, LogRow, ModifiedProperty, STAGED_DELETE};
+pub use neighbour::Neighbours;
 pub use notice::OpenNotice;
 pub use open::{Engine, Reader, StateRead, StoreError, Tx, View, preview_copy};
 pub use outbox::{OutboxCounts, OutboxRow};

@@ -88,7 +88,7 @@ fn run(seed: u64) -> (Vec<String>, Option<String>) {
     let told = trace.clone();
     let outcome = catch_unwind(AssertUnwindSafe(|| {
         let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
-        runtime.block_on(async { Story::begin(seed, told).tell().await })
+        runtime.block_on(async { Box::pin(Story::begin(seed, told).tell()).await })
     }));
     let failure = match outcome {
         Ok(Ok(())) => None,
