@@ -189,6 +189,7 @@ impl Bench {
             stop: &Stop::default(),
             observer: &|_| {},
             options: CycleOptions::default(),
+            deadline: None,
         };
         let end = sync(&context, &target.writer()).await.expect("the state works");
         assert!(end.error.is_none(), "a cycle ended early: {:?}", end.report.error);

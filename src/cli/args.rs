@@ -262,6 +262,7 @@ pub(super) struct LogArgs {
     #[arg(long)]
     pub(super) who: Option<String>,
     /// create, adopt, update, disable, enable, delete, skip, or Graph's other and stagedDelete
+    /// (removals that a safeguard holds)
     #[arg(long)]
     pub(super) action: Option<String>,
     /// success, warning, failure or skipped

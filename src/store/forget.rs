@@ -25,10 +25,11 @@ use crate::{
 const FOUND_MAX: u32 = 20;
 
 /// The tables with one row, or several, of one person, and the column with its id.
-const OWN_ROWS: [(&str, &str); 8] = [
+const OWN_ROWS: [(&str, &str); 9] = [
     ("source_user", "id"),
     ("link", "source"),
     ("escrow", "source"),
+    ("waiting_change", "source"),
     ("planned_change", "source"),
     ("held_change", "source"),
     ("approval", "source"),

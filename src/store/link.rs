@@ -84,7 +84,8 @@ impl View<'_> {
         )?)
     }
 
-    /// Whether anybody but `source` has a claim to an account.
+    /// Whether anybody but `source`, or another application with the same target, has a claim to
+    /// an account.
     pub fn claim(&self, target: &TargetId, source: SourceId) -> Result<Claim, StoreError> {
         // Whoever was forgotten is still the one that an account was released from.
         let forgotten = pseudonym(self.key, source).to_string();
@@ -99,8 +100,11 @@ impl View<'_> {
         {
             return Ok(Claim::LinkedTo(id));
         }
-        Ok(other("SELECT source FROM released WHERE target = ?1 AND source NOT IN (?2, ?3)")?
-            .map_or(Claim::Free, Claim::ReleasedFrom))
+        let released = "SELECT source FROM released WHERE target = ?1 AND source NOT IN (?2, ?3)";
+        if let Some(id) = other(released)? {
+            return Ok(Claim::ReleasedFrom(id));
+        }
+        Ok(self.neighbour_of(target)?.map_or(Claim::Free, Claim::OtherApplication))
     }
 
     /// The person's id, and what it is called here if it was forgotten since.

@@ -20,6 +20,7 @@ mod held;
 mod key;
 mod link;
 mod log;
+mod neighbour;
 mod notice;
 mod open;
 mod outbox;
@@ -28,18 +29,22 @@ mod plan;
 mod redaction;
 mod source;
 mod survey;
+mod waiting;
 mod watch;
 
 pub use account::{AccountRow, AccountStanding};
 pub use chain::Chain;
 pub use command::{Command, CommandAnswer};
-pub use cycle::{CycleKind, CycleReport, HeldReport, Progress, Requests, RevisionReport, Totals};
+pub use cycle::{
+    Counted, CycleKind, CycleReport, HeldReport, Progress, Requests, RevisionReport, Totals,
+};
 pub use escrow::{EscrowCounts, EscrowRow};
 pub use fact::{Binding, JobState, Paused};
 pub use forget::{Forgotten, Traces, Whereabouts};
 pub use held::HeldChange;
 pub use link::LinkCounts;
-pub use log::{LogFilter, LogRow, ModifiedProperty};
+pub use log::{LogFilter, LogRow, ModifiedProperty, STAGED_DELETE};
+pub use neighbour::Neighbours;
 pub use notice::OpenNotice;
 pub use open::{Engine, Reader, StateRead, StoreError, Tx, View, preview_copy};
 pub use outbox::{OutboxCounts, OutboxRow};

@@ -10,20 +10,22 @@ use std::{
 
 use super::{
     key,
+    neighbour::Neighbours,
     watch::{Commit, CommitWatch},
 };
 use crate::model::RedactionKey;
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior, config::DbConfig};
 
 /// The schema, as numbered steps that are never edited once released.
-const MIGRATIONS: [&str; 7] = [
+const MIGRATIONS: [&str; 8] = [
     include_str!("migrations/0001_state.sql"),
     include_str!("migrations/0002_filters.sql"),
     include_str!("migrations/0003_hints.sql"),
     include_str!("migrations/0004_sent.sql"),
     include_str!("migrations/0005_notice.sql"),
     include_str!("migrations/0006_escrow.sql"),
-    include_str!("migrations/0020_unconfirmed.sql"),
+    include_str!("migrations/0007_safeguards.sql"),
+    include_str!("migrations/0008_unconfirmed.sql"),
 ];
 
 /// The version of a file whose engine has not made its tables yet: there is no state so far.
@@ -109,6 +111,7 @@ pub struct Engine {
     connection: Mutex<Connection>,
     path: PathBuf,
     key: Box<RedactionKey>,
+    neighbours: Neighbours,
     lock: Option<File>,
     watch: Option<CommitWatch>,
 }
@@ -118,6 +121,7 @@ pub struct Reader {
     connection: Mutex<Connection>,
     path: PathBuf,
     key: Box<RedactionKey>,
+    neighbours: Neighbours,
 }
 
 /// A state that can be read: the engine's own, or another process's.
@@ -162,6 +166,8 @@ impl StateRead for Reader {
 pub struct View<'c> {
     pub(super) connection: &'c Connection,
     pub(super) key: &'c RedactionKey,
+    /// The other applications with the same target.
+    pub(super) neighbours: &'c Neighbours,
 }
 
 /// What can be changed, all together or not at all.
@@ -202,6 +208,7 @@ impl Engine {
             connection: Mutex::new(connection),
             path: path.to_owned(),
             key: Box::new(key::read_or_make(path)?),
+            neighbours: Neighbours::default(),
             lock: Some(lock),
             watch: None,
         };
@@ -256,7 +263,7 @@ impl Engine {
         let mut connection = self.connection();
         let transaction: Transaction<'_> =
             connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let result = work(&Tx { view: View { connection: &transaction, key: &self.key } })?;
+        let result = work(&Tx { view: self.view(&transaction) })?;
         tell(Commit::Before)?;
         transaction.commit()?;
         tell(Commit::After)?;
@@ -269,7 +276,18 @@ impl Engine {
         work: impl FnOnce(&View<'_>) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
         let connection = self.connection();
-        work(&View { connection: &connection, key: &self.key })
+        work(&self.view(&connection))
+    }
+
+    fn view<'c>(&'c self, connection: &'c Connection) -> View<'c> {
+        View { connection, key: &self.key, neighbours: &self.neighbours }
+    }
+
+    /// The same state, beside those of other applications with the same target.
+    #[must_use]
+    pub fn beside(mut self, neighbours: Neighbours) -> Self {
+        self.neighbours = neighbours;
+        self
     }
 
     /// The file.
@@ -328,7 +346,19 @@ impl Reader {
             });
         }
         let key = Box::new(key::read_or_invent(path)?);
-        Ok(Self { connection: Mutex::new(connection), path: path.to_owned(), key })
+        let neighbours = Neighbours::default();
+        Ok(Self { connection: Mutex::new(connection), path: path.to_owned(), key, neighbours })
+    }
+
+    /// The same state, beside those of other applications with the same target.
+    #[must_use]
+    pub fn beside(mut self, neighbours: Neighbours) -> Self {
+        self.neighbours = neighbours;
+        self
+    }
+
+    fn view<'c>(&'c self, connection: &'c Connection) -> View<'c> {
+        View { connection, key: &self.key, neighbours: &self.neighbours }
     }
 
     /// Reads.
@@ -337,7 +367,7 @@ impl Reader {
         work: impl FnOnce(&View<'_>) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
         let connection = self.connection.lock().unwrap_or_else(PoisonError::into_inner);
-        work(&View { connection: &connection, key: &self.key })
+        work(&self.view(&connection))
     }
 
     /// Hands the engine a command: one row.
@@ -347,7 +377,7 @@ impl Reader {
     ) -> Result<T, StoreError> {
         let mut connection = self.connection.lock().unwrap_or_else(PoisonError::into_inner);
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let result = work(&Tx { view: View { connection: &transaction, key: &self.key } })?;
+        let result = work(&Tx { view: self.view(&transaction) })?;
         transaction.commit()?;
         Ok(result)
     }
@@ -373,6 +403,7 @@ pub fn preview_copy(path: &Path) -> Result<Engine, StoreError> {
         connection: Mutex::new(Connection::open("")?),
         path: path.to_owned(),
         key: Box::new(key::read_or_invent(path)?),
+        neighbours: Neighbours::default(),
         lock: None,
         watch: None,
     };

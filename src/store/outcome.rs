@@ -1,8 +1,13 @@
 //! Outcomes: the log row, the link and the escrow of one change, all or nothing.
 
+use chrono::SecondsFormat;
 use rusqlite::params;
 
-use super::open::{StoreError, Tx, View};
+use super::{
+    held::Approval,
+    log::{APPROVED, APPROVED_BY},
+    open::{StoreError, Tx, View},
+};
 use crate::{
     model::{CycleId, Timestamp},
     provisioning::{
@@ -43,6 +48,9 @@ impl Tx<'_> {
         (began, ended): (Timestamp, Timestamp),
     ) -> Result<ChangeStatus, StoreError> {
         let mut done = change.clone();
+        if let Some(approval) = self.approval(change)? {
+            done.steps.push(approved_step(&approval));
+        }
         match outcome {
             Outcome::Success { target, exported, warning } => {
                 done.status = if warning.is_some() || change.status == ChangeStatus::Warning {
@@ -207,6 +215,15 @@ fn basis_after(change: &PlannedChange, exported: &Values) -> Option<Basis> {
     let mut basis = change.basis.clone()?;
     basis.retain(|path, _| exported.get(path) == planned.get(path));
     Some(basis)
+}
+
+/// Names who released the change.
+fn approved_step(approval: &Approval) -> Step {
+    let at = approval.at.to_rfc3339_opts(SecondsFormat::Secs, true);
+    let text = format!("released by {} at {at}", approval.by);
+    Step::new(StepKind::Processing, StepStatus::Success, APPROVED, text)
+        .with(APPROVED_BY, approval.by.as_str())
+        .with("ApprovedPlan", approval.plan.as_str())
 }
 
 fn export_step(change: &PlannedChange, status: StepStatus, detail: Option<&str>) -> Step {

@@ -272,6 +272,23 @@ async fn held_removals_come_with_the_list_and_the_command_that_releases_it() {
 }
 
 #[tokio::test]
+async fn cycle_that_ran_out_of_time_says_that_it_goes_on_by_itself() {
+    let lines = "---\nconcurrency = 1\n[apps.crm.safeguards]\ncycle_time_max = \"1h\"";
+    let mut world = World::with_config(lines);
+    world.hire_all(["ada", "barbara", "chloe"]);
+    world.each_write_takes(Duration::from_secs(40 * 60));
+    let office = Office::new(world, EMAIL);
+    let told = "[entra-scim] crm: the cycle took longer than `cycle_time_max`";
+    assert_eq!(office.cycle().await, [told]);
+    let letter = office.letters().remove(0);
+    assert!(letter.text.contains("1 change is left to send"), "{}", letter.text);
+    assert!(letter.text.contains("the next cycle goes on by itself"), "{}", letter.text);
+    office.world.later();
+    let over = "[entra-scim] crm: over: the cycle took longer than `cycle_time_max`";
+    assert_eq!(office.cycle().await, [over]);
+}
+
+#[tokio::test]
 async fn at_most_four_mails_an_hour_go_out_and_none_is_lost() {
     let office = Office::new(World::with_users(["ada"]), EMAIL);
     for cause in ["one", "two", "three", "four", "five", "six"] {
