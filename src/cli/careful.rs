@@ -49,7 +49,7 @@ pub(super) fn escaped(json: &str) -> String {
 /// Lets through what is seen, line ends, tabulators and the program's own colours.
 pub(super) struct Careful<W: Write> {
     inner: W,
-    /// The beginning of a sequence that may turn out to be a colour.
+    /// The beginning of what may turn out to be a colour, or the line end of a list.
     sequence: String,
 }
 
@@ -61,18 +61,24 @@ impl<W: Write> Careful<W> {
     fn push(&mut self, c: char, out: &mut String) {
         if self.sequence.is_empty() {
             match c {
-                '\u{1b}' => self.sequence.push(c),
+                '\u{1b}' | '\r' => self.sequence.push(c),
                 '\n' | '\t' => out.push(c),
                 _ if is_unseen(c) => out.push(REPLACEMENT),
                 _ => out.push(c),
             }
             return;
         }
-        let goes_on = match self.sequence.len() {
-            1 => c == '[',
-            SEQUENCE_CHARS_MAX.. => false,
-            _ => c.is_ascii_digit() || c == ';',
-        };
+        if self.sequence == "\r" && c == '\n' {
+            self.sequence.clear();
+            out.push_str("\r\n");
+            return;
+        }
+        let goes_on = self.sequence.starts_with('\u{1b}')
+            && match self.sequence.len() {
+                1 => c == '[',
+                SEQUENCE_CHARS_MAX.. => false,
+                _ => c.is_ascii_digit() || c == ';',
+            };
         if goes_on {
             self.sequence.push(c);
         } else if c == 'm' && is_own_colour(&self.sequence) {
@@ -84,11 +90,11 @@ impl<W: Write> Careful<W> {
         }
     }
 
-    /// It was no colour: what was kept is shown without the character that begins it.
+    /// It was neither: what was kept is shown without the character that begins it.
     fn give_up(&mut self, out: &mut String) {
-        if let Some(rest) = std::mem::take(&mut self.sequence).strip_prefix('\u{1b}') {
+        if !self.sequence.is_empty() {
             out.push(REPLACEMENT);
-            out.push_str(rest);
+            out.push_str(&std::mem::take(&mut self.sequence)[1..]);
         }
     }
 }
@@ -145,6 +151,8 @@ mod tests {
         let own = format!("{bold}Ünal{bold:#}\t{red}failed{red:#}\n");
         assert_eq!(through(&[&own]), own);
         assert_eq!(through(&["\u{1b}", "[1", "mAda"]), "\u{1b}[1mAda");
+        assert_eq!(through(&["a,b\r", "\nc\r\n"]), "a,b\r\nc\r\n");
+        assert_eq!(through(&["row\rforged\r\r\n"]), "row\u{fffd}forged\u{fffd}\r\n");
         for (hostile, shown) in [
             ("\u{1b}[2J\u{1b}[H", "\u{fffd}[2J\u{fffd}[H"),
             ("\u{1b}[8mhidden", "\u{fffd}[8mhidden"),

@@ -11,7 +11,7 @@ const HOSTILE: &str =
 #[track_caller]
 fn is_seen(line: &str, said: &Said) {
     for (name, text) in [("stdout", &said.stdout), ("stderr", &said.stderr)] {
-        let bare = anstream::adapter::strip_str(text).to_string();
+        let bare = anstream::adapter::strip_str(text).to_string().replace("\r\n", "\n");
         let unseen = bare.chars().find(|c| {
             (c.is_control() && !matches!(c, '\n' | '\t')) || matches!(c, '\u{202a}'..='\u{202e}')
         });
