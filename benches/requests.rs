@@ -16,9 +16,9 @@ use entra_scim::{
     provisioning::job::Job,
     sandbox::{
         VirtualClock,
-        application::{Application, ApplicationOptions},
+        application::{Application, ApplicationOptions, Fault as TargetFault, Matcher, Moment},
         population::{Contoso, PopulationOptions, contoso},
-        tenant::{Tenant, TenantOptions},
+        tenant::{ErrorBody, Fault, FaultPlan, RetryAfter, Tenant, TenantOptions},
     },
     store::Engine,
     target::{ScimTarget, TargetSettings},
@@ -33,6 +33,8 @@ const USERS: usize = 20_000;
 const ASSIGNED: usize = 500;
 /// Accounts asked for in one page of a survey.
 const SURVEY_PAGE: usize = 200;
+/// Cycles within which everything must have come to rest.
+const CYCLES_MAX: u32 = 40;
 
 /// A tenant, an application and the engine between them.
 struct Bench {
@@ -275,6 +277,76 @@ async fn figures(managers: bool) -> Vec<Figure> {
     figures
 }
 
+/// Requests until a new company has its accounts, and a changed one its changes: in good weather,
+/// or where one request in five fails.
+async fn requests_to_rest(faulty: Weather) -> u64 {
+    let bench = Bench::new(false);
+    if faulty == Weather::OneInFiveFails {
+        bench.tenant.follow(FaultPlan { seed: 1, rules: graph_faults(), login: false });
+        for (fault, probability) in target_faults() {
+            bench.application.inject_by_chance(fault, Matcher::any(), probability);
+        }
+    }
+    let mut requests = 0;
+    for changes in [false, true] {
+        if changes {
+            for (number, person) in bench.company.people.values().enumerate() {
+                bench.tenant.set_attribute(*person, "displayName", format!("Display {number}"));
+            }
+        }
+        for _ in 0..CYCLES_MAX {
+            let asked = bench.cycle().await.report.requests;
+            requests += asked.graph + asked.target;
+            let waiting = bench.store.read(|view| view.escrow_counts()).expect("the state works");
+            if asked.target == 0 && waiting.all == 0 {
+                break;
+            }
+        }
+    }
+    requests
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Weather {
+    Good,
+    OneInFiveFails,
+}
+
+/// Each with its chance in a thousand requests: two hundred in all.
+fn graph_faults() -> Vec<(Fault, u16)> {
+    let error = |status| Fault::ServerError { status, body: ErrorBody::Json };
+    vec![
+        (Fault::Throttle(RetryAfter::Seconds(2)), 80),
+        (error(503), 60),
+        (Fault::ResetBefore, 30),
+        (Fault::ResetAfter, 30),
+    ]
+}
+
+/// Each with its probability: a fifth in all. Of a twentieth nobody knows whether they were applied.
+fn target_faults() -> Vec<(TargetFault, f64)> {
+    let error = |status, moment| TargetFault::Status { status, retry_after: None, moment };
+    vec![
+        (TargetFault::throttled(std::time::Duration::from_secs(1)), 0.06),
+        (error(503, Moment::BeforeApplying), 0.06),
+        (TargetFault::Refused, 0.03),
+        (TargetFault::Reset(Moment::BeforeApplying), 0.015),
+        (TargetFault::Reset(Moment::AfterApplying), 0.02),
+        (error(504, Moment::AfterApplying), 0.015),
+    ]
+}
+
+/// Requests of all cycles with faults, as a percentage of those without.
+async fn overhead() -> Figure {
+    let good = requests_to_rest(Weather::Good).await;
+    let faulty = requests_to_rest(Weather::OneInFiveFails).await;
+    Figure::at_most(
+        format!("20 % faults: requests in % of {good} without"),
+        (faulty * 100).div_ceil(good),
+        150,
+    )
+}
+
 #[expect(clippy::print_stdout, reason = "the table is what this program is for")]
 fn main() -> ExitCode {
     let runtime =
@@ -287,6 +359,9 @@ fn main() -> ExitCode {
             short += u32::from(!figure.holds());
         }
     }
+    let overhead = runtime.block_on(overhead());
+    println!("{}", overhead.line());
+    short += u32::from(!overhead.holds());
     if short == 0 {
         ExitCode::SUCCESS
     } else {

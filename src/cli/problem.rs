@@ -155,21 +155,36 @@ impl Problem {
             StoreError::Locked(_) => ExitCode::Locked,
             StoreError::Corrupt { .. }
             | StoreError::Newer { .. }
+            | StoreError::Older(_)
             | StoreError::Missing(_)
             | StoreError::File { .. }
             | StoreError::Disk { .. }
             | StoreError::Sql(_)
             | StoreError::Stored { .. } => ExitCode::Unexpected,
         };
-        let locked = exit == ExitCode::Locked;
+        let hint = match source {
+            StoreError::Locked(_) => Some(format!(
+                "the service or another command works on it; `entra-scim status {app}` says how far"
+            )),
+            StoreError::File { .. } => Some(
+                "`service.state_dir` says where the states are: a folder on a disk that can be \
+                 written, and that belongs to whoever runs the service"
+                    .to_owned(),
+            ),
+            // Their messages say what to do.
+            StoreError::Corrupt { .. }
+            | StoreError::Newer { .. }
+            | StoreError::Older(_)
+            | StoreError::Missing(_)
+            | StoreError::Disk { .. }
+            | StoreError::Sql(_)
+            | StoreError::Stored { .. } => None,
+        };
         let problem = Self::new(exit, format!("the state of application `{app}` cannot be used"))
             .caused_by(source);
-        if locked {
-            problem.with_hint(format!(
-                "the service or another command works on it; `entra-scim status {app}` says how far"
-            ))
-        } else {
-            problem
+        match hint {
+            Some(hint) => problem.with_hint(hint),
+            None => problem,
         }
     }
 

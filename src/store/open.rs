@@ -64,6 +64,11 @@ pub enum StoreError {
         /// The newest this program knows.
         known: i64,
     },
+    /// An older version of the program wrote the file, and only the engine may migrate it.
+    #[error(
+        "an older version wrote the state file {0}; run `entra-scim sync` or start the service once"
+    )]
+    Older(PathBuf),
     /// There is no state file yet.
     #[error("there is no state yet: {0} does not exist. Run `entra-scim sync` first")]
     Missing(PathBuf),
@@ -338,12 +343,7 @@ impl Reader {
             return Err(StoreError::Missing(path.to_owned()));
         }
         if version < MIGRATIONS.len() {
-            return Err(StoreError::File {
-                path: path.to_owned(),
-                detail:
-                    "an older version wrote it; run `entra-scim sync` or start the service once"
-                        .to_owned(),
-            });
+            return Err(StoreError::Older(path.to_owned()));
         }
         let key = Box::new(key::read_or_invent(path)?);
         let neighbours = Neighbours::default();
@@ -484,11 +484,11 @@ fn classify(path: &Path, error: rusqlite::Error) -> StoreError {
 /// A statement that failed for the disk's sake says which file it was about.
 fn name_disk(path: &Path, error: StoreError) -> StoreError {
     use rusqlite::ErrorCode::{DiskFull, ReadOnly, SystemIoFailure};
-    let StoreError::Sql(sql) = &error else { return error };
-    if !matches!(sql.sqlite_error_code(), Some(DiskFull | ReadOnly | SystemIoFailure)) {
+    let StoreError::Sql(cause) = &error else { return error };
+    if !matches!(cause.sqlite_error_code(), Some(DiskFull | ReadOnly | SystemIoFailure)) {
         return error;
     }
-    StoreError::Disk { path: path.to_owned(), detail: sql.to_string() }
+    StoreError::Disk { path: path.to_owned(), detail: cause.to_string() }
 }
 
 /// Opens a file, created readable by its owner only: the state holds personal data, and whoever can

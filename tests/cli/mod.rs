@@ -3,6 +3,7 @@
 mod accounts;
 mod beginnings;
 mod cycle;
+mod deaths;
 mod documents;
 mod explain;
 mod expression;

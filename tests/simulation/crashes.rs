@@ -263,7 +263,7 @@ impl Tale {
                 *moments = death.unwrap_or_default();
             }
         }
-        story.end_soon().await
+        Box::pin(story.end_soon()).await
     }
 }
 
@@ -288,7 +288,6 @@ fn check(number: usize) -> u32 {
             run.failure.as_deref().unwrap_or_default()
         );
     }
-    println!("tale {number}: {moments} moments of death");
     moments
 }
 

@@ -18,6 +18,8 @@ pub(crate) struct Ledger {
     pub(crate) stops: u64,
     pub(crate) clock_jumps: u64,
     pub(crate) old_tokens: u64,
+    /// Mails and messages to webhooks.
+    pub(crate) messages: u64,
 }
 
 impl Ledger {
@@ -43,18 +45,24 @@ impl Ledger {
             }
         }
     }
+}
 
-    /// Adds what another story went through.
-    pub(crate) fn add(&mut self, other: &Self) {
-        self.cycles += other.cycles;
-        self.requests += other.requests;
-        self.faults += other.faults;
-        self.deaths += other.deaths;
-        self.deaths_at_commits += other.deaths_at_commits;
-        self.full_disks += other.full_disks;
-        self.stops += other.stops;
-        self.clock_jumps += other.clock_jumps;
-        self.old_tokens += other.old_tokens;
+impl std::ops::Add for Ledger {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self {
+            cycles: self.cycles + other.cycles,
+            requests: self.requests + other.requests,
+            faults: self.faults + other.faults,
+            deaths: self.deaths + other.deaths,
+            deaths_at_commits: self.deaths_at_commits + other.deaths_at_commits,
+            full_disks: self.full_disks + other.full_disks,
+            stops: self.stops + other.stops,
+            clock_jumps: self.clock_jumps + other.clock_jumps,
+            old_tokens: self.old_tokens + other.old_tokens,
+            messages: self.messages + other.messages,
+        }
     }
 }
 
@@ -63,7 +71,8 @@ impl std::fmt::Display for Ledger {
         write!(
             f,
             "{} cycles, {} requests, {} faults of the services, {} deaths ({} of them at a \
-             commit), {} full disks, {} requests to stop, {} jumps of the clock, {} replaced tokens",
+             commit), {} full disks, {} requests to stop, {} jumps of the clock, {} replaced tokens, {} \
+             messages",
             self.cycles,
             self.requests,
             self.faults,
@@ -72,7 +81,8 @@ impl std::fmt::Display for Ledger {
             self.full_disks,
             self.stops,
             self.clock_jumps,
-            self.old_tokens
+            self.old_tokens,
+            self.messages
         )
     }
 }

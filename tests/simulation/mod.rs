@@ -25,7 +25,7 @@ mod setup;
 mod story;
 mod weather;
 
-pub(crate) use run::{Run, run, run_all};
+pub(crate) use run::{Run, run, run_all, told};
 
 /// Seeds of an ordinary run.
 const SEEDS_DEFAULT: u64 = 200;
@@ -49,7 +49,7 @@ fn any_seed_converges_and_breaks_no_promise_on_the_way() {
     println!("{count} seeds: {ledger}");
     // A run in which hardly anything happened would prove nothing.
     assert!(ledger.faults > 10 * count && 2 * ledger.deaths > count, "{ledger}");
-    assert!(failures.is_empty(), "{}", run::told(&failures, count));
+    assert!(failures.is_empty(), "{}", told(&failures, count));
 }
 
 #[test]

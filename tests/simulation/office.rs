@@ -45,8 +45,6 @@ pub(super) struct Office {
     channels: Channels<Postman>,
     postman: Postman,
     hook: Hook,
-    /// Mails and messages so far.
-    pub(super) told: u64,
 }
 
 impl Office {
@@ -85,11 +83,12 @@ secret_token = {{ value = "secret" }}
         let (postman, hook) = (Postman::default(), Hook::default());
         let exchange = Arc::new(hook.clone());
         let channels = Channels::new(&config, &config.apps[0], Some(postman.clone()), exchange);
-        Self { channels, postman, hook, told: 0 }
+        Self { channels, postman, hook }
     }
 
-    /// Tells what this cycle leaves to tell, and reads every word of it.
-    pub(super) async fn tell(&mut self, world: &World, end: &CycleEnd) -> Result<(), String> {
+    /// Tells what this cycle leaves to tell, and reads every word of it; returns in how many
+    /// messages.
+    pub(super) async fn tell(&self, world: &World, end: &CycleEnd) -> Result<u64, String> {
         let (directory, _) = world.adapters();
         let clock = &world.engine_clock;
         self.channels.after_cycle(&directory, world.state(), end, clock).await;
@@ -101,7 +100,6 @@ secret_token = {{ value = "secret" }}
         secrets.insert(world.tenant.default_client().1.expose().to_owned());
         let texts = letters.iter().flat_map(|letter| [&letter.subject, &letter.text, &letter.html]);
         for text in texts.chain(&messages) {
-            self.told += 1;
             // Nobody asked for details.
             if text.contains("@contoso.com") {
                 return Err(format!("a message names a person: {text}"));
@@ -116,6 +114,6 @@ secret_token = {{ value = "secret" }}
                 return Err(format!("an attachment holds a credential: {}", file.csv));
             }
         }
-        Ok(())
+        Ok((letters.len() + messages.len()) as u64)
     }
 }

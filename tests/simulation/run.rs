@@ -30,7 +30,7 @@ pub(crate) struct Run {
 pub(crate) fn run(seed: u64) -> Run {
     tell(|trace| {
         let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
-        runtime.block_on(async { Story::begin(seed, trace).tell().await })
+        runtime.block_on(Box::pin(Story::begin(seed, trace).tell()))
     })
 }
 
@@ -95,7 +95,7 @@ pub(crate) fn run_all(seeds: RangeInclusive<u64>) -> (Ledger, Vec<(u64, String)>
         (ledger, failure)
     });
     for (seed, (one, failure)) in outcomes {
-        ledger.add(&one);
+        ledger = ledger + one;
         failures.extend(failure.map(|failure| (seed, failure)));
     }
     (ledger, failures)

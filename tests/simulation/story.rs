@@ -105,6 +105,7 @@ pub(super) struct Person {
 }
 
 /// Everything that one seed is about.
+#[expect(clippy::struct_excessive_bools, reason = "each is remembered by itself")]
 pub(super) struct Story {
     pub(super) rng: fastrand::Rng,
     pub(super) world: World,
@@ -229,6 +230,8 @@ impl Story {
             }));
         }
         self.judge.strangers(&self.world);
+        // Until then a filter may not show what is new.
+        self.pass(Duration::from_secs(120));
     }
 
     pub(super) fn say(&self, line: impl std::fmt::Display) {
@@ -254,7 +257,7 @@ impl Story {
             };
             self.pass(pause);
         }
-        self.end().await
+        Box::pin(self.end()).await
     }
 
     /// Quiet, and the reckoning.
@@ -372,7 +375,7 @@ impl Story {
         }
         self.judge_cycle(began, weather, end.as_ref())?;
         if let Some(end) = &end {
-            self.office.tell(&self.world, end).await?;
+            self.ledger.messages += self.office.tell(&self.world, end).await?;
         }
         if self.is_thorough
             && weather.is_calm()
@@ -541,8 +544,8 @@ fn watch_writes(world: &World) {
             (Write::Patch { .. } | Write::Delete, Some(id)) => {
                 row.target.as_ref().is_some_and(|target| target.as_str() == id)
             }
-            (Write::Create(_), Some(_)) | (Write::Patch { .. } | Write::Delete, None) => false,
-            (Write::Nothing, _) => false,
+            (Write::Create(_) | Write::Nothing, Some(_))
+            | (Write::Patch { .. } | Write::Delete | Write::Nothing, None) => false,
         });
         (!is_planned).then(|| format!("{} {path} left before its row was sent", request.method()))
     });

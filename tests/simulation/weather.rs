@@ -38,6 +38,7 @@ pub(super) enum Blow {
 
 /// What may be drawn without harm to what a directory promises.
 #[derive(Clone, Copy, Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is allowed by itself")]
 pub(super) struct Allowed {
     /// The latest change of assignments is younger than an hour, and a replica may lack it.
     pub(super) stale_assignments: bool,

@@ -13,6 +13,7 @@ use std::{
     time::Duration,
 };
 
+use super::gate::{Gate, Side};
 use entra_scim::{
     daemon::SystemClock,
     model::{AppRole, AppRoleId, Clock, ServicePrincipalId, SourceId},
@@ -81,13 +82,21 @@ impl Said {
 impl Desk {
     /// Services on loopback, and these people, assigned.
     pub(crate) async fn with_users(names: &[&str]) -> Self {
+        Self::behind(&Gate::open(Side::Behind), names).await
+    }
+
+    /// The same, with a gate before both services.
+    pub(crate) async fn behind(gate: &Gate, names: &[&str]) -> Self {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let listener = loopback().await;
+        let graph_url = format!("http://{}", listener.local_addr().expect("an address"));
         let tenant = Tenant::new(TenantOptions {
             seed: 7,
             clock: Arc::clone(&clock),
             tenant_id: TENANT_ID.parse().expect("a GUID"),
-            base_url: String::new(),
+            base_url: graph_url.clone(),
         });
+        serve(listener, gate.before(tenant.router()));
         let editor = AppRole {
             id: AppRoleId::derive(&["role", "Editor"]),
             display_name: "Editor".to_owned(),
@@ -99,11 +108,10 @@ impl Desk {
             app_id: APP_ID.to_owned(),
             roles: vec![editor.clone()],
         });
-        let graph_url = tenant.serve(loopback().await).expect("a listener");
         let application = Application::new(ApplicationOptions::strict(7, clock));
         let listener = loopback().await;
         let target_url = application.base_url(listener.local_addr().expect("an address"));
-        tokio::spawn(application.clone().serve(listener));
+        serve(listener, gate.before(application.router()));
         let mut desk = Self {
             tenant,
             application,
@@ -257,6 +265,25 @@ secret_token = {{ file = "{folder}/token" }}
         running
     }
 
+    /// Starts a command, as a script would that does not wait for it.
+    pub(crate) fn start(&self, line: &str) -> Running {
+        let mut command = self.command(line);
+        let command = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        Running { child: command.spawn().expect("the program") }
+    }
+
+    /// Says a command to a program that may write no file beyond so many blocks of 512 bytes.
+    pub(crate) async fn say_with_little_room(&self, blocks: u32, line: &str) -> Said {
+        // Without the trap the system would end the program instead of refusing the write.
+        let script = format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$0\" \"$@\"");
+        let mut command = Command::new("sh");
+        command.args(["-c", &script, env!("CARGO_BIN_EXE_entra-scim")]);
+        command.arg("--config").arg(self.config()).args(line.split_whitespace());
+        command.env_remove("RUST_LOG").kill_on_drop(true).stdin(Stdio::null());
+        let output = tokio::time::timeout(PATIENCE, command.output()).await;
+        Said::of(&output.unwrap_or_else(|_| panic!("`{line}` does not end")).expect("the program"))
+    }
+
     fn command(&self, line: &str) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_entra-scim"));
         command.arg("--config").arg(self.config()).args(line.split_whitespace());
@@ -268,6 +295,10 @@ secret_token = {{ file = "{folder}/token" }}
 
 fn held(path: &Path) -> bool {
     path.exists() && entra_scim::daemon::is_held(path)
+}
+
+fn serve(listener: TcpListener, service: axum::Router) {
+    tokio::spawn(async move { axum::serve(listener, service).await });
 }
 
 async fn loopback() -> TcpListener {
@@ -286,7 +317,7 @@ pub(crate) async fn eventually<F: Future<Output = bool>>(what: &str, mut is_so: 
     panic!("not within {} seconds: {what}", PATIENCE.as_secs());
 }
 
-/// The service, running.
+/// The service or a command, running.
 pub(crate) struct Running {
     child: Child,
 }
@@ -294,9 +325,25 @@ pub(crate) struct Running {
 impl Running {
     /// Asks the service to end, as a supervisor does, and waits for it.
     pub(crate) async fn terminate(self) -> Said {
+        self.signal("-TERM").await;
+        self.ended().await
+    }
+
+    /// Kills it, so that it can do nothing more.
+    pub(crate) async fn kill(self) {
+        self.signal("-KILL").await;
+        assert_eq!(self.ended().await.code, -1, "it was over before it was killed");
+    }
+
+    /// Sends a signal.
+    pub(crate) async fn signal(&self, signal: &str) {
         let id = self.child.id().expect("it still runs").to_string();
-        let sent = Command::new("kill").args(["-TERM", &id]).status().await;
+        let sent = Command::new("kill").args([signal, &id]).status().await;
         assert!(sent.expect("kill").success(), "the signal was not sent");
+    }
+
+    /// Waits for its end.
+    pub(crate) async fn ended(self) -> Said {
         let output = tokio::time::timeout(PATIENCE, self.child.wait_with_output()).await;
         Said::of(&output.expect("the service ends").expect("its output"))
     }

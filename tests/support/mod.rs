@@ -1,6 +1,7 @@
 //! What several suites share.
 
 pub(crate) mod desk;
+pub(crate) mod gate;
 pub(crate) mod graph_schema;
 pub(crate) mod real_server;
 pub(crate) mod schema;
