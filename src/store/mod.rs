@@ -26,6 +26,7 @@ mod open;
 mod outbox;
 mod outcome;
 mod plan;
+mod private;
 mod redaction;
 mod source;
 mod survey;

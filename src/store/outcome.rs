@@ -72,24 +72,7 @@ impl Tx<'_> {
                 self.settle_failure(cycle, &mut done, failure, ended)?;
             }
             Outcome::Unknown(failure) => {
-                match &change.write {
-                    Write::Create(sent) => {
-                        self.set_unsettled(change.source, sent, began)?;
-                    }
-                    // There is no link yet that could be stale: the account is looked for again.
-                    Write::Patch { baseline } if change.action == Action::Adopt => {
-                        let none = Values::new();
-                        let after = exported_of(&change.effect).unwrap_or(&none);
-                        self.doubt_adoption(change.source, (baseline, after), began)?;
-                    }
-                    Write::Patch { baseline } => {
-                        let after = exported_of(&change.effect);
-                        let sent: Vec<&Values> =
-                            [Some(baseline), after].into_iter().flatten().collect();
-                        self.doubt_link(change.source, &sent)?;
-                    }
-                    Write::Delete | Write::Nothing => self.set_stale(change.source)?,
-                }
+                self.doubt(change, began)?;
                 // It may have been carried out, so it counts; an approval stays for the next try.
                 if change.action.is_removal() && !self.is_approved(change)? {
                     self.add_removal(change, Carried::Perhaps, ended)?;
@@ -112,6 +95,25 @@ impl Tx<'_> {
         self.update_planned(seq, &done)?;
         self.append_log(cycle, &done, (began, ended))?;
         Ok(done.status)
+    }
+
+    /// Remembers what a change without a known outcome may have left at the account.
+    fn doubt(&self, change: &PlannedChange, began: Timestamp) -> Result<(), StoreError> {
+        match &change.write {
+            Write::Create(sent) => self.set_unsettled(change.source, sent, began),
+            // There is no link yet that could be stale: the account is looked for again.
+            Write::Patch { baseline } if change.action == Action::Adopt => {
+                let none = Values::new();
+                let after = exported_of(&change.effect).unwrap_or(&none);
+                self.doubt_adoption(change.source, (baseline, after), began)
+            }
+            Write::Patch { baseline } => {
+                let after = exported_of(&change.effect);
+                let sent: Vec<&Values> = [Some(baseline), after].into_iter().flatten().collect();
+                self.doubt_link(change.source, &sent)
+            }
+            Write::Delete | Write::Nothing => self.set_stale(change.source),
+        }
     }
 
     /// Records a decision that sends nothing: its log row and what it does to the link.
