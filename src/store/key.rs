@@ -10,7 +10,7 @@ use std::{
 
 use ring::rand::{SecureRandom, SystemRandom};
 
-use super::open::StoreError;
+use super::{open::StoreError, private::own};
 use crate::model::RedactionKey;
 
 /// The key of the state file at `path`; made where there is none yet.
