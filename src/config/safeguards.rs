@@ -45,7 +45,7 @@ const DIRECTORY_DELETE: [(&str, DirectoryDelete); 3] = [
 const CYCLE_TIME_MAX_DEFAULT: Duration = Duration::from_secs(6 * 3_600);
 
 /// A shorter cycle would end before it has read anything.
-const CYCLE_TIME_MAX_LEAST: Duration = Duration::from_secs(60);
+const CYCLE_TIME_MAX_LEAST: Duration = Duration::from_secs(1);
 
 const DELETE_AFTER_LEAST: Duration = Duration::from_secs(1);
 

@@ -134,7 +134,7 @@ pub enum CycleError {
     },
     /// It took as long as it may.
     #[error(
-        "the cycle took as long as it may (`apps.{app}.safeguards.cycle_time_max`, {} minutes) and \
+        "the cycle took as long as it may (`apps.{app}.safeguards.cycle_time_max`, {}) and \
          ended before its work was done: {left}. Everything done so far is kept, and the next cycle \
          goes on",
         max.as_secs() / 60
@@ -186,6 +186,17 @@ fn chain(error: &dyn std::error::Error) -> String {
         source = inner.source();
     }
     text
+}
+
+/// `90 seconds`, `6 hours`.
+fn spoken(time: Duration) -> String {
+    let seconds = time.as_secs();
+    let (count, noun) = match seconds {
+        _ if seconds > 0 && seconds % 3_600 == 0 => (seconds / 3_600, "hour"),
+        _ if seconds > 0 && seconds % 60 == 0 => (seconds / 60, "minute"),
+        _ => (seconds, "second"),
+    };
+    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
 }
 
 impl From<DirectoryFault> for CycleError {

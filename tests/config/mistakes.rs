@@ -348,11 +348,11 @@ fn a_shared_target_is_said_by_both_applications() {
 fn a_safeguard_that_makes_no_sense_is_refused() {
     let safeguards = |lines: &str| refuse(&and(&format!("[apps.crm.safeguards]\n{lines}")));
     assert_snapshot!(safeguards(
-        "delete_after = \"a month\"\nremovals_between = \"8-18\"\ncycle_time_max = \"10s\""
+        "delete_after = \"a month\"\nremovals_between = \"8-18\"\ncycle_time_max = \"0s\""
     ), @r#"
     config.toml:13: apps.crm.safeguards.delete_after: "a month" is not a duration; write for example "30s", "40m", "1h30m" or "90d"
     config.toml:14: apps.crm.safeguards.removals_between: window "8-18": "8" is not a time of day; write for example "08:00-18:00", or "22:00-06:00" over midnight; without the key removals are sent at any hour
-    config.toml:15: apps.crm.safeguards.cycle_time_max: "10s" is not between 1m and 3660d
+    config.toml:15: apps.crm.safeguards.cycle_time_max: "0s" is not between 1s and 3660d
     "#);
     assert_snapshot!(safeguards("removals_between = \"08:00-08:00\""), @r#"config.toml:13: apps.crm.safeguards.removals_between: window "08:00-08:00": begins and ends at the same time, so nothing could be sent at all; write for example "08:00-18:00", or "22:00-06:00" over midnight; without the key removals are sent at any hour"#);
     assert_snapshot!(safeguards("removals_between = \"office hours\""), @r#"config.toml:13: apps.crm.safeguards.removals_between: window "office hours": is not two times of day with a hyphen between them; write for example "08:00-18:00", or "22:00-06:00" over midnight; without the key removals are sent at any hour"#);

@@ -28,7 +28,7 @@ async fn export_that_runs_out_of_time_says_what_is_left_and_the_next_cycle_goes_
     world.each_write_takes(minutes(25));
     let end = world.sync().await;
     assert!(matches!(end.error, Some(CycleError::TimeUp { .. })), "{:?}", end.report.error);
-    assert_snapshot!(end.report.error.expect("it says why"), @"the cycle took as long as it may (`apps.crm.safeguards.cycle_time_max`, 60 minutes) and ended before its work was done: 1 change is left to send. Everything done so far is kept, and the next cycle goes on");
+    assert_snapshot!(end.report.error.expect("it says why"), @"the cycle took as long as it may (`apps.crm.safeguards.cycle_time_max`, 1 hour) and ended before its work was done: 1 change is left to send. Everything done so far is kept, and the next cycle goes on");
     assert_eq!(end.report.totals.create, 3, "only what was done counts");
     assert_eq!(world.application.user_count(), 3);
     world.application.take_requests();
@@ -44,7 +44,7 @@ async fn draft_that_runs_out_of_time_is_gone_on_with_and_nobody_is_looked_up_twi
     let mut world = world();
     world.quirks(Quirks { list_refused: Some(403), latency: minutes(25), ..Quirks::default() });
     let end = world.sync().await;
-    assert_snapshot!(end.report.error.expect("it says why"), @"the cycle took as long as it may (`apps.crm.safeguards.cycle_time_max`, 60 minutes) and ended before its work was done: 2 people are not decided yet, and nothing was sent. Everything done so far is kept, and the next cycle goes on");
+    assert_snapshot!(end.report.error.expect("it says why"), @"the cycle took as long as it may (`apps.crm.safeguards.cycle_time_max`, 1 hour) and ended before its work was done: 2 people are not decided yet, and nothing was sent. Everything done so far is kept, and the next cycle goes on");
     assert_eq!((end.report.totals.create, world.application.user_count()), (0, 0));
     let mut cycles = 1;
     while world.application.user_count() < 4 {
