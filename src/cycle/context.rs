@@ -137,7 +137,7 @@ pub enum CycleError {
         "the cycle took as long as it may (`apps.{app}.safeguards.cycle_time_max`, {}) and \
          ended before its work was done: {left}. Everything done so far is kept, and the next cycle \
          goes on",
-        max.as_secs() / 60
+        spoken(*max)
     )]
     TimeUp {
         /// The application's section.
