@@ -197,6 +197,10 @@ fn forget(tx: &Tx<'_>, reset: Reset, now: Timestamp) -> Result<(), StoreError> {
     }
     if reset.quarantine || reset.full {
         tx.set_quarantine(None)?;
+        // Nor does what came of it last; a pause that a person ordered does.
+        if tx.paused()?.is_some_and(|paused| paused.by == PROGRAM) {
+            tx.set_paused(None)?;
+        }
     }
     if reset.quarantine || reset.escrows {
         tx.hurry()?;
