@@ -192,8 +192,8 @@ fn chain(error: &dyn std::error::Error) -> String {
 fn spoken(time: Duration) -> String {
     let seconds = time.as_secs();
     let (count, noun) = match seconds {
-        _ if seconds > 0 && seconds % 3_600 == 0 => (seconds / 3_600, "hour"),
-        _ if seconds > 0 && seconds % 60 == 0 => (seconds / 60, "minute"),
+        _ if seconds > 0 && seconds.is_multiple_of(3_600) => (seconds / 3_600, "hour"),
+        _ if seconds > 0 && seconds.is_multiple_of(60) => (seconds / 60, "minute"),
         _ => (seconds, "second"),
     };
     format!("{count} {noun}{}", if count == 1 { "" } else { "s" })

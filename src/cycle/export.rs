@@ -127,7 +127,7 @@ impl<D: Sync, W: TargetWrite> Exporting<'_, D, W> {
             return Ok(());
         }
         let mut row = row.clone();
-        let outcome = match self.prepare(&mut row)? {
+        let outcome = match self.prepare(seq, &mut row)? {
             Some(outcome) => outcome,
             None => match revealed(self.context, &row, self.mapping_inputs())? {
                 Err(failure) => Outcome::Failed(failure),
@@ -174,13 +174,25 @@ impl<D: Sync, W: TargetWrite> Exporting<'_, D, W> {
         failure_of(fault)
     }
 
-    /// Fills in what only now is known: the account, and the manager's account.
-    fn prepare(&self, row: &mut PlannedChange) -> Result<Option<Outcome>, CycleError> {
+    /// Fills in what only now is known: the account, and the manager's account. Some rows need not
+    /// be sent any more.
+    fn prepare(&self, seq: i64, row: &mut PlannedChange) -> Result<Option<Outcome>, CycleError> {
+        let store = self.context.store;
         let waits_for_link = matches!(row.phase, Phase::AfterCreates | Phase::References);
         if !waits_for_link {
-            return of_neighbour(self.context, row);
+            if let Some(outcome) = of_neighbour(self.context, row)? {
+                return Ok(Some(outcome));
+            }
+            // A target may allow the same name twice, and nobody could say whose account is whose.
+            return Ok(store.read(|view| view.is_value_kept(seq))?.then(|| {
+                Outcome::Failed(Failure {
+                    reason: Reason::EntryConflict,
+                    detail: "another account still has the value that this one is to take: the \
+                             change that frees it did not succeed"
+                        .to_owned(),
+                })
+            }));
         }
-        let store = self.context.store;
         let unresolved = |detail: &str| {
             Outcome::Skipped(Failure {
                 reason: Reason::UnableToResolveReferenceAttributeValue,

@@ -32,6 +32,9 @@ const MIGRATIONS: [&str; 8] = [
 /// The version of a file whose engine has not made its tables yet: there is no state so far.
 const NOT_MADE_YET: usize = 0;
 
+/// Statements that are kept compiled: more than the store has, so that none is compiled twice.
+const STATEMENTS_KEPT: usize = 200;
+
 /// How long a reader waits for a writer's commit.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -232,6 +235,7 @@ impl Engine {
         let mut connection = self.connection();
         let path = &self.path;
         connection.busy_timeout(BUSY_TIMEOUT)?;
+        connection.set_prepared_statement_cache_capacity(STATEMENTS_KEPT);
         connection.pragma_update(None, "journal_mode", "WAL").map_err(|e| classify(path, e))?;
         connection.pragma_update(None, "synchronous", "NORMAL").map_err(|e| classify(path, e))?;
         let sound: String = connection

@@ -123,6 +123,19 @@ impl View<'_> {
             .query_row(params![source.to_string(), value.to_lowercase()], |row| row.get(0))?)
     }
 
+    /// Whether a row takes a unique value that another person's row was to free, and did not.
+    pub fn is_value_kept(&self, seq: i64) -> Result<bool, StoreError> {
+        Ok(self
+            .connection
+            .prepare_cached(
+                "SELECT EXISTS (SELECT 1 FROM planned_change AS taker \
+                 JOIN planned_change AS freer ON freer.frees = taker.claims \
+                 WHERE taker.seq = ?1 AND freer.source <> taker.source \
+                 AND freer.status IN ('failure', 'skipped'))",
+            )?
+            .query_row([seq], |row| row.get(0))?)
+    }
+
     /// Whether a person gets an account in this plan.
     pub fn is_coming(&self, source: SourceId) -> Result<bool, StoreError> {
         Ok(self

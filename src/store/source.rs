@@ -337,14 +337,25 @@ impl Tx<'_> {
         Ok(())
     }
 
-    /// Remembers an assigned user that the directory does not show.
+    /// Remembers an assigned user without an account that the directory does not show. Whatever an
+    /// earlier read said of it, no account is made before it is shown again.
     pub fn set_unseen(&self, id: SourceId) -> Result<(), StoreError> {
         self.connection
             .prepare_cached(
                 "INSERT INTO source_user (id, attributes, presence, dirty) VALUES (?1, '{}', 3, 1) \
-                 ON CONFLICT (id) DO NOTHING",
+                 ON CONFLICT (id) DO UPDATE SET presence = 3, dirty = 1 WHERE presence = 0",
             )?
             .execute([id.to_string()])?;
+        Ok(())
+    }
+
+    /// The same of everybody whom the complete reading `generation` did not show.
+    pub fn set_unshown_unseen(&self, generation: u64) -> Result<(), StoreError> {
+        self.connection.execute(
+            "UPDATE source_user SET presence = 3, dirty = 1 \
+             WHERE presence = 0 AND read_generation < ?1 AND id NOT IN (SELECT source FROM link)",
+            [generation],
+        )?;
         Ok(())
     }
 
@@ -352,11 +363,12 @@ impl Tx<'_> {
     ///
     /// Returns how many in a row there were.
     pub fn count_miss(&self, id: SourceId) -> Result<u32, StoreError> {
-        self.set_unseen(id)?;
         Ok(self
             .connection
             .prepare_cached(
-                "UPDATE source_user SET misses = misses + 1 WHERE id = ?1 RETURNING misses",
+                "INSERT INTO source_user (id, attributes, presence, dirty, misses) \
+                 VALUES (?1, '{}', 3, 1, 1) \
+                 ON CONFLICT (id) DO UPDATE SET misses = misses + 1 RETURNING misses",
             )?
             .query_row([id.to_string()], |row| row.get(0))?)
     }

@@ -207,7 +207,10 @@ impl Story {
         for account in &accounts {
             let (id, key) = (text(account, "id"), text(account, "externalId"));
             seen.insert(id.to_owned());
-            if !names.insert(text(account, "userName").to_lowercase()) {
+            // Where a service allows it, a name may be passed on before its old owner gave it up.
+            let is_passed_on = self.world.application.quirks().duplicates_allowed
+                && self.people.iter().any(|person| person.key == key && person.awaits_rename);
+            if !names.insert(text(account, "userName").to_lowercase()) && !is_passed_on {
                 return Err(format!("two accounts have the same name: {account:?}"));
             }
             let seeded = self.judge.seeded.get(id);

@@ -1,10 +1,15 @@
 //! What seeds have found, as stories of their own.
 
-use entra_scim::sandbox::application::{Fault, Matcher, Moment};
+use entra_scim::{
+    cycle::{CycleOptions, Stop},
+    sandbox::application::{Fault, Matcher, Moment, Quirks},
+};
 use http::Method;
 use serde_json::json;
 
 use crate::support::world::World;
+
+const ENTERPRISE: &str = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
 
 #[tokio::test]
 async fn the_account_of_a_lost_create_is_disabled_if_its_person_was_disabled_meanwhile() {
@@ -142,4 +147,85 @@ async fn an_account_that_a_lost_answer_renamed_is_disabled_and_later_deleted() {
         world.sync_well().await;
     }
     assert_eq!(world.application.user_count(), 0, "{}", world.reason("ada"));
+}
+
+#[tokio::test]
+async fn nobody_who_was_deleted_between_two_reads_gets_an_account() {
+    for scope in ["assigned", "all"] {
+        let mut world = World::with_config(&format!("scope = \"{scope}\"\n---\n"));
+        world.hire_all(["ada", "grace"]);
+        // The first cycle reads everybody and goes no further.
+        world.change_target_token("new");
+        world.use_target_token("old");
+        world.expects_violations();
+        world.sync_badly().await;
+        world.use_target_token("new");
+        world.tenant.soft_delete_user(world.id("ada"));
+        // Long enough for the link to the changes to be forgotten.
+        world.pass(std::time::Duration::from_secs(8 * 86_400));
+        world.sync_well().await;
+        assert_eq!(world.active("ada"), None, "{scope}: {}", world.reason("ada"));
+        assert_eq!(world.active("grace"), Some(true));
+    }
+}
+
+#[tokio::test]
+async fn a_name_is_not_taken_before_its_old_owner_gave_it_up() {
+    let mut world = World::with_users(["ada", "grace"]).all_provisioned().await;
+    world.quirks(Quirks { duplicates_allowed: true, ..Quirks::default() });
+    world.set("ada", "userPrincipalName", "ada.lovell@contoso.com");
+    world.set("grace", "userPrincipalName", "ada@contoso.com");
+    world.application.inject(Fault::Reset(Moment::BeforeApplying), Matcher::method(Method::PATCH));
+    world.sync_well().await;
+    assert!(world.account("grace@contoso.com").is_some(), "{}", world.last_plan());
+    assert!(world.reason("grace").contains("EntryConflict"), "{}", world.reason("grace"));
+    world.later();
+    world.sync_well().await;
+    assert_eq!(world.account("ada@contoso.com").expect("taken")["displayName"], "Grace Example");
+    assert!(world.account("ada.lovell@contoso.com").is_some());
+    world.is_settled().await;
+}
+
+#[tokio::test]
+async fn a_manager_is_known_even_if_the_first_read_of_it_failed() {
+    let mut world = World::with_users(["ada"]).all_provisioned().await;
+    world.hire("grace");
+    world.tenant.set_manager(world.id("grace"), Some(world.id("ada")));
+    // The person is looked up, and then the manager in a round of changes of its own.
+    let death = world.wire.die_before("manager");
+    let stop = Stop::default();
+    tokio::select! {
+        biased;
+        end = world.try_sync(CycleOptions::default(), &stop) => panic!("it ended: {end:?}"),
+        () = death.notified() => {}
+    }
+    world.wire.live();
+    world.restart();
+    world.later();
+    world.sync_well().await;
+    let account = world.account("grace@contoso.com").expect("there");
+    assert!(account[ENTERPRISE]["manager"]["value"].is_string(), "{account}");
+}
+
+#[tokio::test]
+async fn an_account_that_a_lost_adoption_renamed_is_found_after_another_rename() {
+    let mut world = World::with_users(["ada"]);
+    let lose = |world: &World, method| {
+        world.application.inject(Fault::Reset(Moment::AfterApplying), Matcher::method(method));
+    };
+    lose(&world, Method::POST);
+    world.expects_violations();
+    for (name, method) in [("ada.lovell", Method::PATCH), ("ada.byron", Method::GET)] {
+        world.sync_well().await;
+        world.set("ada", "userPrincipalName", format!("{name}@contoso.com"));
+        world.later();
+        lose(&world, method);
+    }
+    for _ in 0..3 {
+        world.sync_well().await;
+        world.later();
+    }
+    assert_eq!(world.application.user_count(), 1, "{}", world.reason("ada"));
+    assert!(world.account("ada.byron@contoso.com").is_some(), "{}", world.reason("ada"));
+    world.is_settled().await;
 }

@@ -352,6 +352,14 @@ impl Story {
         self.world.wire.live();
         self.world.tenant.clear_faults();
         self.world.application.clear_faults();
+        for request in self.world.tenant.take_requests() {
+            let query: Vec<String> =
+                request.query.iter().map(|(name, value)| format!("{name}={value}")).collect();
+            let (path, query) = (&request.path, query.join("&"));
+            let status = request.status.unwrap_or_default();
+            self.trace
+                .tell(format!("                  {status} {} {path}?{query}", request.method));
+        }
         let took = self.world.clock.now() - began;
         if took > CYCLE_TIME_MAX {
             return Err(format!("a cycle took {took}"));

@@ -8,7 +8,10 @@
 
 use std::{
     collections::BTreeSet,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use bytes::Bytes;
@@ -81,6 +84,21 @@ impl Wire {
         let notify = Arc::new(Notify::new());
         self.live();
         self.watched().death = Some((moment, Arc::clone(&notify)));
+        notify
+    }
+
+    /// Lets the program die before the next request whose address contains this text.
+    pub(crate) fn die_before(&self, part: &'static str) -> Arc<Notify> {
+        let (notify, wire) = (Arc::new(Notify::new()), self.clone());
+        let (dies, has_died) = (Arc::clone(&notify), AtomicBool::new(false));
+        self.witness(move |request| {
+            let is_meant = request.uri().to_string().contains(part);
+            if is_meant && !has_died.swap(true, Ordering::Relaxed) {
+                wire.watched().died_at = Some(Moment::BeforeSending);
+                dies.notify_one();
+            }
+            None
+        });
         notify
     }
 
@@ -225,6 +243,9 @@ impl Exchange for Line {
                 return std::future::pending().await;
             }
             self.wire.note(&request);
+            if self.wire.died_at().is_some() {
+                return std::future::pending().await;
+            }
             let answer = self.service.exchange(request).await;
             if !self.wire.lives(Moment::AfterSending) {
                 return std::future::pending().await;

@@ -65,6 +65,7 @@ pub(super) async fn look_up<D: Directory>(
     }
     if full && everybody {
         missing.extend(context.store.read(|view| view.unshown_linked(generation))?);
+        context.store.write(|tx| tx.set_unshown_unseen(generation))?;
     }
     resolve_missing(context, missing).await
 }

@@ -5,3 +5,5 @@ ALTER TABLE link ADD COLUMN unconfirmed TEXT NOT NULL DEFAULT '[]';
 
 -- The same of an account that is looked for: of an adoption without a known outcome, what it wrote.
 ALTER TABLE unsettled_create ADD COLUMN unconfirmed TEXT NOT NULL DEFAULT '[]';
+
+CREATE INDEX planned_change_by_freed ON planned_change (frees) WHERE frees IS NOT NULL;
