@@ -191,6 +191,7 @@ impl Bench {
             stop: &Stop::default(),
             observer: &|_| {},
             options: CycleOptions::default(),
+            deadline: None,
         };
         sync(&context, &target.writer()).await.expect("the state works")
     }

@@ -1,4 +1,5 @@
 #![doc = include_str!("ARCHITECTURE.md")]
+#![doc = include_str!("THREATS.md")]
 
 pub mod cli;
 pub mod config;

@@ -8,6 +8,8 @@ mod architecture;
 mod cli;
 mod config;
 mod cycle;
+mod fuzz_corpus;
 mod real_servers;
 mod simulation;
 mod support;
+mod threats;

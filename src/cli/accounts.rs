@@ -56,7 +56,8 @@ pub(super) async fn run(args: &AccountsArgs, global: &Global) -> anyhow::Result<
     if global.json {
         output::json(&Value::Array(documents))?;
     } else if args.csv {
-        output::data(&csv(CSV_COLUMNS, lines))?;
+        // A terminal and a script expect the line ends that every other command writes.
+        output::data(&csv(CSV_COLUMNS, lines).replace("\r\n", "\n"))?;
     } else {
         output::stream(|out| summary(out, app.job.app.as_str(), &counts))?;
     }
@@ -102,21 +103,22 @@ fn table(out: &mut dyn Write, row: &AccountRow) -> anyhow::Result<()> {
         Some(false) => "disabled",
         None => "-",
     };
-    let name = row.name.as_deref().unwrap_or("-");
-    let whose = match (&row.source, row.standing) {
+    let name = output::plain(row.name.as_deref().unwrap_or("-"));
+    let person = row.source.as_ref().map(|(_, person)| output::plain(person));
+    let whose = match (&person, row.standing) {
         (None, _) => String::new(),
-        (Some((_, person)), AccountStanding::Matched) if row.in_scope => {
+        (Some(person), AccountStanding::Matched) if row.in_scope => {
             format!("  matches {person}, who is in scope: the next cycle adopts it")
         }
-        (Some((_, person)), AccountStanding::Matched) => {
+        (Some(person), AccountStanding::Matched) => {
             format!("  matches {person}, who is not in scope")
         }
-        (Some((_, person)), AccountStanding::Kept) => format!("  was the account of {person}"),
-        (Some((_, person)), AccountStanding::Linked | AccountStanding::Local) => {
+        (Some(person), AccountStanding::Kept) => format!("  was the account of {person}"),
+        (Some(person), AccountStanding::Linked | AccountStanding::Local) => {
             format!("  {person}")
         }
     };
-    let (standing, target) = (row.standing.as_str(), &row.target);
+    let (standing, target) = (row.standing.as_str(), output::plain(row.target.as_str()));
     Ok(writeln!(out, "{standing:<8} {active:<9} {name}  ({target}){whose}")?)
 }
 

@@ -73,7 +73,7 @@ fn confirmed(
     held: &HeldReport,
     global: &Global,
 ) -> anyhow::Result<bool> {
-    let mut stderr = anstream::stderr().lock();
+    let mut stderr = output::stderr();
     if !std::io::stdin().is_terminal() {
         return Err(Problem::usage("releasing what is held needs a person's yes")
             .with_hint(format!(
@@ -122,7 +122,7 @@ async fn release(
             Ok(ExitCode::Done)
         }
         Answer::Refused { message } => Err(Problem::new(ExitCode::Held, message).into()),
-        Answer::Done { .. } | Answer::Cycle { .. } => {
+        Answer::Done { .. } | Answer::Cycle { .. } | Answer::Forgotten(_) => {
             let message = "the service answered something else";
             Err(Problem::new(ExitCode::Unexpected, message).into())
         }

@@ -92,6 +92,8 @@ pub(super) enum Command {
     Resume(AppArgs),
     /// Forget parts of the state, as Microsoft Graph's resetScope; runs no cycle
     Restart(RestartArgs),
+    /// Remove a person's data from logs and state; the accounts are untouched
+    Forget(ForgetArgs),
     /// Send one test mail to everybody, and a message to each webhook
     #[command(after_help = "Example: entra-scim notify-test")]
     NotifyTest(AppArgs),
@@ -260,6 +262,7 @@ pub(super) struct LogArgs {
     #[arg(long)]
     pub(super) who: Option<String>,
     /// create, adopt, update, disable, enable, delete, skip, or Graph's other and stagedDelete
+    /// (removals that a safeguard holds)
     #[arg(long)]
     pub(super) action: Option<String>,
     /// success, warning, failure or skipped
@@ -322,6 +325,23 @@ pub(super) struct RestartArgs {
     /// All of the above but --rebind, and what was learned of the directory's properties
     #[arg(long)]
     pub(super) full: bool,
+}
+
+#[derive(Args, Clone, Debug)]
+#[command(
+    after_help = "The accounts stay as they are, and nobody else ever gets them. Whoever is still \
+                        assigned is read again by the next cycle: unassign them first.\n\nExample: \
+                        entra-scim forget ada@contoso.com"
+)]
+pub(super) struct ForgetArgs {
+    /// The person: object id, user principal name or mail address, also a former one
+    pub(super) who: String,
+    /// Only in the state of this application [default: every one]
+    #[arg(long, value_name = "NAME")]
+    pub(super) app: Option<String>,
+    /// Ask nothing
+    #[arg(long, short)]
+    pub(super) yes: bool,
 }
 
 #[derive(Args, Clone, Debug)]

@@ -10,7 +10,7 @@ use super::{
     args::{Cli, Command, Global, LogFormat},
     check, control, demo,
     exit::ExitCode,
-    explain, expression, gallery, import_schema, init, log, notify_test, output, plan,
+    explain, expression, forget, gallery, import_schema, init, log, notify_test, output, plan,
     problem::Problem,
     run, status, sync,
 };
@@ -73,6 +73,7 @@ async fn dispatch(cli: &Cli) -> anyhow::Result<ExitCode> {
         Command::Pause(args) => control::pause(args, global).await,
         Command::Resume(args) => control::resume(args, global).await,
         Command::Restart(args) => control::restart(args, global).await,
+        Command::Forget(args) => forget::run(args, global).await,
         Command::NotifyTest(args) => notify_test::run(args, global).await,
         Command::ImportSchema(args) => {
             refuse_json("import-schema")?;
@@ -104,6 +105,7 @@ fn log_lines(global: &Global, command: &Command) -> Result<(), Problem> {
         | Command::Pause(_)
         | Command::Resume(_)
         | Command::Restart(_)
+        | Command::Forget(_)
         | Command::NotifyTest(_)
         | Command::ImportSchema(_)
         | Command::Gallery(_)

@@ -12,7 +12,7 @@ pub enum ExitCode {
     Unexpected,
     /// 2: the configuration or the command line is wrong.
     Usage,
-    /// 3: the cycle finished, some objects failed.
+    /// 3: the cycle finished, some objects failed; or its time was up before its work was done.
     SomeFailed,
     /// 4: a safeguard holds changes.
     Held,
@@ -86,6 +86,7 @@ impl ExitCode {
             | Trouble::TargetAddress => Self::Unreachable,
             Trouble::TooManyFailures => Self::Quarantine,
             Trouble::EnterpriseApplication | Trouble::Rebound | Trouble::FilterName => Self::Usage,
+            Trouble::TimeUp => Self::SomeFailed,
             Trouble::PropertyVanished | Trouble::State | Trouble::Stopped => Self::Unexpected,
         }
     }
@@ -99,7 +100,10 @@ impl From<ExitCode> for std::process::ExitCode {
 
 #[cfg(test)]
 mod tests {
-    use super::ExitCode::{self, Done, Held, Quarantine, SomeFailed, Unreachable};
+    use super::{
+        ExitCode::{self, Done, Held, Quarantine, SomeFailed, Unreachable},
+        Trouble,
+    };
 
     #[test]
     fn of_several_codes_seven_counts_before_five_before_four_before_three() {
@@ -111,5 +115,10 @@ mod tests {
         assert_eq!(SomeFailed.worse(Held).number(), 4);
         assert_eq!(Held.worse(SomeFailed).number(), 4);
         assert_eq!(Done.worse(SomeFailed).number(), 3);
+    }
+
+    #[test]
+    fn a_cycle_whose_time_is_up_ends_with_three() {
+        assert_eq!(ExitCode::of_trouble(Trouble::TimeUp).number(), 3);
     }
 }

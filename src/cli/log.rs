@@ -17,7 +17,8 @@ use crate::{
     config::{AppSettings, Config},
     daemon::{SystemClock, stop_on_signals},
     model::{Clock, JobId, SourceId},
-    store::{LogFilter, LogRow, Reader, StoreError},
+    provisioning::Reason,
+    store::{LogFilter, LogRow, Reader, STAGED_DELETE, StoreError},
 };
 
 /// How often new rows are looked for.
@@ -75,7 +76,7 @@ fn check_words(args: &LogArgs) -> Result<(), Problem> {
         "delete",
         "skip",
         "other",
-        "stageddelete",
+        STAGED_DELETE,
     ];
     const STATUSES: [&str; 4] = ["success", "warning", "failure", "skipped"];
     for (flag, given, known) in [
@@ -160,13 +161,13 @@ fn table(out: &mut dyn Write, app: &str, row: &LogRow, all: bool) -> std::io::Re
     let at = row.at.to_rfc3339_opts(SecondsFormat::Secs, true);
     let app = if all { format!("{app}  ") } else { String::new() };
     let why = if row.detail.is_empty() { row.reason.to_string() } else { row.detail.clone() };
-    let (action, name) = (row.action.as_str(), &row.source_name);
+    let (action, name) = (row.action.as_str(), output::plain(&row.source_name));
     let status = if row.held { "held" } else { row.status.as_str() };
-    writeln!(out, "{at}  {app}{status:<8} {action:<8} {name}  {why}")?;
+    writeln!(out, "{at}  {app}{status:<8} {action:<8} {name}  {}", output::plain(&why))?;
     if let Some(failure) = &row.error
         && failure.detail != why
     {
-        writeln!(out, "    {}: {}", failure.reason, failure.detail)?;
+        writeln!(out, "    {}: {}", failure.reason, output::plain(&failure.detail))?;
     }
     for step in row.steps.iter().filter(|step| step.name == ESCROW_RETRY) {
         writeln!(out, "    {}", step.description)?;
@@ -176,23 +177,34 @@ fn table(out: &mut dyn Write, app: &str, row: &LogRow, all: bool) -> std::io::Re
 
 fn csv(app: &str, row: &LogRow) -> String {
     let error = row.error.as_ref();
+    let (mut code, mut problem) = error
+        .map(|failure| (failure.reason.to_string(), failure.detail.clone()))
+        .unwrap_or_default();
+    let mut action = row.action.as_str();
+    if row.held {
+        code = Reason::HeldBySafeguard.to_string();
+        row.held_because().unwrap_or_default().clone_into(&mut problem);
+        if row.action.is_removal() {
+            action = STAGED_DELETE;
+        }
+    }
     let fields = [
         row.at.to_rfc3339_opts(SecondsFormat::Millis, true),
         app.to_owned(),
-        row.action.as_str().to_owned(),
+        action.to_owned(),
         row.status.as_str().to_owned(),
         row.source.clone(),
         row.source_name.clone(),
         row.target.clone().unwrap_or_default(),
         row.reason.to_string(),
         row.detail.clone(),
-        error.map(|failure| failure.reason.to_string()).unwrap_or_default(),
-        error.map(|failure| failure.detail.clone()).unwrap_or_default(),
+        code,
+        problem,
         row.duration_ms.to_string(),
         row.cycle_id.clone(),
         row.change_id.clone(),
     ];
-    fields.map(|field| quoted(&field)).join(",")
+    fields.map(|field| quoted(&output::plain(&field))).join(",")
 }
 
 /// A field of RFC 4180. Text that a spreadsheet would take for a formula gets an apostrophe.

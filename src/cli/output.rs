@@ -2,24 +2,26 @@
 
 use std::io::{self, Write};
 
-use super::args::Global;
+use super::{args::Global, careful};
+
+pub(super) use super::careful::plain;
 
 /// Writes data. A reader that went away, such as `head`, is no error.
 pub(super) fn data(text: &str) -> anyhow::Result<()> {
-    let mut stdout = anstream::stdout().lock();
+    let mut stdout = careful::Careful::new(anstream::stdout().lock());
     finish(stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()))
 }
 
 /// Writes a JSON document.
 pub(super) fn json(document: &serde_json::Value) -> anyhow::Result<()> {
-    data(&format!("{document:#}\n"))
+    data(&careful::escaped(&format!("{document:#}\n")))
 }
 
 /// Writes as `write` says, and not everything at once.
 pub(super) fn stream(
     write: impl FnOnce(&mut dyn Write) -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
-    let mut stdout = io::BufWriter::new(anstream::stdout().lock());
+    let mut stdout = careful::Careful::new(io::BufWriter::new(anstream::stdout().lock()));
     let written = write(&mut stdout).and_then(|()| Ok(stdout.flush()?));
     match written {
         Err(error) => match error.downcast::<io::Error>() {
@@ -40,7 +42,13 @@ pub(super) fn note(global: &Global, text: &str) {
 /// Says something on stderr.
 pub(super) fn say(text: &str) {
     // Where stderr is gone there is nobody left to tell.
-    drop(writeln!(anstream::stderr().lock(), "{text}"));
+    let mut stderr = stderr();
+    drop(writeln!(stderr, "{text}").and_then(|()| stderr.flush()));
+}
+
+/// What is beside the data, for a person.
+pub(super) fn stderr() -> impl Write {
+    careful::Careful::new(anstream::stderr().lock())
 }
 
 fn finish(result: io::Result<()>) -> anyhow::Result<()> {

@@ -11,10 +11,20 @@ const DIFFERENCES_SHOWN: usize = 5;
 
 /// Saves the document of a plan, readable by its owner only: it holds personal data.
 pub(super) fn save(path: &Path, document: &Value) -> Result<(), Problem> {
-    use std::{io::Write, os::unix::fs::OpenOptionsExt};
+    use std::{
+        io::Write,
+        os::unix::fs::{OpenOptionsExt, PermissionsExt},
+    };
     let mut options = fs::OpenOptions::new();
     let file = options.write(true).create(true).truncate(true).mode(0o600).open(path);
-    file.and_then(|mut file| writeln!(file, "{document:#}")).map_err(|error| {
+    let written = file.and_then(|mut file| {
+        let is_plain = file.metadata()?.is_file();
+        if is_plain {
+            file.set_permissions(fs::Permissions::from_mode(0o600))?;
+        }
+        writeln!(file, "{document:#}")
+    });
+    written.map_err(|error| {
         Problem::usage(format!("the plan cannot be saved to {}", path.display())).caused_by(error)
     })
 }

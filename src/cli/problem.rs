@@ -120,6 +120,7 @@ fn hint_of(trouble: Trouble, app: &str) -> Option<String> {
         | Trouble::PropertyVanished
         | Trouble::FilterName
         | Trouble::State
+        | Trouble::TimeUp
         | Trouble::Stopped => {
             return None;
         }

@@ -19,7 +19,7 @@ use crate::{
     config::{AppSettings, Config},
     daemon::{SystemClock, due_at, is_held},
     model::{Clock, Timestamp},
-    provisioning::{PROGRAM, Quarantine},
+    provisioning::{DailyWindow, PROGRAM, Quarantine},
     store::{
         CycleReport, EscrowCounts, EscrowRow, HeldReport, JobState, LinkCounts, OutboxCounts,
         Paused, Progress, Reader, StoreError,
@@ -66,6 +66,8 @@ struct Standing {
     next_attempt: Option<Timestamp>,
     paused: Option<Paused>,
     held: Option<HeldReport>,
+    waiting: u64,
+    hours: Option<DailyWindow>,
     outbox: OutboxCounts,
 }
 
@@ -106,6 +108,8 @@ impl Standing {
             self.links = view.link_counts()?;
             self.escrows = view.escrow_counts()?;
             self.given_up = view.given_up(GIVEN_UP_SHOWN)?;
+            self.waiting = view.waiting_count()?;
+            self.hours = app.job.safeguards.removals_between;
             self.outbox = view.outbox_counts()?;
             Ok(())
         })
@@ -143,6 +147,15 @@ impl Standing {
             let plan = view::short(&held.plan);
             line(&mut text, "held", &format!("{}; plan {plan}", held.reason));
             line(&mut text, "", &format!("look with `entra-scim plan {} --held`", self.app));
+        }
+        if let Some(hours) = self.hours.filter(|_| self.waiting > 0) {
+            let waiting = view::counted(self.waiting, "change");
+            let opens = match hours.opens_at(now) {
+                Some(opens) if opens > now => format!("; they begin at {}", hours.shown(opens)),
+                Some(_) => "; the next cycle decides".to_owned(),
+                None => String::new(),
+            };
+            line(&mut text, "waiting", &format!("{waiting} for the hours {hours}{opens}"));
         }
         if self.outbox.waiting + self.outbox.given_up > 0 {
             let given_up = match self.outbox.given_up {

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::{
     document::{moment, quarantine_error, reason},
+    output,
     rows::Plan,
 };
 use crate::{
@@ -62,7 +63,8 @@ fn change(out: &mut dyn Write, row: &PlannedChange) -> anyhow::Result<()> {
     };
     let action = row.action.as_str();
     let why = reason(row);
-    writeln!(out, "{style}{mark} {action} {}{style:#}{status}  {why}", row.source_display)?;
+    let (name, told) = (output::plain(&row.source_display), output::plain(&why));
+    writeln!(out, "{style}{mark} {action} {name}{style:#}{status}  {told}")?;
     for c in &row.changes {
         match (&c.old, &c.new) {
             (None, Some(new)) => writeln!(out, "    {}: {}", c.path, shown(new))?,
@@ -74,7 +76,7 @@ fn change(out: &mut dyn Write, row: &PlannedChange) -> anyhow::Result<()> {
     }
     if let Some(failure) = &row.error {
         if failure.detail != why {
-            writeln!(out, "    {}: {}", failure.reason, failure.detail)?;
+            writeln!(out, "    {}: {}", failure.reason, output::plain(&failure.detail))?;
         }
         let advice = failure.reason.recommended_action();
         if advice != "Nothing." {

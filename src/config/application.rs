@@ -21,7 +21,7 @@ use crate::{
     },
 };
 
-pub(super) const KEYS: [&str; 11] = [
+pub(super) const KEYS: [&str; 12] = [
     "enterprise_app",
     "profile",
     "provisioning",
@@ -30,6 +30,7 @@ pub(super) const KEYS: [&str; 11] = [
     "interval",
     "cron",
     "notify",
+    "shared_target",
     "target",
     "safeguards",
     "users",
@@ -84,8 +85,10 @@ pub(super) fn decode(
     let exclude_default_access = section.flag("exclude_default_access", true, findings);
     let schedule = schedule::decode(&section, defaults.zone, findings)
         .unwrap_or_else(|| defaults.schedule.clone());
+    let shared_target = section.flag("shared_target", false, findings);
     let notify = notify(&section, defaults.has_email, findings);
-    let safeguards = safeguards::decode(section.get("safeguards").as_ref(), profile, findings);
+    let safeguards =
+        safeguards::decode(section.get("safeguards").as_ref(), profile, defaults.zone, findings);
     let target = section
         .required("target", findings)
         .and_then(|node| target::decode(&node, profile, defaults.surroundings, findings));
@@ -112,7 +115,8 @@ pub(super) fn decode(
     };
     (job.revision, job.revision_parts) = revision::of(&job, &profile.name);
     let profile = profile.name.clone();
-    let settings = AppSettings { job, schedule, target: connection, profile, notify };
+    let settings =
+        AppSettings { job, schedule, target: connection, profile, notify, shared_target };
     Some(Application { settings, tenant_url_at })
 }
 

@@ -54,7 +54,7 @@ pub(super) fn parse(text: &str) -> Option<Duration> {
 }
 
 /// The duration in its largest whole unit.
-fn show(duration: Duration) -> String {
+pub(super) fn show(duration: Duration) -> String {
     let seconds = duration.as_secs();
     for (unit, length) in [("d", 86_400), ("h", 3_600), ("m", 60)] {
         if seconds >= length && seconds.is_multiple_of(length) {

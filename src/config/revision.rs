@@ -1,6 +1,7 @@
 //! The fingerprint of everything that shapes decisions: with another one, every row is drafted
 //! anew. Its parts can be read, so that a person is told what changed.
 
+use super::duration;
 use crate::{
     model::{ApplicationRef, Fingerprint},
     provisioning::{
@@ -84,6 +85,9 @@ fn safeguards(job: &Job, part: &mut dyn FnMut(&str, String)) {
             DirectoryDelete::Keep => "keep".to_owned(),
         },
     );
+    if let Some(after) = safeguards.delete_after {
+        part("safeguards.delete_after", duration::show(after));
+    }
     part("safeguards.create", safeguards.create.to_string());
     part("safeguards.update", safeguards.update.to_string());
     part("safeguards.delete", safeguards.delete.to_string());

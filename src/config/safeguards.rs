@@ -1,24 +1,32 @@
 //! `[apps.NAME.safeguards]`.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, time::Duration};
 
+use chrono_tz::Tz;
 use toml::de::DeValue;
 
 use super::{
     diagnosis::Findings,
+    duration::{self, DURATION_MAX},
     raw::{Node, Section, unsigned, wrong_type},
 };
 use crate::{
     gallery::{Profile, Unsupported},
-    provisioning::job::{DirectoryDelete, OutOfScope, Safeguards, Threshold},
+    provisioning::{
+        DailyWindow,
+        job::{DirectoryDelete, OutOfScope, Safeguards, Threshold},
+    },
 };
 
-pub(super) const KEYS: [&str; 8] = [
+pub(super) const KEYS: [&str; 11] = [
     "max_removals",
     "max_creates",
     "protect",
     "on_out_of_scope",
     "on_directory_delete",
+    "delete_after",
+    "removals_between",
+    "cycle_time_max",
     "create",
     "update",
     "delete",
@@ -33,6 +41,14 @@ const DIRECTORY_DELETE: [(&str, DirectoryDelete); 3] = [
     ("keep", DirectoryDelete::Keep),
 ];
 
+/// How long a cycle may take where the file says nothing.
+const CYCLE_TIME_MAX_DEFAULT: Duration = Duration::from_secs(6 * 3_600);
+
+/// A shorter cycle would end before it has read anything.
+const CYCLE_TIME_MAX_LEAST: Duration = Duration::from_secs(1);
+
+const DELETE_AFTER_LEAST: Duration = Duration::from_secs(1);
+
 /// What is in force where the file says nothing.
 fn defaults(can_delete: bool) -> Safeguards {
     Safeguards {
@@ -45,6 +61,9 @@ fn defaults(can_delete: bool) -> Safeguards {
         } else {
             DirectoryDelete::Disable
         },
+        delete_after: None,
+        removals_between: None,
+        cycle_time_max: CYCLE_TIME_MAX_DEFAULT,
         create: true,
         update: true,
         delete: true,
@@ -55,6 +74,7 @@ fn defaults(can_delete: bool) -> Safeguards {
 pub(super) fn decode(
     node: Option<&Node<'_, '_>>,
     profile: &Profile,
+    zone: Tz,
     findings: &mut Findings<'_>,
 ) -> Safeguards {
     let can_delete = profile.supports(Unsupported::Delete);
@@ -88,7 +108,73 @@ pub(super) fn decode(
     safeguards.create = section.flag("create", true, findings);
     safeguards.update = section.flag("update", true, findings);
     safeguards.delete = section.flag("delete", true, findings);
+    safeguards.delete_after = delete_after(&section, &safeguards, profile, findings);
+    safeguards.removals_between = removals_between(&section, zone, findings);
+    let (least, most) = (CYCLE_TIME_MAX_LEAST, DURATION_MAX);
+    if let Some(time) = duration::get(&section, "cycle_time_max", least, most, findings) {
+        safeguards.cycle_time_max = time.value;
+    }
     safeguards
+}
+
+/// `delete_after`, refused beside what keeps it from ever deleting anything.
+fn delete_after(
+    section: &Section<'_, '_>,
+    safeguards: &Safeguards,
+    profile: &Profile,
+    findings: &mut Findings<'_>,
+) -> Option<Duration> {
+    let after = duration::get(section, "delete_after", DELETE_AFTER_LEAST, DURATION_MAX, findings)?;
+    let (problem, hint) = if !profile.supports(Unsupported::Delete) {
+        (
+            format!("accounts of profile `{}` cannot be deleted", profile.name),
+            "leave the key out; the vendor deletes an account only by hand",
+        )
+    } else if !safeguards.delete {
+        (
+            "nothing is deleted while `delete` is false".to_owned(),
+            "set `delete` to true, or leave this key out",
+        )
+    } else {
+        match safeguards.on_out_of_scope {
+            OutOfScope::Disable => return Some(after.value),
+            OutOfScope::Delete => (
+                "deletes what was disabled, and `on_out_of_scope` is \"delete\", which disables \
+                 nothing"
+                    .to_owned(),
+                "set `on_out_of_scope` to \"disable\", or leave this key out",
+            ),
+            OutOfScope::Keep => (
+                "deletes what was disabled, and `on_out_of_scope` is \"keep\", which leaves \
+                 accounts as they are"
+                    .to_owned(),
+                "set `on_out_of_scope` to \"disable\", or leave this key out",
+            ),
+        }
+    };
+    findings.error_hint(&after.at, problem, hint);
+    None
+}
+
+/// `removals_between`, in the zone of the schedule.
+fn removals_between(
+    section: &Section<'_, '_>,
+    zone: Tz,
+    findings: &mut Findings<'_>,
+) -> Option<DailyWindow> {
+    let text = section.string("removals_between", findings)?;
+    match DailyWindow::parse(&text.value, zone) {
+        Ok(window) => Some(window),
+        Err(problem) => {
+            findings.error_hint(
+                &text.at,
+                format!("window {:?}: {problem}", text.value),
+                "write for example \"08:00-18:00\", or \"22:00-06:00\" over midnight; without the \
+                 key removals are sent at any hour",
+            );
+            None
+        }
+    }
 }
 
 /// A rule that asks for deletes is refused where the application makes nothing of them.

@@ -203,6 +203,9 @@ pub struct AppSettings {
     pub profile: String,
     /// Who is written to beside those of `[email]`.
     pub notify: Vec<String>,
+    /// Whether another application may have the same target: then each leaves alone what the
+    /// other has.
+    pub shared_target: bool,
 }
 
 /// As whom requests to an application are made.

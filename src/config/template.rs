@@ -59,6 +59,10 @@ secret_token = {{ file = "/etc/entra-scim/{app}-token" }}
 # max_removals = 20
 # What becomes of an account whose person left the scope: disable, delete or keep.
 on_out_of_scope = "disable"
+# A disabled account is deleted this long after its person left. Without this line it stays.
+# delete_after = "30d"
+# Removals are sent within these hours only. Without this line at any hour.
+# removals_between = "08:00-18:00"
 "#,
         tenant_id = quoted(tenant_id),
         client_id = quoted(client_id),

@@ -1,8 +1,12 @@
 //! What a cycle works with, and why it can end early.
 
-use std::sync::{
-    Mutex, PoisonError,
-    atomic::{AtomicBool, Ordering},
+use std::{
+    fmt,
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
 };
 
 use crate::{
@@ -53,6 +57,9 @@ pub struct Context<'a, D> {
     pub observer: &'a (dyn Fn(&Progress) + Send + Sync),
     /// How the cycle is run.
     pub options: CycleOptions,
+    /// When a cycle for real ends at the latest, which [`sync`](super::sync) works out from the
+    /// job; `None` before.
+    pub deadline: Option<Timestamp>,
 }
 
 /// Why a cycle ended early.
@@ -125,9 +132,49 @@ pub enum CycleError {
         /// Of how many.
         events: u64,
     },
+    /// It took as long as it may.
+    #[error(
+        "the cycle took as long as it may (`apps.{app}.safeguards.cycle_time_max`, {}) and \
+         ended before its work was done: {left}. Everything done so far is kept, and the next cycle \
+         goes on",
+        spoken(*max)
+    )]
+    TimeUp {
+        /// The application's section.
+        app: String,
+        /// How long it may take.
+        max: Duration,
+        /// What is left of its work.
+        left: WorkLeft,
+    },
     /// Somebody asked the cycle to end.
     #[error("the cycle was asked to stop; the next one goes on where it ended")]
     Stopped,
+}
+
+/// What a cycle that ran out of time left undone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WorkLeft {
+    /// Reading the directory or the application. Nothing was decided, nothing sent.
+    Reading,
+    /// Deciding about so many people. Nothing was sent.
+    People(u64),
+    /// Sending so many changes.
+    Changes(u64),
+}
+
+impl fmt::Display for WorkLeft {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Reading => write!(f, "not everything was read, and nothing was sent"),
+            Self::People(1) => write!(f, "1 person is not decided yet, and nothing was sent"),
+            Self::People(count) => {
+                write!(f, "{count} people are not decided yet, and nothing was sent")
+            }
+            Self::Changes(1) => write!(f, "1 change is left to send"),
+            Self::Changes(count) => write!(f, "{count} changes are left to send"),
+        }
+    }
 }
 
 /// An error with its sources, because the store's errors keep the detail there.
@@ -139,6 +186,17 @@ fn chain(error: &dyn std::error::Error) -> String {
         source = inner.source();
     }
     text
+}
+
+/// `90 seconds`, `6 hours`.
+fn spoken(time: Duration) -> String {
+    let seconds = time.as_secs();
+    let (count, noun) = match seconds {
+        _ if seconds > 0 && seconds.is_multiple_of(3_600) => (seconds / 3_600, "hour"),
+        _ if seconds > 0 && seconds.is_multiple_of(60) => (seconds / 60, "minute"),
+        _ => (seconds, "second"),
+    };
+    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
 }
 
 impl From<DirectoryFault> for CycleError {
@@ -154,9 +212,27 @@ impl From<TargetFault> for CycleError {
 }
 
 impl<D> Context<'_, D> {
-    /// Ends the cycle here if somebody asked for it.
+    /// Ends the cycle here if somebody asked for it, or its time is up.
     pub(super) fn check_stop(&self) -> Result<(), CycleError> {
-        if self.stop.is_requested() { Err(CycleError::Stopped) } else { Ok(()) }
+        self.check_end(|| Ok(WorkLeft::Reading))
+    }
+
+    /// The same, with what is left of the work.
+    pub(super) fn check_end(
+        &self,
+        left: impl FnOnce() -> Result<WorkLeft, StoreError>,
+    ) -> Result<(), CycleError> {
+        if self.stop.is_requested() {
+            return Err(CycleError::Stopped);
+        }
+        if self.deadline.is_some_and(|deadline| self.clock.now() >= deadline) {
+            return Err(CycleError::TimeUp {
+                app: self.job.app.to_string(),
+                max: self.job.safeguards.cycle_time_max,
+                left: left()?,
+            });
+        }
+        Ok(())
     }
 }
 

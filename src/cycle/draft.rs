@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use super::{
-    context::{Context, CycleError, Tracker},
+    context::{Context, CycleError, Tracker, WorkLeft},
     import::DEFAULT_DOMAIN,
     look::{Eyes, Hinted, ReadBack, failed_lookup, is_matched_anew},
     pace::Pacer,
@@ -49,6 +49,8 @@ struct Drafting<'a, D, R> {
     eyes: Eyes<'a, Engine, R>,
     cycle: (CycleId, Timestamp),
     principals: FilterPrincipals,
+    /// Whether rows of a draft that ran out of time are there already.
+    goes_on: bool,
 }
 
 /// Drafts the plan of this cycle.
@@ -64,18 +66,19 @@ pub(super) async fn draft<D: Sync, R: TargetRead>(
     let parts = (context.job, context.store);
     let default_domain = context.store.read(|view| view.fact(DEFAULT_DOMAIN))?;
     let eyes = Eyes::new(parts, (target, pacer), lookup, (roles, default_domain), cycle.1);
-    let drafting = Drafting { context, eyes, cycle, principals };
+    let goes_on = context.store.read(|view| view.is_draft_open())?;
+    let drafting = Drafting { context, eyes, cycle, principals, goes_on };
     let tracker = Tracker::new(context, cycle.0, "draft");
     let total = context.store.read(|view| view.dirty_count())?;
-    context.store.write(|tx| tx.clear_plan())?;
+    context.store.write(|tx| if goes_on { tx.trim_open_draft() } else { tx.clear_plan() })?;
     let (mut after, mut done) = (None, 0);
     let mut deferred = Vec::new();
     loop {
-        context.check_stop()?;
         let ids = context.store.read(|view| view.dirty_users(after, BATCH))?;
         let Some(last) = ids.last().copied() else { break };
         after = Some(last);
         for id in &ids {
+            context.check_end(|| Ok(WorkLeft::People(total.max(done) - done)))?;
             if drafting.person(*id, Turn::First).await? == Drafted::Deferred {
                 deferred.push(*id);
             }
@@ -83,9 +86,11 @@ pub(super) async fn draft<D: Sync, R: TargetRead>(
         }
         tracker.at(done, Some(total.max(done)))?;
     }
-    for id in deferred {
+    for (index, id) in deferred.iter().copied().enumerate() {
+        context.check_end(|| Ok(WorkLeft::People((deferred.len() - index) as u64)))?;
         drafting.person(id, Turn::Second).await?;
     }
+    context.store.write(|tx| tx.close_draft())?;
     if let Some(path) = manager_path(context.job) {
         references(context, cycle.0, &drafting.eyes.unique, &path)?;
     }
@@ -209,9 +214,9 @@ impl<D, R: TargetRead> Drafting<'_, D, R> {
         self.context.store.read(|view| {
             let mut kept = Vec::new();
             for hit in hits {
-                let freed = match hit.claim {
-                    Claim::LinkedTo(other) => view.frees(other, &key.value)?,
-                    Claim::Free | Claim::ReleasedFrom(_) => false,
+                let freed = match &hit.claim {
+                    Claim::LinkedTo(other) => view.frees(*other, &key.value)?,
+                    Claim::Free | Claim::ReleasedFrom(_) | Claim::OtherApplication(_) => false,
                 };
                 if !freed {
                     kept.push(hit);
@@ -245,6 +250,9 @@ impl<D, R: TargetRead> Drafting<'_, D, R> {
     fn store(&self, id: SourceId, decision: &Decision) -> Result<(), StoreError> {
         let now = self.context.clock.now();
         self.context.store.write(|tx| {
+            if self.goes_on {
+                tx.forget_planned(id)?;
+            }
             tx.remember_decision(id, decision)?;
             if decision.looked {
                 tx.count_look(id, self.cycle.0)?;

@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use super::{
     context::CycleError,
     find::{FoundBy, FoundGroup, Namesake, Person, Question, Search},
+    guard::closed_window,
     import::{needs_default_domain, selection_of, warnings_of},
     look::{Eyes, Hinted, ReadBack, failed_lookup},
     pace::{self, Pacer},
@@ -183,10 +184,24 @@ async fn of_person<D: Directory, S: StateRead, R: TargetRead>(
     let assignments = told::assigned_roles(&subject.grants, roles);
     let steps = told::steps((&subject, by), &assignments, memory.link.as_ref(), &asked, &changes);
     notes.extend(told::remarks(&subject, &changes).map(str::to_owned));
+    notes.extend(waits(question, &changes)?);
     let requests = told::requests(job.dialect, &changes);
     told::hide(&mut changes);
     let found = found(&subject, by, assignments);
     Ok(Explanation { found, steps, mapping, changes, requests, is_soft_deleted, notes })
+}
+
+/// That a removal would not be sent at this hour.
+fn waits<D, S: StateRead>(
+    question: &Question<'_, D, S>,
+    changes: &[PlannedChange],
+) -> Result<Option<String>, StoreError> {
+    let removes = changes.iter().find(|change| change.action.is_removal());
+    let Some(change) = removes else { return Ok(None) };
+    if question.store.read(|view| view.is_approved(change))? {
+        return Ok(None);
+    }
+    Ok(closed_window(question.job, question.clock.now()))
 }
 
 fn found(subject: &Subject, by: FoundBy, assignments: Vec<AssignedRole>) -> Found {

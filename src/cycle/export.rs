@@ -10,7 +10,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use futures_util::{StreamExt, stream};
 
 use super::{
-    context::{Context, CycleError, Tracker},
+    context::{Context, CycleError, Tracker, WorkLeft},
+    guard::{is_postponed, not_ours, of_neighbour},
     import::DEFAULT_DOMAIN,
     pace::{Class, Pacer},
     quarantine::Watch,
@@ -112,14 +113,19 @@ impl<D: Sync, W: TargetWrite> Exporting<'_, D, W> {
     async fn row(&self, seq: i64, row: &PlannedChange) -> Result<(), CycleError> {
         {
             let mut trouble = self.trouble();
-            if trouble.end.is_none() && self.context.stop.is_requested() {
-                trouble.end = Some(CycleError::Stopped);
+            let store = self.context.store;
+            let left = || store.read(|view| view.plan_count(ChangeStatus::Planned));
+            if trouble.end.is_none() {
+                trouble.end = self.context.check_end(|| left().map(WorkLeft::Changes)).err();
             }
             if trouble.end.is_some() {
                 return Ok(());
             }
         }
         let began = self.context.clock.now();
+        if is_postponed(self.context, self.cycle.0, row, began)? {
+            return Ok(());
+        }
         let mut row = row.clone();
         let outcome = match self.prepare(seq, &mut row)? {
             Some(outcome) => outcome,
@@ -174,6 +180,9 @@ impl<D: Sync, W: TargetWrite> Exporting<'_, D, W> {
         let store = self.context.store;
         let waits_for_link = matches!(row.phase, Phase::AfterCreates | Phase::References);
         if !waits_for_link {
+            if let Some(outcome) = of_neighbour(self.context, row)? {
+                return Ok(Some(outcome));
+            }
             // A target may allow the same name twice, and nobody could say whose account is whose.
             return Ok(store.read(|view| view.is_value_kept(seq))?.then(|| {
                 Outcome::Failed(Failure {
@@ -221,7 +230,7 @@ impl<D: Sync, W: TargetWrite> Exporting<'_, D, W> {
             }
             row.effect = LinkEffect::Exported(exported);
         }
-        Ok(None)
+        of_neighbour(self.context, row)
     }
 
     async fn send(&self, row: &PlannedChange, revealed: &Revealed) -> Result<Outcome, CycleError> {
@@ -268,14 +277,10 @@ impl<D: Sync, W: TargetWrite> Exporting<'_, D, W> {
         let claim = self.context.store.read(|view| view.claim(&resource.id, row.source))?;
         Ok(match claim {
             Claim::Free => success(row, resource.id.clone(), None),
-            Claim::LinkedTo(other) | Claim::ReleasedFrom(other) => Outcome::Failed(Failure {
-                reason: Reason::DuplicateSourceEntries,
-                detail: format!(
-                    "the application answered the create with account `{}`, which belongs or \
-                     belonged to {other}; it was not linked",
-                    resource.id
-                ),
-            }),
+            Claim::LinkedTo(other) | Claim::ReleasedFrom(other) => {
+                not_ours(&resource.id, &other.to_string())
+            }
+            Claim::OtherApplication(app) => not_ours(&resource.id, &format!("application `{app}`")),
         })
     }
 

@@ -12,6 +12,7 @@ mod draft;
 mod explain;
 mod export;
 mod find;
+mod guard;
 mod import;
 mod look;
 mod memberships;
@@ -25,7 +26,7 @@ mod survey;
 mod told;
 
 pub use accounts::survey_accounts;
-pub use context::{Context, CycleError, CycleOptions, Stop};
+pub use context::{Context, CycleError, CycleOptions, Stop, WorkLeft};
 pub use explain::{Explained, Explanation, Found, Members, explain};
 pub use find::{FoundBy, FoundGroup, Namesake, Person, Question, Search};
 pub use import::{FULL_READ_AFTER, needs_default_domain, selection_of};

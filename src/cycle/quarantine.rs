@@ -67,7 +67,7 @@ fn cause(
 ) -> Result<Option<QuarantineCause>, StoreError> {
     match error {
         Some(CycleError::Target(fault)) => Ok(QuarantineCause::of_fault(fault)),
-        Some(CycleError::TooManyFailures { .. }) | None => {
+        Some(CycleError::TooManyFailures { .. } | CycleError::TimeUp { .. }) | None => {
             let retries = if in_quarantine { Retries::Count } else { Retries::LeaveOut };
             let failing = tx.escrow_counts()?.all;
             let most = tx.most_failures()?.unwrap_or(Reason::UnprocessableEntity);
@@ -97,6 +97,7 @@ pub(super) fn is_of_the_target(error: &CycleError) -> bool {
         | CycleError::PropertyVanished { .. }
         | CycleError::FilterName { .. }
         | CycleError::TooManyFailures { .. }
+        | CycleError::TimeUp { .. }
         | CycleError::Stopped => false,
     }
 }

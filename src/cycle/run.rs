@@ -1,9 +1,12 @@
 //! One cycle from beginning to end: for real, or as a preview.
 
+use chrono::TimeDelta;
+
 use super::{
-    context::{Context, CycleError, Tracker},
+    context::{Context, CycleError, Tracker, WorkLeft},
     draft::draft,
     export::export,
+    guard::closed_window,
     import::{import, kind},
     pace::Pacer,
     quarantine, redaction,
@@ -14,17 +17,20 @@ use crate::{
     model::{CycleId, Timestamp},
     port::{Directory, TargetRead, TargetWrite},
     provisioning::{
-        Action, Cleared, Draft, Failure, Outcome, Plan, Reason, ReviewFacts,
+        Action, Cleared, Draft, Failure, Held, Outcome, Plan, Reason, ReviewFacts,
         job::{Job, Scope},
         review, revision_changes,
     },
     store::{
-        CycleKind, CycleReport, HeldReport, Requests, RevisionReport, StoreError, Totals, Tx, View,
+        Counted, CycleKind, CycleReport, HeldReport, Requests, RevisionReport, StoreError, Totals,
+        Tx, View,
     },
 };
 
+const REMOVALS: [Action; 2] = [Action::Disable, Action::Delete];
+
 /// The window in which removals are counted.
-const REMOVALS_WINDOW: chrono::TimeDelta = chrono::TimeDelta::hours(24);
+const REMOVALS_WINDOW: TimeDelta = TimeDelta::hours(24);
 
 /// Runs one cycle for real.
 pub async fn sync<D: Directory, W: TargetWrite>(
@@ -32,6 +38,9 @@ pub async fn sync<D: Directory, W: TargetWrite>(
     target: &W,
 ) -> Result<CycleEnd, StoreError> {
     let start = Start::now(context, target, false)?;
+    let time = TimeDelta::from_std(context.job.safeguards.cycle_time_max).ok();
+    let deadline = time.and_then(|time| start.began.checked_add_signed(time));
+    let context = &Context { deadline, ..*context };
     context.store.write(|tx| tx.begin_cycle(start.id, start.seq, start.kind, start.began))?;
     let pacer = Pacer::new(context.clock, &context.job.pace);
     let mut told = Told::default();
@@ -146,7 +155,7 @@ impl Start {
             context.store.read(|view| {
                 // A cycle that ended before its draft has no plan of its own.
                 if view.fact("planned_by")?.as_deref() == Some(&self.id.to_string()) {
-                    view.totals()
+                    view.totals(if self.dry_run { Counted::Planned } else { Counted::Done })
                 } else {
                     Ok(Totals { in_scope: view.in_scope_count()?, ..Totals::default() })
                 }
@@ -179,18 +188,40 @@ impl Start {
             if error.as_ref().is_some_and(quarantine::is_of_the_target) {
                 tx.excuse_escrows(self.seq)?;
             }
-            if error.is_none() {
-                tx.settle_drafted(self.seq)?;
-                tx.forget_hints()?;
-                if context.job.scope == Scope::Assigned {
-                    tx.prune_users()?;
-                }
-                tx.set_fact("finished_once", Some("1"))?;
-                tx.set_revision_parts(&context.job.revision_parts)?;
-            }
+            settle(tx, context.job, self.seq, error.as_ref())?;
             tx.end_cycle(&report, ended)
         })?;
         Ok(CycleEnd { report, error })
+    }
+}
+
+/// Settles who is clean at the end of a cycle. One that ran out of time leaves to the next one what
+/// it has done, so that this one gets further.
+fn settle(
+    tx: &Tx<'_>,
+    job: &Job,
+    number: u64,
+    error: Option<&CycleError>,
+) -> Result<(), StoreError> {
+    match error {
+        None => {
+            tx.settle_drafted(number)?;
+            tx.forget_hints()?;
+            if job.scope == Scope::Assigned {
+                tx.prune_users()?;
+            }
+            tx.set_fact("finished_once", Some("1"))?;
+            tx.set_revision_parts(&job.revision_parts)
+        }
+        Some(CycleError::TimeUp { left: WorkLeft::People(_), .. }) => {
+            tx.keep_drafted()?;
+            tx.leave_draft_open()
+        }
+        Some(CycleError::TimeUp { left: WorkLeft::Changes(_), .. }) => {
+            tx.settle_unsent(number)?;
+            tx.leave_draft_open()
+        }
+        Some(_) => Ok(()),
     }
 }
 
@@ -282,7 +313,6 @@ fn review_plan<D>(
     context: &Context<'_, D>,
     plan: Plan<Draft>,
 ) -> Result<(Plan<Cleared>, Option<HeldReport>), StoreError> {
-    const REMOVALS: [Action; 2] = [Action::Disable, Action::Delete];
     let now = context.clock.now();
     let cycle = plan.cycle();
     context.store.write(|tx| {
@@ -297,28 +327,44 @@ fn review_plan<D>(
             creates_planned: tx.unapproved(&[Action::Create])?,
         };
         let (cleared, held) = review(plan, &context.job.safeguards, facts);
-        let Some(held) = held else {
-            Tx::clear_held(tx)?;
-            return Ok((cleared, None));
-        };
-        let mut actions = Vec::new();
-        if held.removals > 0 {
-            actions.extend(REMOVALS);
+        let report = hold(tx, cycle, held, now)?;
+        tx.postpone_blocked(cycle, Reason::HeldBySafeguard, now)?;
+        if let Some(closed) = closed_window(context.job, now) {
+            tx.postpone_removals(cycle, &closed, now)?;
         }
-        if held.creates > 0 {
-            actions.push(Action::Create);
-        }
-        let report = HeldReport {
-            plan: tx.hold(cycle, &actions, &held.reason, now)?,
-            removals: held.removals,
-            creates: held.creates,
-            linked: held.linked,
-            threshold: held.threshold,
-            reason: held.reason,
-        };
-        let text = serde_json::to_string(&report)
-            .map_err(|error| StoreError::Stored { what: "held plan", detail: error.to_string() })?;
-        tx.set_fact("held", Some(&text))?;
-        Ok((cleared, Some(report)))
+        tx.forget_waiting()?;
+        Ok((cleared, report))
     })
+}
+
+/// Holds what a review found to be too much.
+fn hold(
+    tx: &Tx<'_>,
+    cycle: CycleId,
+    held: Option<Held>,
+    now: Timestamp,
+) -> Result<Option<HeldReport>, StoreError> {
+    let Some(held) = held else {
+        tx.clear_held()?;
+        return Ok(None);
+    };
+    let mut actions = Vec::new();
+    if held.removals > 0 {
+        actions.extend(REMOVALS);
+    }
+    if held.creates > 0 {
+        actions.push(Action::Create);
+    }
+    let report = HeldReport {
+        plan: tx.hold(cycle, &actions, &held.reason, now)?,
+        removals: held.removals,
+        creates: held.creates,
+        linked: held.linked,
+        threshold: held.threshold,
+        reason: held.reason,
+    };
+    let text = serde_json::to_string(&report)
+        .map_err(|error| StoreError::Stored { what: "held plan", detail: error.to_string() })?;
+    tx.set_fact("held", Some(&text))?;
+    Ok(Some(report))
 }

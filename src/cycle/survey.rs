@@ -9,11 +9,11 @@ use super::{
     pace::{Class, Pacer},
 };
 use crate::{
-    model::{CycleId, ObjectKind},
+    model::{CycleId, ObjectKind, SourceId, TargetId},
     port::TargetRead,
-    provisioning::{Candidate, job::Job, project_redacted},
+    provisioning::{Candidate, Claim, job::Job, project_redacted},
     scim::{AttributePath, EqFilter},
-    store::{StateRead, StoreError},
+    store::{StateRead, StoreError, View},
 };
 
 /// Accounts asked for in one page, where the application takes that many.
@@ -121,10 +121,16 @@ pub(super) async fn candidates<S: StateRead, R: TargetRead>(
     target: &R,
     pacer: &Pacer<'_>,
     lookup: Lookup,
-    (source, key): (crate::model::SourceId, &EqFilter),
+    (source, key): (SourceId, &EqFilter),
 ) -> Result<Vec<Candidate>, CycleError> {
     match lookup {
-        Lookup::Surveyed => Ok(store.read(|view| view.surveyed(key, source))?),
+        Lookup::Surveyed => Ok(store.read(|view| {
+            let mut found = view.surveyed(key, source)?;
+            for candidate in &mut found {
+                candidate.claim = claim_of(view, (&candidate.target, source), key)?;
+            }
+            Ok(found)
+        })?),
         Lookup::Filtered => {
             let found = pacer.ask(Class::Read, || target.find(ObjectKind::User, key)).await?;
             let candidates: Result<Vec<Candidate>, StoreError> = store.read(|view| {
@@ -134,12 +140,29 @@ pub(super) async fn candidates<S: StateRead, R: TargetRead>(
                         Ok(Candidate {
                             target: resource.id.clone(),
                             values: project_redacted(job, &resource.document, store.key()),
-                            claim: view.claim(&resource.id, source)?,
+                            claim: claim_of(view, (&resource.id, source), key)?,
                         })
                     })
                     .collect()
             });
             Ok(candidates?)
+        }
+    }
+}
+
+/// Who else has a claim to an account that was found by this value. One that another application
+/// with the same target is just creating is that application's.
+fn claim_of(
+    view: &View<'_>,
+    (target, source): (&TargetId, SourceId),
+    key: &EqFilter,
+) -> Result<Claim, StoreError> {
+    match view.claim(target, source)? {
+        Claim::Free => {
+            Ok(view.neighbour_creating(&key.value)?.map_or(Claim::Free, Claim::OtherApplication))
+        }
+        claim @ (Claim::LinkedTo(_) | Claim::ReleasedFrom(_) | Claim::OtherApplication(_)) => {
+            Ok(claim)
         }
     }
 }

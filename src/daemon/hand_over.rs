@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::{
     Answer, Channels, DaemonError, Order, Trouble,
-    once::{Observer, run_cycle, state_path},
+    once::{Observer, neighbours, run_cycle, state_path},
     order::execute,
 };
 use crate::{
@@ -40,7 +40,7 @@ pub async fn order(
     let path = state_path(config, &app.job.app);
     let store = DaemonError::store(app);
     let engine = match Engine::open(&path) {
-        Ok(engine) => engine,
+        Ok(engine) => engine.beside(neighbours(config, app)),
         Err(StoreError::Locked(_)) => {
             return HandedOver { app, path: &path, order, stop, observer, clock }.follow().await;
         }

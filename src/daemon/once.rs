@@ -7,7 +7,7 @@ use crate::{
     config::{AppSettings, Config},
     cycle::{self, Context, CycleEnd, CycleError, CycleOptions, Stop},
     model::{AppName, Clock},
-    store::{Engine, Progress, StoreError, preview_copy},
+    store::{Engine, Neighbours, Progress, StoreError, preview_copy},
 };
 
 /// Who is told of a cycle's progress.
@@ -66,6 +66,15 @@ pub fn state_path(config: &Config, app: &AppName) -> PathBuf {
     config.service.state_dir.join(format!("{app}.sqlite"))
 }
 
+/// The other applications that share the target of this one, with their state files.
+pub fn neighbours(config: &Config, app: &AppSettings) -> Neighbours {
+    let is_other = |other: &&AppSettings| {
+        other.job.app != app.job.app && other.job.target_key() == app.job.target_key()
+    };
+    let others = config.apps.iter().filter(is_other);
+    Neighbours::of(others.map(|other| (other.job.app.clone(), state_path(config, &other.job.app))))
+}
+
 /// Takes the lock and runs one cycle for real.
 pub async fn sync_once(
     config: &Config,
@@ -78,6 +87,7 @@ pub async fn sync_once(
     let connection = connect(config, app, clock)?;
     let path = state_path(config, &app.job.app);
     let engine = Engine::open(&path).map_err(DaemonError::store(app))?;
+    let engine = engine.beside(neighbours(config, app));
     run_cycle(app, &connection, &engine, options, stop, observer)
         .await
         .map_err(DaemonError::store(app))
@@ -96,6 +106,7 @@ pub async fn preview_once(
     let connection = connect(config, app, clock)?;
     let path = state_path(config, &app.job.app);
     let copy = preview_copy(&path).map_err(DaemonError::store(app))?;
+    let copy = copy.beside(neighbours(config, app));
     let context = context(app, &connection, &copy, options, stop, observer);
     let reader = connection.target.reader();
     let end = cycle::preview(&context, &reader).await.map_err(DaemonError::store(app))?;
@@ -150,5 +161,6 @@ fn context<'a>(
         stop,
         observer,
         options,
+        deadline: None,
     }
 }

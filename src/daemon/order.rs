@@ -8,9 +8,9 @@ use serde_json::{Value, json};
 
 use super::Trouble;
 use crate::{
-    model::Timestamp,
+    model::{SourceId, Timestamp},
     provisioning::PROGRAM,
-    store::{Command, Engine, Paused, StoreError, Tx},
+    store::{Command, Engine, Forgotten, Paused, StoreError, Tx},
 };
 
 /// What a person tells an application's engine to do.
@@ -32,6 +32,11 @@ pub enum Order {
     Resume,
     /// Forget parts of the state.
     Restart(Reset),
+    /// Forget a person.
+    Forget {
+        /// The directory's id.
+        person: SourceId,
+    },
 }
 
 /// What a restart forgets (Graph `synchronizationJobRestartCriteria.resetScope`).
@@ -74,6 +79,8 @@ pub enum Answer {
         /// Why it ended early, where it did.
         trouble: Option<Trouble>,
     },
+    /// A person is forgotten.
+    Forgotten(Forgotten),
     /// It was not carried out.
     Refused {
         /// Why.
@@ -90,6 +97,7 @@ impl Order {
             Self::Pause => ("pause", json!({})),
             Self::Resume => ("resume", json!({})),
             Self::Restart(reset) => ("restart", json!({ "scopes": reset })),
+            Self::Forget { person } => ("forget", json!({ "person": person })),
         }
     }
 
@@ -102,15 +110,16 @@ impl Order {
             "pause" => Self::Pause,
             "resume" => Self::Resume,
             "restart" => Self::Restart(serde_json::from_value(args.get("scopes")?.clone()).ok()?),
+            "forget" => Self::Forget { person: args.get("person")?.as_str()?.parse().ok()? },
             _ => return None,
         })
     }
 
     /// Whether it must wait for the end of a cycle that is under way: a cycle would write back
-    /// what a restart forgets, and two cycles of one application never run side by side.
+    /// what is forgotten, and two cycles of one application never run side by side.
     pub(super) fn waits_for_cycle(&self) -> bool {
         match self {
-            Self::Sync { .. } | Self::Restart(_) => true,
+            Self::Sync { .. } | Self::Restart(_) | Self::Forget { .. } => true,
             Self::Approve { .. } | Self::Pause | Self::Resume => false,
         }
     }
@@ -123,9 +132,12 @@ pub(super) fn execute(
     by: &str,
     now: Timestamp,
 ) -> Result<Answer, StoreError> {
+    if let Order::Forget { person } = order {
+        return forget_person(engine, *person, now);
+    }
     engine.write(|tx| {
         Ok(match order {
-            Order::Sync { .. } => {
+            Order::Sync { .. } | Order::Forget { .. } => {
                 Answer::Refused { message: "a cycle cannot be run here".to_owned() }
             }
             Order::Approve { plan } => match tx.approve(plan, by, now)? {
@@ -161,6 +173,15 @@ pub(super) fn execute(
     })
 }
 
+/// In a transaction of its own, because the file is written anew after it.
+fn forget_person(engine: &Engine, person: SourceId, now: Timestamp) -> Result<Answer, StoreError> {
+    if engine.read(|view| view.traces(person))?.is_none() {
+        let message = "the state knows nothing of this person any more".to_owned();
+        return Ok(Answer::Refused { message });
+    }
+    engine.forget(person, now).map(Answer::Forgotten)
+}
+
 fn forget(tx: &Tx<'_>, reset: Reset, now: Timestamp) -> Result<(), StoreError> {
     if reset.rebind {
         // Ids of another application's accounts are no hint.
@@ -176,6 +197,10 @@ fn forget(tx: &Tx<'_>, reset: Reset, now: Timestamp) -> Result<(), StoreError> {
     }
     if reset.quarantine || reset.full {
         tx.set_quarantine(None)?;
+        // Nor does what came of it last; a pause that a person ordered does.
+        if tx.paused()?.is_some_and(|paused| paused.by == PROGRAM) {
+            tx.set_paused(None)?;
+        }
     }
     if reset.quarantine || reset.escrows {
         tx.hurry()?;

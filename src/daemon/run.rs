@@ -5,7 +5,11 @@ use std::sync::Arc;
 use tokio::{runtime::Handle, task::JoinSet};
 use tracing::info;
 
-use super::{Channels, DaemonError, connect, once::state_path, service::Service};
+use super::{
+    Channels, DaemonError, connect,
+    once::{neighbours, state_path},
+    service::Service,
+};
 use crate::{config::Config, cycle::Stop, model::Clock, store::Engine};
 
 /// Keeps the schedule of every enabled application until `stop` is requested.
@@ -26,7 +30,7 @@ pub async fn run(
             app: app.clone(),
             connection: connect(config, app, Arc::clone(&clock))?,
             channels: Channels::connect(config, app)?,
-            engine,
+            engine: engine.beside(neighbours(config, app)),
             log_retention: config.service.log_retention,
             stop: Arc::clone(stop),
             started,

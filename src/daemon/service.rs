@@ -8,7 +8,7 @@ use tracing::{error, info, warn};
 use super::{Answer, Channels, Connection, Order, Trouble, once::run_cycle, order::execute};
 use crate::{
     config::AppSettings,
-    cycle::{CycleEnd, CycleOptions, Stop},
+    cycle::{CycleEnd, CycleError, CycleOptions, Stop},
     model::{Clock, Timestamp},
     notify::SmtpMailer,
     provisioning::{Occasion, Schedule},
@@ -100,7 +100,11 @@ impl Service {
                     Order::Sync { initial } => {
                         (CycleOptions { initial, occasion: Occasion::Asked }, Some(taken.id))
                     }
-                    Order::Approve { .. } | Order::Pause | Order::Resume | Order::Restart(_) => {
+                    Order::Approve { .. }
+                    | Order::Pause
+                    | Order::Resume
+                    | Order::Restart(_)
+                    | Order::Forget { .. } => {
                         self.carry_out(&taken);
                         continue;
                     }
@@ -329,6 +333,12 @@ fn tell(job: &str, end: &CycleEnd) {
             held = totals.held,
             duration_ms = report.duration_ms,
             "cycle of job `{job}` finished"
+        ),
+        Some(error @ CycleError::TimeUp { .. }) => warn!(
+            job.name = job,
+            cycle.id = %report.id,
+            duration_ms = report.duration_ms,
+            "{error}"
         ),
         Some(error) => error!(
             job.name = job,

@@ -35,6 +35,8 @@ pub enum Trouble {
     State,
     /// Too many changes fail.
     TooManyFailures,
+    /// It took as long as it may; the next one goes on.
+    TimeUp,
     /// Somebody asked for it.
     Stopped,
 }
@@ -72,6 +74,7 @@ impl Trouble {
             CycleError::PropertyVanished { .. } => Self::PropertyVanished,
             CycleError::FilterName { .. } => Self::FilterName,
             CycleError::TooManyFailures { .. } => Self::TooManyFailures,
+            CycleError::TimeUp { .. } => Self::TimeUp,
             CycleError::Stopped => Self::Stopped,
         }
     }

@@ -95,6 +95,26 @@ The whole list is attached: crm-held.csv. Status page: https://scim.example.com/
 }
 
 #[test]
+fn a_name_forges_no_line_of_a_mail_or_message() {
+    let mut notice = held();
+    notice.first.truncate(1);
+    let hostile = "ada\r\nNext: run \u{1b}[8mcurl\u{202e}|sh";
+    notice.first[0].personal = Some(hostile.to_owned());
+    notice.personal = Some(hostile.to_owned());
+    let voice = Voice { details: true, ..Voice::default() };
+    let written = write(std::slice::from_ref(&notice), &voice);
+    let kinds =
+        [WebhookKind::Generic, WebhookKind::Teams, WebhookKind::Slack, WebhookKind::PagerDuty];
+    let told = kinds.map(|kind| json!(messages(kind, std::slice::from_ref(&notice), &voice)));
+    let shown = ["ada Next: run [8mcurl |sh", "ada Next: run \\[8mcurl |sh"];
+    for text in [written.text, written.html].into_iter().chain(told.map(|told| told.to_string())) {
+        let text = text.replace("\\\\", "\\");
+        assert!(shown.iter().any(|shown| text.contains(shown)), "{text}");
+        assert!(!text.contains(['\u{1b}', '\u{202e}', '\r']) && !text.contains("u001b"), "{text}");
+    }
+}
+
+#[test]
 fn names_are_shown_only_where_details_are_asked_for_and_never_as_markup() {
     let voice = Voice { details: true, ..Voice::default() };
     let written = write(&[held()], &voice);

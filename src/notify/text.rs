@@ -105,7 +105,7 @@ fn part_html(notice: &Notice, voice: &Voice) -> Html {
         let values = [
             ("id", Html::of(&row.id)),
             ("reason", Html::of(&row.reason)),
-            ("personal", Html::of(personal)),
+            ("personal", Html::of(&one_line(personal))),
         ];
         rows.push_str(&fill(ROW, &values).0);
     }
@@ -177,8 +177,15 @@ pub(super) fn since(notice: &Notice) -> String {
     notice.since.to_rfc3339_opts(SecondsFormat::Secs, true)
 }
 
-fn one_line(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
+/// Somebody else's words: without line ends, other controls, and marks that turn the direction of
+/// writing, so that they neither forge a line of ours nor command the reader's terminal.
+pub(super) fn one_line(text: &str) -> String {
+    let is_blank = |c: char| {
+        c.is_whitespace()
+            || c.is_control()
+            || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
+    text.split(is_blank).filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ")
 }
 
 fn footer(voice: &Voice) -> String {

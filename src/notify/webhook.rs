@@ -5,7 +5,7 @@
 
 use serde_json::{Value, json};
 
-use super::text::{Voice, happened, next, since, write};
+use super::text::{Voice, happened, next, one_line, since, write};
 use crate::provisioning::{Notice, NoticeKind};
 
 /// Characters of one text in Slack's blocks; the limit is 3,000.
@@ -65,7 +65,7 @@ fn document(notice: &Notice, voice: &Voice) -> Value {
         .map(|row| {
             let mut shown = json!({ "id": row.id, "reason": row.reason });
             if let Some(personal) = row.personal.as_deref().filter(|_| voice.details) {
-                shown["details"] = json!(personal);
+                shown["details"] = json!(one_line(personal));
             }
             shown
         })
@@ -210,7 +210,7 @@ fn listed(notice: &Notice, voice: &Voice) -> Vec<String> {
     let mut lines = Vec::new();
     for row in notice.first.iter().filter(|_| !notice.over) {
         let personal = row.personal.as_deref().filter(|_| voice.details);
-        let personal = personal.map(|text| format!(" {text}")).unwrap_or_default();
+        let personal = personal.map(|text| format!(" {}", one_line(text))).unwrap_or_default();
         lines.push(format!("{} {}{personal}", row.id, row.reason));
     }
     for step in next(notice) {

@@ -6,7 +6,7 @@ use std::{collections::BTreeSet, time::Duration};
 
 use serde_json::Value;
 
-use super::{Clause, RevisionParts, ScopingFilter};
+use super::{Clause, DailyWindow, RevisionParts, ScopingFilter};
 use crate::{
     expression::Expression,
     model::{AppName, ApplicationRef, Fingerprint},
@@ -49,6 +49,11 @@ pub struct Job {
 }
 
 impl Job {
+    /// What two jobs with the same target have in common: its base URL without a slash at the end.
+    pub fn target_key(&self) -> &str {
+        self.target_base.trim_end_matches('/')
+    }
+
     /// The clauses of every scoping filter.
     pub fn clauses(&self) -> impl Iterator<Item = &Clause> {
         self.scoping_filters.iter().flat_map(|filter| &filter.clauses)
@@ -206,6 +211,13 @@ pub struct Safeguards {
     pub on_out_of_scope: OutOfScope,
     /// What becomes of an account whose person was hard-deleted.
     pub on_directory_delete: DirectoryDelete,
+    /// How long after its person left the scope an account that we disabled is deleted; `None`
+    /// where it stays.
+    pub delete_after: Option<Duration>,
+    /// When removals that nobody approved may be sent; `None` at any hour.
+    pub removals_between: Option<DailyWindow>,
+    /// How long a cycle may take; it ends then, and the next one goes on.
+    pub cycle_time_max: Duration,
     /// Whether accounts are created.
     pub create: bool,
     /// Whether accounts are updated, enabled and disabled.

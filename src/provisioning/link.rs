@@ -77,7 +77,8 @@ impl Link {
             .any(|ours| same(path, ours, value))
     }
 
-    /// What was exported, with what a write without a known outcome turns out to have left.
+    /// What was exported, with what an earlier write without a known outcome turns out to have
+    /// left.
     pub fn settled(&self) -> Values {
         let mut settled = self.exported.clone();
         for (path, found) in self.read_back.iter().flatten() {

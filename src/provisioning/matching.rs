@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use super::{Mapped, Reason, Step, StepKind, StepStatus, UnsettledCreate};
 use crate::{
-    model::{SourceId, TargetId},
+    model::{AppName, SourceId, TargetId},
     scim::{AttributePath, EqFilter, Values, same},
 };
 
@@ -27,7 +27,7 @@ pub struct Candidate {
 }
 
 /// Whether another person has a claim to an account.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Claim {
     /// Nobody else has.
     Free,
@@ -35,6 +35,8 @@ pub enum Claim {
     LinkedTo(SourceId),
     /// It once belonged to this other person.
     ReleasedFrom(SourceId),
+    /// Another application that shares the target has it, had it, or is just creating it.
+    OtherApplication(AppName),
 }
 
 /// What was found at the target.
@@ -101,6 +103,17 @@ pub fn match_keys(mapped: &Mapped, unsettled: Option<&UnsettledCreate>) -> Vec<E
     keys
 }
 
+/// Whose the account is, as the end of a sentence.
+fn owner(claim: &Claim) -> String {
+    match claim {
+        Claim::Free => "is free".to_owned(),
+        Claim::LinkedTo(other) | Claim::ReleasedFrom(other) => {
+            format!("belongs or belonged to {other}")
+        }
+        Claim::OtherApplication(app) => format!("application `{app}` has or had it"),
+    }
+}
+
 /// Decides which candidate is the person's account.
 pub fn settle(
     keys: &[EqFilter],
@@ -122,20 +135,19 @@ pub fn settle(
         let mut hits = hits.into_values();
         match (hits.next(), hits.len()) {
             (None, _) => {}
-            (Some(one), 0) => match one.claim {
+            (Some(one), 0) => match &one.claim {
                 Claim::Free => {
                     return (
                         Matched::One(key.path.clone(), one.clone()),
                         step(StepStatus::Success, format!("account `{}` matches", one.target)),
                     );
                 }
-                Claim::LinkedTo(other) | Claim::ReleasedFrom(other) => {
-                    let text = format!(
-                        "account `{}` matches, but belongs or belonged to {other}",
-                        one.target
-                    );
+                claim @ (Claim::LinkedTo(_)
+                | Claim::ReleasedFrom(_)
+                | Claim::OtherApplication(_)) => {
+                    let text = format!("account `{}` matches, but {}", one.target, owner(claim));
                     return (
-                        Matched::Claimed(key.path.clone(), one.target.clone(), one.claim),
+                        Matched::Claimed(key.path.clone(), one.target.clone(), claim.clone()),
                         step(StepStatus::Failure, text),
                     );
                 }

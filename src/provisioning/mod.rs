@@ -31,6 +31,7 @@ mod scoping_filter;
 mod source_attribute;
 mod step;
 mod sticky;
+mod window;
 
 pub use escrow::{
     Failures, GIVEN_UP_AFTER, IsRemoval, NextAttempt, REMOVAL_FAILURES_TOLD, Retry, retry,
@@ -71,3 +72,4 @@ pub use scoping_filter::{
 };
 pub use source_attribute::{SourceAttribute, is_known_source_attribute, selected_property};
 pub use step::{Step, StepKind, StepStatus};
+pub use window::{DailyWindow, InvalidWindow};

@@ -55,6 +55,10 @@ pub enum Reason {
     Kept,
     /// A safeguard holds it until a person approves.
     HeldBySafeguard,
+    /// Removals are sent at other hours; it waits.
+    OutsideRemovalsWindow,
+    /// Its person left the scope longer than `delete_after` ago.
+    DeleteAfterElapsed,
     /// The target already has a conflicting resource.
     EntryConflict,
     /// The target throttles.
@@ -77,7 +81,7 @@ pub enum Reason {
 
 impl Reason {
     /// Every reason, for documentation and its test.
-    pub const ALL: [Self; 33] = [
+    pub const ALL: [Self; 35] = [
         Self::InScope,
         Self::Matched,
         Self::AttributesChanged,
@@ -102,6 +106,8 @@ impl Reason {
         Self::RenameNotSupported,
         Self::Kept,
         Self::HeldBySafeguard,
+        Self::OutsideRemovalsWindow,
+        Self::DeleteAfterElapsed,
         Self::EntryConflict,
         Self::TooManyRequests,
         Self::InternalServerError,
@@ -124,6 +130,7 @@ impl Reason {
             | Self::SoftDeleted
             | Self::HardDeleted
             | Self::AccountDisabled
+            | Self::DeleteAfterElapsed
             | Self::RedundantExport
             | Self::Kept => "Nothing.",
             Self::NotEffectivelyEntitled => {
@@ -160,6 +167,9 @@ impl Reason {
             }
             Self::HeldBySafeguard => {
                 "Read the list with `plan --held`; restore the scope or `approve` it."
+            }
+            Self::OutsideRemovalsWindow => {
+                "Nothing: it is decided again, and sent once `removals_between` allows it."
             }
             Self::EntryConflict => {
                 "Change the conflicting value, or match by the attribute that the account has."

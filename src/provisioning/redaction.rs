@@ -257,6 +257,16 @@ impl Secrets {
         self.texts.sort_by_key(|text| std::cmp::Reverse(text.len()));
     }
 
+    /// How the secrets stand in a JSON text that was lowered, by Unicode's rules or ASCII's.
+    pub fn spellings(&self) -> Vec<String> {
+        let quoted = |text: String| {
+            let quoted = Value::from(text).to_string();
+            quoted[1..quoted.len() - 1].to_owned()
+        };
+        let both = |text: &String| [text.to_lowercase(), text.to_ascii_lowercase()];
+        self.texts.iter().flat_map(both).map(quoted).collect()
+    }
+
     /// The fault without the secrets. Where nothing was answered the words are our own.
     #[must_use]
     pub fn clean_fault(&self, mut fault: TargetFault) -> TargetFault {

@@ -255,6 +255,8 @@ pub struct EntitlementMemory {
     pub since: Option<Timestamp>,
     /// When it was first seen out of scope again, by which cycle it does not matter.
     pub missing_since: Option<Timestamp>,
+    /// Since when its end has been believed, counted only while `delete_after` is configured.
+    pub left_at: Option<Timestamp>,
 }
 
 /// Whether the end of an entitlement is believed.

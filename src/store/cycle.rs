@@ -47,6 +47,15 @@ pub struct Totals {
     pub held: u64,
 }
 
+/// Which rows of a plan totals count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Counted {
+    /// Also those that are planned, as if they were done: of a dry run.
+    Planned,
+    /// Only those that were done, or tried.
+    Done,
+}
+
 /// Requests sent by a cycle, sign-ins not counted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Requests {
@@ -183,10 +192,13 @@ impl View<'_> {
             .optional()?)
     }
 
-    /// The totals of the plan as it stands. Of a dry run, planned rows count as done.
-    pub fn totals(&self) -> Result<Totals, StoreError> {
+    /// The totals of the plan as it stands.
+    pub fn totals(&self, counted: Counted) -> Result<Totals, StoreError> {
         let mut totals = Totals { in_scope: self.in_scope_count()?, ..Totals::default() };
         for (action, status, count) in self.plan_totals()? {
+            if status == ChangeStatus::Planned && counted == Counted::Done {
+                continue;
+            }
             let counter = match (status, action) {
                 (ChangeStatus::Failure, _) => &mut totals.failure,
                 (ChangeStatus::Held, _) => &mut totals.held,

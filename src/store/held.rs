@@ -1,6 +1,6 @@
 //! What a safeguard holds, and what a person released.
 
-use rusqlite::params;
+use rusqlite::{OptionalExtension, params};
 
 use super::open::{StoreError, Tx, View};
 use crate::{
@@ -10,6 +10,9 @@ use crate::{
 
 /// How long an approval counts.
 const APPROVAL_LASTS: chrono::TimeDelta = chrono::TimeDelta::hours(24);
+
+/// How the step is called that says why a change is held.
+pub(super) const HELD: &str = "Held";
 
 /// One held change.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,7 +27,23 @@ pub struct HeldChange {
     pub plan: String,
 }
 
-fn key(change: &PlannedChange) -> (String, String, &'static str) {
+/// Of a row of `planned_change`, called `row`: that nobody released it.
+pub(super) const UNAPPROVED: &str = "NOT EXISTS (SELECT 1 FROM approval \
+    WHERE approval.source = row.source AND approval.target = coalesce(row.target, '') \
+    AND approval.action = row.action)";
+
+/// Who released a change.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Approval {
+    /// The operating-system user.
+    pub(super) by: String,
+    /// When.
+    pub(super) at: Timestamp,
+    /// The held plan that was seen.
+    pub(super) plan: String,
+}
+
+pub(super) fn key(change: &PlannedChange) -> (String, String, &'static str) {
     let target = change.target.as_ref().map_or_else(String::new, ToString::to_string);
     (change.source.to_string(), target, change.action.as_str())
 }
@@ -46,15 +65,22 @@ impl View<'_> {
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
-    /// Whether a person released this change.
-    pub(super) fn is_approved(&self, change: &PlannedChange) -> Result<bool, StoreError> {
+    /// Who released this change, where a person did.
+    pub(super) fn approval(&self, change: &PlannedChange) -> Result<Option<Approval>, StoreError> {
         let (source, target, action) = key(change);
-        Ok(self.connection.query_row(
-            "SELECT EXISTS (SELECT 1 FROM approval \
-             WHERE source = ?1 AND target = ?2 AND action = ?3)",
-            params![source, target, action],
-            |row| row.get(0),
-        )?)
+        let sql = "SELECT given_by, given_at, plan FROM approval \
+             WHERE source = ?1 AND target = ?2 AND action = ?3";
+        let mut statement = self.connection.prepare_cached(sql)?;
+        let found = statement.query_row(params![source, target, action], |row| {
+            let at = Timestamp::from_timestamp_millis(row.get(1)?).unwrap_or_default();
+            Ok(Approval { by: row.get(0)?, at, plan: row.get(2)? })
+        });
+        Ok(found.optional()?)
+    }
+
+    /// Whether a person released this change.
+    pub fn is_approved(&self, change: &PlannedChange) -> Result<bool, StoreError> {
+        Ok(self.approval(change)?.is_some())
     }
 
     /// How many planned rows of these actions nobody approved.
@@ -75,10 +101,7 @@ impl View<'_> {
         Ok(self.connection.query_row(
             &format!(
                 "SELECT count(*) FROM planned_change AS row WHERE status = 'planned' \
-                 AND action IN (SELECT value FROM json_each(?1)) AND {condition} AND NOT EXISTS \
-                 (SELECT 1 FROM approval WHERE approval.source = row.source \
-                  AND approval.target = coalesce(row.target, '') \
-                  AND approval.action = row.action)"
+                 AND action IN (SELECT value FROM json_each(?1)) AND {condition} AND {UNAPPROVED}"
             ),
             [list],
             |row| row.get(0),
@@ -102,13 +125,10 @@ impl Tx<'_> {
         let list = serde_json::to_string(&names).map_err(|e| StoreError::stored("actions", e))?;
         let before = self.held_changes()?;
         let rows: Vec<(i64, PlannedChange)> = {
-            let mut statement = self.connection.prepare(
+            let mut statement = self.connection.prepare(&format!(
                 "SELECT seq, status, body FROM planned_change AS row WHERE status = 'planned' \
-                 AND action IN (SELECT value FROM json_each(?1)) AND NOT EXISTS \
-                 (SELECT 1 FROM approval WHERE approval.source = row.source \
-                  AND approval.target = coalesce(row.target, '') \
-                  AND approval.action = row.action) ORDER BY seq",
-            )?;
+                 AND action IN (SELECT value FROM json_each(?1)) AND {UNAPPROVED} ORDER BY seq"
+            ))?;
             let rows = statement.query_map([list], super::plan::read_row)?;
             rows.map(|row| row?).collect::<Result<_, StoreError>>()?
         };
@@ -131,7 +151,7 @@ impl Tx<'_> {
             });
             change.status = ChangeStatus::Held;
             change.steps.push(
-                Step::new(StepKind::Processing, StepStatus::Skipped, "Held", reason.to_owned())
+                Step::new(StepKind::Processing, StepStatus::Skipped, HELD, reason.to_owned())
                     .with("SkipReason", Reason::HeldBySafeguard.to_string()),
             );
             self.update_planned(seq, &change)?;

@@ -10,13 +10,14 @@ use std::{
 
 use ring::rand::{SecureRandom, SystemRandom};
 
-use super::open::StoreError;
+use super::{open::StoreError, private::own};
 use crate::model::RedactionKey;
 
 /// The key of the state file at `path`; made where there is none yet.
 pub(super) fn read_or_make(path: &Path) -> Result<RedactionKey, StoreError> {
     let key_path = beside(path);
     if let Some(key) = read(&key_path)? {
+        own(&key_path).map_err(|error| file_error(&key_path, &error))?;
         return Ok(key);
     }
     let bytes = random()?;

@@ -2,7 +2,10 @@
 
 use rusqlite::{OptionalExtension, params};
 
-use super::open::{StoreError, Tx, View};
+use super::{
+    forget::pseudonym,
+    open::{StoreError, Tx, View},
+};
 use crate::{
     model::{CycleId, SourceId, TargetId, Timestamp},
     provisioning::{Basis, Claim, Link, LinkStanding, UnsettledCreate},
@@ -81,19 +84,32 @@ impl View<'_> {
         )?)
     }
 
-    /// Whether anybody but `source` has a claim to an account.
+    /// Whether anybody but `source`, or another application with the same target, has a claim to
+    /// an account.
     pub fn claim(&self, target: &TargetId, source: SourceId) -> Result<Claim, StoreError> {
-        let key = params![target.as_str(), source.to_string()];
+        // Whoever was forgotten is still the one that an account was released from.
+        let forgotten = pseudonym(self.key, source).to_string();
+        let key = params![target.as_str(), source.to_string(), forgotten];
         let other = |sql: &str| -> Result<Option<SourceId>, StoreError> {
             let found: Option<String> =
                 self.connection.prepare_cached(sql)?.query_row(key, |row| row.get(0)).optional()?;
             found.map(|id| id.parse().map_err(|e| StoreError::stored("link", e))).transpose()
         };
-        if let Some(id) = other("SELECT source FROM link WHERE target = ?1 AND source <> ?2")? {
+        if let Some(id) =
+            other("SELECT source FROM link WHERE target = ?1 AND source NOT IN (?2, ?3)")?
+        {
             return Ok(Claim::LinkedTo(id));
         }
-        Ok(other("SELECT source FROM released WHERE target = ?1 AND source <> ?2")?
-            .map_or(Claim::Free, Claim::ReleasedFrom))
+        let released = "SELECT source FROM released WHERE target = ?1 AND source NOT IN (?2, ?3)";
+        if let Some(id) = other(released)? {
+            return Ok(Claim::ReleasedFrom(id));
+        }
+        Ok(self.neighbour_of(target)?.map_or(Claim::Free, Claim::OtherApplication))
+    }
+
+    /// The person's id, and what it is called here if it was forgotten since.
+    fn both_names(&self, id: SourceId) -> [String; 2] {
+        [id.to_string(), pseudonym(self.key, id).to_string()]
     }
 
     /// A create of this person that has no known outcome.
@@ -102,9 +118,9 @@ impl View<'_> {
             .connection
             .prepare_cached(
                 "SELECT sent_at, looks, last_look, sent, created, unconfirmed \
-                 FROM unsettled_create WHERE source = ?1",
+                 FROM unsettled_create WHERE source IN (?1, ?2) ORDER BY sent_at DESC LIMIT 1",
             )?
-            .query_row([id.to_string()], |row| {
+            .query_row(self.both_names(id), |row| {
                 Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?, row.get(5)?))
             })
             .optional()?;
@@ -181,7 +197,8 @@ impl Tx<'_> {
                 link.is_enabled(),
                 now.timestamp_millis()
             ])?;
-        self.connection.execute("DELETE FROM unsettled_create WHERE source = ?1", [&key])?;
+        let sql = "DELETE FROM unsettled_create WHERE source IN (?1, ?2)";
+        self.connection.execute(sql, self.both_names(source))?;
         if !known {
             // Whoever was drafted in this cycle already counts on the link.
             self.connection
@@ -310,9 +327,11 @@ impl Tx<'_> {
 
     /// Counts one more look for an unsettled create.
     pub fn count_look(&self, source: SourceId, cycle: CycleId) -> Result<(), StoreError> {
+        let forgotten = pseudonym(self.key, source);
         self.connection.execute(
-            "UPDATE unsettled_create SET looks = looks + 1, last_look = ?2 WHERE source = ?1",
-            params![source.to_string(), cycle.to_string()],
+            "UPDATE unsettled_create SET looks = looks + 1, last_look = ?3 \
+             WHERE source IN (?1, ?2)",
+            params![source.to_string(), forgotten.to_string(), cycle.to_string()],
         )?;
         Ok(())
     }

@@ -11,6 +11,13 @@ use crate::{
     scim::shown,
 };
 
+/// Graph's word for a removal that a safeguard holds.
+pub const STAGED_DELETE: &str = "stageddelete";
+
+/// How the step is called that names who released a held change, and its findings.
+pub(super) const APPROVED: &str = "Approved";
+pub(super) const APPROVED_BY: &str = "ApprovedBy";
+
 /// The shape of `provisioning_log.body`.
 const BODY_VERSION: i64 = 1;
 
@@ -112,7 +119,13 @@ impl View<'_> {
             add("instr(lower(source_name), lower(?)) > 0", name.clone());
         }
         if let Some(action) = &filter.action {
-            add("action IN (SELECT value FROM json_each(?))", plan_actions(action));
+            let held = if action.eq_ignore_ascii_case(STAGED_DELETE) {
+                " AND body ->> 'held' = 1"
+            } else {
+                ""
+            };
+            let condition = format!("action IN (SELECT value FROM json_each(?)){held}");
+            add(&condition, plan_actions(action));
         }
         if let Some(status) = &filter.status {
             add("status = lower(?)", status.clone());
@@ -144,7 +157,7 @@ fn plan_actions(word: &str) -> String {
     let word = word.to_lowercase();
     let names: Vec<&str> = match word.as_str() {
         "other" => vec!["skip"],
-        "stageddelete" => vec!["disable", "delete"],
+        STAGED_DELETE => vec!["disable", "delete"],
         other => Action::parse(other).map(Action::as_str).into_iter().collect(),
     };
     json!(names).to_string()
@@ -253,7 +266,7 @@ impl Tx<'_> {
 /// Graph's word for an action (`provisioningAction`).
 fn graph_action(row: &LogRow) -> &'static str {
     match row.action {
-        _ if row.held && row.action.is_removal() => "stagedDelete",
+        _ if row.held && row.action.is_removal() => STAGED_DELETE,
         Action::Create => "create",
         Action::Adopt | Action::Update | Action::Enable => "update",
         Action::Disable => "disable",
@@ -263,12 +276,43 @@ fn graph_action(row: &LogRow) -> &'static str {
 }
 
 impl LogRow {
+    /// Who released the change that a safeguard held, where a person did.
+    pub fn approved_by(&self) -> Option<&str> {
+        let step = self.steps.iter().find(|step| step.name == APPROVED)?;
+        step.details.get(APPROVED_BY).map(String::as_str)
+    }
+
+    /// Why a safeguard holds the change.
+    pub fn held_because(&self) -> Option<&str> {
+        let step = self.steps.iter().rfind(|step| step.name == super::held::HELD)?;
+        Some(&step.description)
+    }
+
+    /// A change that a person released is that person's, any other the program's.
+    fn initiator(&self) -> Value {
+        match self.approved_by() {
+            Some(name) => json!({"id": null, "displayName": name, "initiatorType": "user"}),
+            None => {
+                json!({"id": null, "displayName": "entra-scim", "initiatorType": "application"})
+            }
+        }
+    }
+
     /// The row as Graph's `provisioningObjectSummary`.
     pub fn summary(&self, tenant: &str, job: JobId, app: &str) -> Value {
         let identity = |id: &str, name: Option<&str>| {
             let (kind, none) = ("User", json!({}));
             json!({"id": id, "displayName": name, "identityType": kind, "details": none})
         };
+        let held = self.held.then(|| {
+            json!({
+                "errorCode": Reason::HeldBySafeguard.to_string(),
+                "reason": self.held_because(),
+                "additionalDetails": self.detail,
+                "errorCategory": "nonServiceFailure",
+                "recommendedAction": Reason::HeldBySafeguard.recommended_action(),
+            })
+        });
         let error = self.error.as_ref().map(|failure| {
             json!({
                 "errorCode": failure.reason.to_string(),
@@ -297,9 +341,7 @@ impl LogRow {
             "changeId": self.change_id,
             "provisioningAction": graph_action(self),
             "durationInMilliseconds": self.duration_ms,
-            "initiatedBy": {
-                "id": null, "displayName": "entra-scim", "initiatorType": "application"
-            },
+            "initiatedBy": self.initiator(),
             "servicePrincipal": {"id": null, "displayName": app},
             "sourceSystem": {"id": null, "displayName": "Microsoft Entra ID", "details": {}},
             "targetSystem": {"id": null, "displayName": app, "details": {}},
@@ -309,7 +351,7 @@ impl LogRow {
             "provisioningSteps": self.steps,
             "provisioningStatusInfo": {
                 "status": self.status.as_str(),
-                "errorInformation": error.or(skipped),
+                "errorInformation": held.or(error).or(skipped),
             },
         })
     }

@@ -10,21 +10,27 @@ use std::{
 
 use super::{
     key,
+    neighbour::Neighbours,
+    private::own,
     watch::{Commit, CommitWatch},
 };
 use crate::model::RedactionKey;
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior, config::DbConfig};
 
 /// The schema, as numbered steps that are never edited once released.
-const MIGRATIONS: [&str; 7] = [
+const MIGRATIONS: [&str; 8] = [
     include_str!("migrations/0001_state.sql"),
     include_str!("migrations/0002_filters.sql"),
     include_str!("migrations/0003_hints.sql"),
     include_str!("migrations/0004_sent.sql"),
     include_str!("migrations/0005_notice.sql"),
     include_str!("migrations/0006_escrow.sql"),
-    include_str!("migrations/0020_unconfirmed.sql"),
+    include_str!("migrations/0007_safeguards.sql"),
+    include_str!("migrations/0008_unconfirmed.sql"),
 ];
+
+/// The version of a file whose engine has not made its tables yet: there is no state so far.
+const NOT_MADE_YET: usize = 0;
 
 /// Statements that are kept compiled: more than the store has, so that none is compiled twice.
 const STATEMENTS_KEPT: usize = 200;
@@ -114,6 +120,7 @@ pub struct Engine {
     connection: Mutex<Connection>,
     path: PathBuf,
     key: Box<RedactionKey>,
+    neighbours: Neighbours,
     lock: Option<File>,
     watch: Option<CommitWatch>,
 }
@@ -123,6 +130,7 @@ pub struct Reader {
     connection: Mutex<Connection>,
     path: PathBuf,
     key: Box<RedactionKey>,
+    neighbours: Neighbours,
 }
 
 /// A state that can be read: the engine's own, or another process's.
@@ -167,6 +175,8 @@ impl StateRead for Reader {
 pub struct View<'c> {
     pub(super) connection: &'c Connection,
     pub(super) key: &'c RedactionKey,
+    /// The other applications with the same target.
+    pub(super) neighbours: &'c Neighbours,
 }
 
 /// What can be changed, all together or not at all.
@@ -193,12 +203,7 @@ impl Engine {
             std::fs::create_dir_all(folder).map_err(file_error)?;
         }
         let lock_path = path.with_extension("lock");
-        let lock = File::options()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .open(&lock_path)
-            .map_err(file_error)?;
+        let lock = own(&lock_path).map_err(file_error)?;
         match lock.try_lock() {
             Ok(()) => {}
             Err(std::fs::TryLockError::WouldBlock) => {
@@ -206,12 +211,13 @@ impl Engine {
             }
             Err(std::fs::TryLockError::Error(error)) => return Err(file_error(error)),
         }
-        restrict(path).map_err(file_error)?;
+        own(path).map_err(file_error)?;
         let connection = Connection::open(path).map_err(|error| classify(path, error))?;
         let engine = Self {
             connection: Mutex::new(connection),
             path: path.to_owned(),
             key: Box::new(key::read_or_make(path)?),
+            neighbours: Neighbours::default(),
             lock: Some(lock),
             watch: None,
         };
@@ -239,10 +245,13 @@ impl Engine {
             return Err(StoreError::Corrupt { path: path.clone(), detail: sound });
         }
         let version = version_of(&connection, path)?;
-        for (index, script) in MIGRATIONS.iter().enumerate().skip(version) {
+        if version < MIGRATIONS.len() {
+            // In one piece: whoever reads beside this sees the old shape or the new one.
             let tx = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-            tx.execute_batch(script).map_err(|error| classify(path, error))?;
-            tx.pragma_update(None, "user_version", index + 1)?;
+            for script in &MIGRATIONS[version..] {
+                tx.execute_batch(script).map_err(|error| classify(path, error))?;
+            }
+            tx.pragma_update(None, "user_version", MIGRATIONS.len())?;
             tx.commit()?;
         }
         Ok(())
@@ -264,7 +273,7 @@ impl Engine {
         let mut connection = self.connection();
         let transaction: Transaction<'_> =
             connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let result = work(&Tx { view: View { connection: &transaction, key: &self.key } })?;
+        let result = work(&Tx { view: self.view(&transaction) })?;
         tell(Commit::Before)?;
         transaction.commit()?;
         tell(Commit::After)?;
@@ -277,7 +286,18 @@ impl Engine {
         work: impl FnOnce(&View<'_>) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
         let connection = self.connection();
-        work(&View { connection: &connection, key: &self.key })
+        work(&self.view(&connection))
+    }
+
+    fn view<'c>(&'c self, connection: &'c Connection) -> View<'c> {
+        View { connection, key: &self.key, neighbours: &self.neighbours }
+    }
+
+    /// The same state, beside those of other applications with the same target.
+    #[must_use]
+    pub fn beside(mut self, neighbours: Neighbours) -> Self {
+        self.neighbours = neighbours;
+        self
     }
 
     /// The file.
@@ -324,11 +344,26 @@ impl Reader {
             Connection::open_with_flags(path, flags).map_err(|error| classify(path, error))?;
         leave_as_found(&connection)?;
         let version = version_of(&connection, path)?;
+        if version == NOT_MADE_YET {
+            return Err(StoreError::Missing(path.to_owned()));
+        }
         if version < MIGRATIONS.len() {
             return Err(StoreError::Older(path.to_owned()));
         }
         let key = Box::new(key::read_or_invent(path)?);
-        Ok(Self { connection: Mutex::new(connection), path: path.to_owned(), key })
+        let neighbours = Neighbours::default();
+        Ok(Self { connection: Mutex::new(connection), path: path.to_owned(), key, neighbours })
+    }
+
+    /// The same state, beside those of other applications with the same target.
+    #[must_use]
+    pub fn beside(mut self, neighbours: Neighbours) -> Self {
+        self.neighbours = neighbours;
+        self
+    }
+
+    fn view<'c>(&'c self, connection: &'c Connection) -> View<'c> {
+        View { connection, key: &self.key, neighbours: &self.neighbours }
     }
 
     /// Reads.
@@ -337,7 +372,7 @@ impl Reader {
         work: impl FnOnce(&View<'_>) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
         let connection = self.connection.lock().unwrap_or_else(PoisonError::into_inner);
-        work(&View { connection: &connection, key: &self.key })
+        work(&self.view(&connection))
     }
 
     /// Hands the engine a command: one row.
@@ -347,7 +382,7 @@ impl Reader {
     ) -> Result<T, StoreError> {
         let mut connection = self.connection.lock().unwrap_or_else(PoisonError::into_inner);
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let result = work(&Tx { view: View { connection: &transaction, key: &self.key } })?;
+        let result = work(&Tx { view: self.view(&transaction) })?;
         transaction.commit()?;
         Ok(result)
     }
@@ -373,6 +408,7 @@ pub fn preview_copy(path: &Path) -> Result<Engine, StoreError> {
         connection: Mutex::new(Connection::open("")?),
         path: path.to_owned(),
         key: Box::new(key::read_or_invent(path)?),
+        neighbours: Neighbours::default(),
         lock: None,
         watch: None,
     };
@@ -384,8 +420,7 @@ pub fn preview_copy(path: &Path) -> Result<Engine, StoreError> {
     let original =
         Connection::open_with_flags(path, flags).map_err(|error| classify(path, error))?;
     leave_as_found(&original)?;
-    version_of(&original, path)?;
-    {
+    if version_of(&original, path)? != NOT_MADE_YET {
         let mut connection = copy.connection();
         let backup = rusqlite::backup::Backup::new(&original, &mut connection)?;
         backup
@@ -459,10 +494,4 @@ fn name_disk(path: &Path, error: StoreError) -> StoreError {
         return error;
     }
     StoreError::Disk { path: path.to_owned(), detail: cause.to_string() }
-}
-
-/// Creates the file readable by its owner only: it holds personal data.
-fn restrict(path: &Path) -> std::io::Result<()> {
-    use std::os::unix::fs::OpenOptionsExt;
-    File::options().create(true).truncate(false).write(true).mode(0o600).open(path).map(drop)
 }

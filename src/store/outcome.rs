@@ -1,8 +1,13 @@
 //! Outcomes: the log row, the link and the escrow of one change, all or nothing.
 
+use chrono::SecondsFormat;
 use rusqlite::params;
 
-use super::open::{StoreError, Tx, View};
+use super::{
+    held::Approval,
+    log::{APPROVED, APPROVED_BY},
+    open::{StoreError, Tx, View},
+};
 use crate::{
     model::{CycleId, Timestamp},
     provisioning::{
@@ -43,6 +48,9 @@ impl Tx<'_> {
         (began, ended): (Timestamp, Timestamp),
     ) -> Result<ChangeStatus, StoreError> {
         let mut done = change.clone();
+        if let Some(approval) = self.approval(change)? {
+            done.steps.push(approved_step(&approval));
+        }
         match outcome {
             Outcome::Success { target, exported, warning } => {
                 done.status = if warning.is_some() || change.status == ChangeStatus::Warning {
@@ -64,24 +72,7 @@ impl Tx<'_> {
                 self.settle_failure(cycle, &mut done, failure, ended)?;
             }
             Outcome::Unknown(failure) => {
-                match &change.write {
-                    Write::Create(sent) => {
-                        self.set_unsettled(change.source, sent, began)?;
-                    }
-                    // There is no link yet that could be stale: the account is looked for again.
-                    Write::Patch { baseline } if change.action == Action::Adopt => {
-                        let none = Values::new();
-                        let after = exported_of(&change.effect).unwrap_or(&none);
-                        self.doubt_adoption(change.source, (baseline, after), began)?;
-                    }
-                    Write::Patch { baseline } => {
-                        let after = exported_of(&change.effect);
-                        let sent: Vec<&Values> =
-                            [Some(baseline), after].into_iter().flatten().collect();
-                        self.doubt_link(change.source, &sent)?;
-                    }
-                    Write::Delete | Write::Nothing => self.set_stale(change.source)?,
-                }
+                self.doubt(change, began)?;
                 // It may have been carried out, so it counts; an approval stays for the next try.
                 if change.action.is_removal() && !self.is_approved(change)? {
                     self.add_removal(change, Carried::Perhaps, ended)?;
@@ -104,6 +95,25 @@ impl Tx<'_> {
         self.update_planned(seq, &done)?;
         self.append_log(cycle, &done, (began, ended))?;
         Ok(done.status)
+    }
+
+    /// Remembers what a change without a known outcome may have left at the account.
+    fn doubt(&self, change: &PlannedChange, began: Timestamp) -> Result<(), StoreError> {
+        match &change.write {
+            Write::Create(sent) => self.set_unsettled(change.source, sent, began),
+            // There is no link yet that could be stale: the account is looked for again.
+            Write::Patch { baseline } if change.action == Action::Adopt => {
+                let none = Values::new();
+                let after = exported_of(&change.effect).unwrap_or(&none);
+                self.doubt_adoption(change.source, (baseline, after), began)
+            }
+            Write::Patch { baseline } => {
+                let after = exported_of(&change.effect);
+                let sent: Vec<&Values> = [Some(baseline), after].into_iter().flatten().collect();
+                self.doubt_link(change.source, &sent)
+            }
+            Write::Delete | Write::Nothing => self.set_stale(change.source),
+        }
     }
 
     /// Records a decision that sends nothing: its log row and what it does to the link.
@@ -207,6 +217,15 @@ fn basis_after(change: &PlannedChange, exported: &Values) -> Option<Basis> {
     let mut basis = change.basis.clone()?;
     basis.retain(|path, _| exported.get(path) == planned.get(path));
     Some(basis)
+}
+
+/// Names who released the change.
+fn approved_step(approval: &Approval) -> Step {
+    let at = approval.at.to_rfc3339_opts(SecondsFormat::Secs, true);
+    let text = format!("released by {} at {at}", approval.by);
+    Step::new(StepKind::Processing, StepStatus::Success, APPROVED, text)
+        .with(APPROVED_BY, approval.by.as_str())
+        .with("ApprovedPlan", approval.plan.as_str())
 }
 
 fn export_step(change: &PlannedChange, status: StepStatus, detail: Option<&str>) -> Step {

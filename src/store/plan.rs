@@ -190,6 +190,11 @@ impl View<'_> {
         rows.map(|row| row?).collect()
     }
 
+    /// Whether the stored plan is the beginning of one, left by a cycle that ran out of time.
+    pub fn is_draft_open(&self) -> Result<bool, StoreError> {
+        Ok(self.fact(DRAFT_OPEN)?.is_some())
+    }
+
     /// The rows that a crash left without an outcome.
     pub fn sent_rows(&self) -> Result<Vec<(i64, PlannedChange)>, StoreError> {
         let mut statement = self.connection.prepare_cached(
@@ -278,7 +283,39 @@ fn claims(change: &PlannedChange, unique: &[AttributePath]) -> (Option<String>, 
     }
 }
 
+/// The fact that says that the stored plan is the beginning of one, which the next draft goes on
+/// with: the rows of everybody who counts as drafted are in it.
+const DRAFT_OPEN: &str = "draft_open";
+
 impl Tx<'_> {
+    /// The stored plan is the beginning of one, which the next draft goes on with.
+    pub fn leave_draft_open(&self) -> Result<(), StoreError> {
+        self.set_fact(DRAFT_OPEN, Some("1"))
+    }
+
+    /// Forgets of such a plan what is not to be sent any more, and the references between accounts,
+    /// which are worked out anew.
+    pub fn trim_open_draft(&self) -> Result<(), StoreError> {
+        self.connection.execute(
+            "DELETE FROM planned_change WHERE phase = ?1 \
+             OR source NOT IN (SELECT id FROM source_user WHERE dirty = 2)",
+            [Phase::References as i64],
+        )?;
+        Ok(())
+    }
+
+    /// The plan is whole.
+    pub fn close_draft(&self) -> Result<(), StoreError> {
+        self.set_fact(DRAFT_OPEN, None)
+    }
+
+    /// Forgets what was planned for a person who is decided again.
+    pub fn forget_planned(&self, source: SourceId) -> Result<(), StoreError> {
+        let sql = "DELETE FROM planned_change WHERE source = ?1";
+        self.connection.prepare_cached(sql)?.execute([source.to_string()])?;
+        Ok(())
+    }
+
     /// Forgets the last plan.
     pub fn clear_plan(&self) -> Result<(), StoreError> {
         self.connection.execute("DELETE FROM planned_change", [])?;
@@ -294,7 +331,12 @@ impl Tx<'_> {
         unique: &[AttributePath],
         again: bool,
     ) -> Result<(), StoreError> {
-        let (frees, claims) = claims(change, unique);
+        let (mut frees, claims) = claims(change, unique);
+        if change.write == Write::Delete {
+            let exported = self.link(change.source)?.map(|link| link.exported).unwrap_or_default();
+            let values = unique.iter().filter_map(|path| exported.get(path)?.as_str());
+            frees = values.map(str::to_lowercase).next();
+        }
         self.connection
             .prepare_cached(
                 "INSERT INTO planned_change (id, cycle, source, target, action, status, phase, \

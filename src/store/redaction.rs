@@ -23,7 +23,7 @@ use crate::{
 const FACT: &str = "redaction";
 
 /// The fact that the file may still hold, in unused places, what was in clear before.
-const UNCLEAN: &str = "redaction_unclean";
+pub(super) const UNCLEAN: &str = "redaction_unclean";
 
 /// People or rows looked at at once.
 const BATCH: u32 = 200;
@@ -57,10 +57,20 @@ impl Engine {
         if stored != wanted {
             self.write(|tx| tx.change_hidden(&stored, &wanted))?;
         }
-        if self.read(|view| view.fact(UNCLEAN))?.is_some() && self.compact()? {
+        self.sweep().map(drop)
+    }
+
+    /// Clears out of the file what was deleted or overwritten in it, where there may be something.
+    /// False where somebody was in the way: the next call tries again.
+    pub(super) fn sweep(&self) -> Result<bool, StoreError> {
+        if self.read(|view| view.fact(UNCLEAN))?.is_none() {
+            return Ok(true);
+        }
+        let swept = self.compact()?;
+        if swept {
             self.write(|tx| tx.set_fact(UNCLEAN, None))?;
         }
-        Ok(())
+        Ok(swept)
     }
 }
 

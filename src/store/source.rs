@@ -22,10 +22,27 @@ pub struct FoundSource {
     pub display: String,
 }
 
+/// What is stored of somebody who is gone for good.
+pub(super) const DELETED: i64 = 2;
+
 /// Users who are assigned, directly or through a group.
-const ASSIGNED: &str = "SELECT principal AS id FROM assignment WHERE kind = 0 UNION \
+pub(super) const ASSIGNED: &str = "SELECT principal AS id FROM assignment WHERE kind = 0 UNION \
      SELECT member_id FROM membership WHERE kind <> 1 \
      AND group_id IN (SELECT principal FROM assignment WHERE kind = 1)";
+
+/// Of a user: it is not linked, and every row of its plan is still to be sent.
+const UNSENT: &str = "NOT EXISTS (SELECT 1 FROM link WHERE link.source = source_user.id) \
+     AND EXISTS (SELECT 1 FROM planned_change AS row WHERE row.source = source_user.id) \
+     AND NOT EXISTS (SELECT 1 FROM planned_change AS row WHERE row.source = source_user.id \
+         AND (row.again = 1 OR row.status <> 'planned'))";
+
+/// Users whose next try is due by itself.
+const SET_ASIDE: &str = "EXISTS (SELECT 1 FROM escrow WHERE escrow.source = source_user.id)";
+
+/// Users of whose rows something is left to do.
+const LEFT_TO_DO: &str = "EXISTS (SELECT 1 FROM planned_change AS row \
+     WHERE row.source = source_user.id AND (row.again = 1 \
+     OR row.status IN ('planned', 'sent', 'failure', 'held')))";
 
 impl View<'_> {
     /// What is known of a person, with every role it holds.
@@ -99,14 +116,16 @@ impl View<'_> {
 
     /// What is remembered of a person's entitlement.
     pub fn entitlement(&self, id: SourceId) -> Result<EntitlementMemory, StoreError> {
-        let row: Option<(Option<i64>, Option<i64>)> = self
+        let row: Option<(Option<i64>, Option<i64>, Option<i64>)> = self
             .connection
-            .prepare_cached("SELECT entitled_since, missing_since FROM source_user WHERE id = ?1")?
-            .query_row([id.to_string()], |row| Ok((row.get(0)?, row.get(1)?)))
+            .prepare_cached(
+                "SELECT entitled_since, missing_since, left_at FROM source_user WHERE id = ?1",
+            )?
+            .query_row([id.to_string()], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
             .optional()?;
-        let (since, missing) = row.unwrap_or_default();
+        let (since, missing, left) = row.unwrap_or_default();
         let at = |ms: Option<i64>| ms.and_then(Timestamp::from_timestamp_millis);
-        Ok(EntitlementMemory { since: at(since), missing_since: at(missing) })
+        Ok(EntitlementMemory { since: at(since), missing_since: at(missing), left_at: at(left) })
     }
 
     /// Up to `limit` dirty users after `after`, by id.
@@ -249,7 +268,7 @@ fn presence_of(stored: i64) -> Presence {
     match stored {
         0 => Presence::Live,
         1 => Presence::SoftDeleted,
-        2 => Presence::Deleted,
+        DELETED => Presence::Deleted,
         _ => Presence::Unseen,
     }
 }
@@ -258,7 +277,7 @@ fn stored_presence(presence: Presence) -> i64 {
     match presence {
         Presence::Live => 0,
         Presence::SoftDeleted => 1,
-        Presence::Deleted => 2,
+        Presence::Deleted => DELETED,
         Presence::Unseen => 3,
     }
 }
@@ -376,13 +395,15 @@ impl Tx<'_> {
     }
 
     /// Users left drafted by a cycle that did not end are dirty again, but for those who failed:
-    /// these wait for their next try. Whose time has come is dirty, too.
+    /// these wait for their next try; and but for what was drafted before a draft that goes on now
+    /// ran out of time. Whose time has come is dirty, too.
     pub fn mark_due_dirty(&self, now: Timestamp) -> Result<(), StoreError> {
-        self.connection.execute(
-            "UPDATE source_user SET dirty = NOT EXISTS \
-             (SELECT 1 FROM escrow WHERE escrow.source = source_user.id) WHERE dirty = 2",
-            [],
-        )?;
+        if !self.is_draft_open()? {
+            self.connection.execute(
+                &format!("UPDATE source_user SET dirty = NOT {SET_ASIDE} WHERE dirty = 2"),
+                [],
+            )?;
+        }
         self.connection.execute(
             "UPDATE escrow SET due_cycle = 0 WHERE given_up = 0 AND source IN \
              (SELECT id FROM source_user WHERE reconsider_at <= ?1)",
@@ -402,14 +423,15 @@ impl Tx<'_> {
         self.connection
             .prepare_cached(
                 "UPDATE source_user SET dirty = 2, in_scope = ?2, entitled_since = ?3, \
-                 missing_since = ?4, reconsider_at = ?5 WHERE id = ?1",
+                 missing_since = ?4, reconsider_at = ?5, left_at = ?6 WHERE id = ?1",
             )?
             .execute(params![
                 id.to_string(),
                 decision.in_scope,
                 ms(decision.memory.since),
                 ms(decision.memory.missing_since),
-                ms(decision.reconsider_at)
+                ms(decision.reconsider_at),
+                ms(decision.memory.left_at)
             ])?;
         Ok(())
     }
@@ -419,14 +441,35 @@ impl Tx<'_> {
     pub fn settle_drafted(&self, number: u64) -> Result<(), StoreError> {
         self.keep_unfinished_escrows(number)?;
         self.connection.execute(
-            "UPDATE source_user SET dirty = CASE WHEN EXISTS \
-                 (SELECT 1 FROM escrow WHERE escrow.source = source_user.id) THEN 0 \
-             WHEN EXISTS (SELECT 1 FROM planned_change \
-                 WHERE planned_change.source = source_user.id AND (planned_change.again = 1 \
-                 OR planned_change.status IN ('planned', 'sent', 'failure', 'held'))) \
-             THEN 1 ELSE 0 END WHERE dirty = 2",
+            &format!(
+                "UPDATE source_user SET dirty = CASE WHEN {SET_ASIDE} THEN 0 \
+                 WHEN {LEFT_TO_DO} THEN 1 ELSE 0 END WHERE dirty = 2"
+            ),
             [],
         )?;
+        Ok(())
+    }
+
+    /// The same after an export that ran out of time: whoever has no account yet, and of whose rows
+    /// none was sent, stays drafted.
+    pub fn settle_unsent(&self, number: u64) -> Result<(), StoreError> {
+        self.keep_unfinished_escrows(number)?;
+        let sql = format!(
+            "UPDATE source_user SET dirty = CASE WHEN {UNSENT} THEN 2 WHEN {SET_ASIDE} THEN 0 \
+             WHEN {LEFT_TO_DO} THEN 1 ELSE 0 END WHERE dirty = 2"
+        );
+        self.connection.execute(&sql, [])?;
+        Ok(())
+    }
+
+    /// After a draft that ran out of time: whoever has no account yet, and gets one, stays drafted,
+    /// so that nobody is looked up twice. Anybody else is decided again, which asks nobody; whoever
+    /// failed when the next try is due.
+    pub fn keep_drafted(&self) -> Result<(), StoreError> {
+        let sql = format!(
+            "UPDATE source_user SET dirty = NOT {SET_ASIDE} WHERE dirty = 2 AND NOT ({UNSENT})"
+        );
+        self.connection.execute(&sql, [])?;
         Ok(())
     }
 

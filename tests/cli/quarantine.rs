@@ -1,6 +1,11 @@
 //! A job in quarantine, at the terminal.
 
-use entra_scim::sandbox::application::{Fault, Matcher};
+use entra_scim::{
+    daemon::SystemClock,
+    model::Clock as _,
+    sandbox::application::{Fault, Matcher},
+    store::{Engine, Paused},
+};
 use http::Method;
 use serde_json::{Value, json};
 
@@ -82,4 +87,23 @@ async fn the_service_mends_itself_and_tries_at_once_when_it_is_told_to() {
     })
     .await;
     service.terminate().await.ends(0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pause_after_four_weeks_ends_with_the_quarantine_and_one_of_a_person_does_not() {
+    let desk = Desk::with_users(&["ada"]).await;
+    desk.say("sync").await.ends(0);
+    for (by, after) in [("entra-scim", "active"), ("root", "paused")] {
+        let engine = Engine::open(&desk.path("state/crm.sqlite")).expect("nobody holds it");
+        let paused = Paused { by: by.to_owned(), at: SystemClock.now() };
+        engine.write(|tx| tx.set_paused(Some(&paused))).expect("writable");
+        drop(engine);
+        let said = desk.say("status").await.ends(0).stdout;
+        assert!(said.contains("entra-scim resume crm"), "{said}");
+        assert_eq!(said.contains("after four weeks in quarantine"), by == "entra-scim", "{said}");
+        desk.say("restart crm --quarantine").await.ends(0);
+        assert_eq!(status(&desk).await["state"], json!(after), "{by}");
+    }
+    desk.say("resume").await.ends(0);
+    assert_eq!(status(&desk).await["state"], json!("active"));
 }

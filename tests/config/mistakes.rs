@@ -69,15 +69,12 @@ config.toml:6: unclosed table, expected `]`
 fn keys_of_later_versions_are_unknown() {
     let mut text = service("listen = \"127.0.0.1:8640\"");
     text.push_str("[apps.crm.groups]\nenabled = true\n");
-    text = text.replace(
-        "enterprise_app = \"CRM\"",
-        "enterprise_app = \"CRM\"\nnested_groups = false\nshared_target = true",
-    );
+    text =
+        text.replace("enterprise_app = \"CRM\"", "enterprise_app = \"CRM\"\nnested_groups = false");
     assert_snapshot!(refuse(&text), @r#"
 config.toml:7: service.listen: the status page is not part of this version; write "off", or leave the key out
-config.toml:11: apps.crm.nested_groups: unknown key; possible are `enterprise_app`, `profile`, `provisioning`, `scope`, `exclude_default_access`, `interval`, `cron`, `notify`, `target`, `safeguards`, `users`
-config.toml:12: apps.crm.shared_target: unknown key; possible are `enterprise_app`, `profile`, `provisioning`, `scope`, `exclude_default_access`, `interval`, `cron`, `notify`, `target`, `safeguards`, `users`
-config.toml:17: apps.crm.groups: unknown key; possible are `enterprise_app`, `profile`, `provisioning`, `scope`, `exclude_default_access`, `interval`, `cron`, `notify`, `target`, `safeguards`, `users`
+config.toml:11: apps.crm.nested_groups: unknown key; possible are `enterprise_app`, `profile`, `provisioning`, `scope`, `exclude_default_access`, `interval`, `cron`, `notify`, `shared_target`, `target`, `safeguards`, `users`
+config.toml:16: apps.crm.groups: unknown key; possible are `enterprise_app`, `profile`, `provisioning`, `scope`, `exclude_default_access`, `interval`, `cron`, `notify`, `shared_target`, `target`, `safeguards`, `users`
 "#);
 }
 
@@ -326,9 +323,45 @@ enterprise_app = "CRM 2"
 [apps.CRM.target]
 tenant_url = "https://CRM.example.com/scim/?aadOptscim062020"
 secret_token = { env = "B" }"#)), @r#"
-config.toml:16: apps.CRM.target.tenant_url: is the target of application `crm` too; two applications that write the same accounts would undo each other's work
+config.toml:16: apps.CRM.target.tenant_url: is the target of application `crm` too; two applications that write the same accounts would undo each other's work; give each its own, or set `shared_target = true` in [apps.crm] and in [apps.CRM]: then neither touches an account that the other has or had
 config.toml:16: apps.CRM.target.tenant_url: applications `crm` and `CRM` differ in case only
 "#);
+}
+
+#[test]
+fn a_shared_target_is_said_by_both_applications() {
+    let both = |one: &str, two: &str| {
+        let first = app(one);
+        format!(
+            "{first}\n[apps.second]\nenterprise_app = \"CRM 2\"\n{two}\n[apps.second.target]\n\
+             tenant_url = \"https://CRM.example.com:443/scim/\"\nsecret_token = {{ env = \"B\" }}"
+        )
+    };
+    let says = "shared_target = true";
+    assert_eq!(super::accept(&both(says, says)).apps.len(), 2);
+    assert_snapshot!(refuse(&both(says, "")), @"config.toml:18: apps.second.target.tenant_url: is the target of application `crm` too; two applications that write the same accounts would undo each other's work; give each its own, or set `shared_target = true` in [apps.second] too: then neither touches an account that the other has or had");
+    assert_snapshot!(refuse(&both("", says)), @"config.toml:18: apps.second.target.tenant_url: is the target of application `crm` too; two applications that write the same accounts would undo each other's work; give each its own, or set `shared_target = true` in [apps.crm] too: then neither touches an account that the other has or had");
+    assert_snapshot!(refuse(&both("", "")), @"config.toml:18: apps.second.target.tenant_url: is the target of application `crm` too; two applications that write the same accounts would undo each other's work; give each its own, or set `shared_target = true` in [apps.crm] and in [apps.second]: then neither touches an account that the other has or had");
+}
+
+#[test]
+fn a_safeguard_that_makes_no_sense_is_refused() {
+    let safeguards = |lines: &str| refuse(&and(&format!("[apps.crm.safeguards]\n{lines}")));
+    assert_snapshot!(safeguards(
+        "delete_after = \"a month\"\nremovals_between = \"8-18\"\ncycle_time_max = \"0s\""
+    ), @r#"
+    config.toml:13: apps.crm.safeguards.delete_after: "a month" is not a duration; write for example "30s", "40m", "1h30m" or "90d"
+    config.toml:14: apps.crm.safeguards.removals_between: window "8-18": "8" is not a time of day; write for example "08:00-18:00", or "22:00-06:00" over midnight; without the key removals are sent at any hour
+    config.toml:15: apps.crm.safeguards.cycle_time_max: "0s" is not between 1s and 3660d
+    "#);
+    assert_snapshot!(safeguards("removals_between = \"08:00-08:00\""), @r#"config.toml:13: apps.crm.safeguards.removals_between: window "08:00-08:00": begins and ends at the same time, so nothing could be sent at all; write for example "08:00-18:00", or "22:00-06:00" over midnight; without the key removals are sent at any hour"#);
+    assert_snapshot!(safeguards("removals_between = \"office hours\""), @r#"config.toml:13: apps.crm.safeguards.removals_between: window "office hours": is not two times of day with a hyphen between them; write for example "08:00-18:00", or "22:00-06:00" over midnight; without the key removals are sent at any hour"#);
+    assert_snapshot!(safeguards("delete_after = \"30d\"\non_out_of_scope = \"keep\""), @r#"config.toml:13: apps.crm.safeguards.delete_after: deletes what was disabled, and `on_out_of_scope` is "keep", which leaves accounts as they are; set `on_out_of_scope` to "disable", or leave this key out"#);
+    assert_snapshot!(safeguards("delete_after = \"30d\"\non_out_of_scope = \"delete\""), @r#"config.toml:13: apps.crm.safeguards.delete_after: deletes what was disabled, and `on_out_of_scope` is "delete", which disables nothing; set `on_out_of_scope` to "disable", or leave this key out"#);
+    assert_snapshot!(safeguards("delete_after = \"30d\"\ndelete = false"), @"config.toml:13: apps.crm.safeguards.delete_after: nothing is deleted while `delete` is false; set `delete` to true, or leave this key out");
+    assert_snapshot!(safeguards("max_membership_removals = \"20%\""), @"config.toml:13: apps.crm.safeguards.max_membership_removals: unknown key; possible are `max_removals`, `max_creates`, `protect`, `on_out_of_scope`, `on_directory_delete`, `delete_after`, `removals_between`, `cycle_time_max`, `create`, `update`, `delete`");
+    let slack = app("profile = \"slack\"") + "\n[apps.crm.safeguards]\ndelete_after = \"30d\"";
+    assert_snapshot!(refuse(&slack), @"config.toml:15: apps.crm.safeguards.delete_after: accounts of profile `slack` cannot be deleted; leave the key out; the vendor deletes an account only by hand");
 }
 
 #[test]

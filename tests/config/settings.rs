@@ -39,7 +39,11 @@ fn what_is_left_out_has_the_promised_defaults() {
     assert_eq!(safeguards.max_creates, None);
     assert_eq!(safeguards.on_out_of_scope, OutOfScope::Disable);
     assert_eq!(safeguards.on_directory_delete, DirectoryDelete::Delete);
+    assert_eq!(safeguards.delete_after, None);
+    assert_eq!(safeguards.removals_between, None);
+    assert_eq!(safeguards.cycle_time_max, Duration::from_secs(6 * 3_600));
     assert!(safeguards.create && safeguards.update && safeguards.delete);
+    assert!(!app.shared_target);
     assert_eq!(app.job.users.len(), 22);
 }
 
@@ -153,6 +157,22 @@ delete = false"#));
     assert_eq!(config.apps[0].job.safeguards.max_removals, Threshold::Count(0));
 }
 
+#[test]
+fn removals_have_their_hours_in_the_zone_of_the_schedule() {
+    let config = accept(
+        &and("[apps.crm.safeguards]\nremovals_between = \"22:00-06:00\"\ndelete_after = \"1s\"\n\
+              cycle_time_max = \"90m\"")
+        .replace("[apps.crm]\n", "[service]\ntimezone = \"Europe/Berlin\"\n\n[apps.crm]\n"),
+    );
+    let safeguards = &config.apps[0].job.safeguards;
+    let window = safeguards.removals_between.expect("a window");
+    assert_eq!(window.to_string(), "22:00-06:00 Europe/Berlin");
+    assert!(window.is_open("2026-11-23T04:59:00Z".parse().expect("a time")));
+    assert!(!window.is_open("2026-11-23T05:00:00Z".parse().expect("a time")));
+    assert_eq!(safeguards.delete_after, Some(Duration::from_secs(1)));
+    assert_eq!(safeguards.cycle_time_max, Duration::from_secs(90 * 60));
+}
+
 const OWN_ROWS: &str = r#"
 [[apps.crm.users.attributes]]
 target = "userName"
@@ -217,6 +237,7 @@ fn the_revision_follows_what_shapes_decisions_and_nothing_else() {
         with("[apps.crm]", "[apps.crm]\ninterval = \"5m\""),
         with("[apps.crm.target]", "[apps.crm.target]\nconcurrency = 2"),
         and("[apps.crm.safeguards]\nmax_removals = 7\nmax_creates = 7"),
+        and("[apps.crm.safeguards]\nremovals_between = \"08:00-18:00\"\ncycle_time_max = \"1h\""),
     ] {
         assert_eq!(revision(&same), before, "{same}");
     }
@@ -227,6 +248,7 @@ fn the_revision_follows_what_shapes_decisions_and_nothing_else() {
         with("[apps.crm.target]", "[apps.crm.target]\ndialect = \"entra-legacy\""),
         and("[apps.crm.safeguards]\non_out_of_scope = \"keep\""),
         and("[apps.crm.safeguards]\ncreate = false"),
+        and("[apps.crm.safeguards]\ndelete_after = \"30d\""),
         and("[apps.crm.safeguards]\nprotect = [\"a@b.example\"]"),
         and(OWN_ROWS),
     ] {

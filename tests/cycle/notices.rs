@@ -272,6 +272,23 @@ async fn held_removals_come_with_the_list_and_the_command_that_releases_it() {
 }
 
 #[tokio::test]
+async fn cycle_that_ran_out_of_time_says_that_it_goes_on_by_itself() {
+    let lines = "---\nconcurrency = 1\n[apps.crm.safeguards]\ncycle_time_max = \"1h\"";
+    let mut world = World::with_config(lines);
+    world.hire_all(["ada", "barbara", "chloe"]);
+    world.each_write_takes(Duration::from_secs(40 * 60));
+    let office = Office::new(world, EMAIL);
+    let told = "[entra-scim] crm: the cycle took longer than `cycle_time_max`";
+    assert_eq!(office.cycle().await, [told]);
+    let letter = office.letters().remove(0);
+    assert!(letter.text.contains("1 change is left to send"), "{}", letter.text);
+    assert!(letter.text.contains("the next cycle goes on by itself"), "{}", letter.text);
+    office.world.later();
+    let over = "[entra-scim] crm: over: the cycle took longer than `cycle_time_max`";
+    assert_eq!(office.cycle().await, [over]);
+}
+
+#[tokio::test]
 async fn at_most_four_mails_an_hour_go_out_and_none_is_lost() {
     let office = Office::new(World::with_users(["ada"]), EMAIL);
     for cause in ["one", "two", "three", "four", "five", "six"] {
@@ -477,6 +494,31 @@ https://events.pagerduty.com/v2/enqueue resolve
     for word in [SECRET_PATH, "R0-secret-key", secret.expose()] {
         assert!(!text.contains(word) && !state.contains(word), "{word}");
     }
+}
+
+#[tokio::test]
+async fn a_mail_that_waits_and_names_somebody_forgotten_is_written_anew_without_them() {
+    let held = "---\n[apps.crm.safeguards]\nmax_removals = 0\n";
+    let mut world = World::with_config(held);
+    world.hire_all(["ada", "grace", "zuleika"]);
+    let world = world.all_provisioned().await;
+    let office = Office::new(world, &format!("{EMAIL}details = true\n"));
+    office.trouble(Some(MailFault::Unreachable("down".to_owned())));
+    office.world.unassign("ada");
+    office.world.unassign("zuleika");
+    office.cycle().await;
+    let (store, clock) = (office.world.state(), &office.world.clock);
+    let forgotten = store.forget(office.world.id("zuleika"), clock.now()).expect("forgotten");
+    assert_eq!(forgotten.messages, 1);
+    let bytes = String::from_utf8_lossy(&office.world.state_bytes()).to_lowercase();
+    assert!(!bytes.contains("zuleika") && bytes.contains("ada@contoso.com"));
+
+    office.trouble(None);
+    office.world.later();
+    assert_eq!(office.cycle().await, ["[entra-scim] crm: 1 removal is held"]);
+    let letter = office.letters().remove(0);
+    let told = format!("{}{}{:?}", letter.text, letter.html, letter.attachment);
+    assert!(told.contains("ada@contoso.com") && !told.contains("zuleika"), "{told}");
 }
 
 #[tokio::test]

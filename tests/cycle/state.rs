@@ -5,7 +5,7 @@ use std::{fs, sync::Arc};
 use entra_scim::{
     cycle::{CycleError, CycleOptions, Stop},
     sandbox::application::{Fault, Matcher, Moment},
-    store::{Engine, PlanFilter, StoreError},
+    store::{Engine, PlanFilter, Reader, StoreError, preview_copy},
 };
 use http::Method;
 
@@ -246,4 +246,14 @@ async fn a_state_of_the_first_version_goes_on_where_it_was() {
     let plan = world.synced().await;
     assert!(plan.contains("displayName") && plan.contains("disable grace"), "{plan}");
     world.is_settled().await;
+}
+
+#[test]
+fn a_file_that_an_engine_has_not_filled_yet_is_no_state() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("crm.sqlite");
+    fs::write(&path, "").expect("a file");
+    assert!(matches!(Reader::open(&path), Err(StoreError::Missing(_))));
+    let copy = preview_copy(&path).expect("an empty copy");
+    assert_eq!(copy.read(|view| view.link_counts()).expect("readable").linked, 0);
 }

@@ -428,7 +428,10 @@ impl Story {
         match end.expect("who does not die comes to an end") {
             Ok(end) => Some(end),
             Err(error) => {
-                self.say(format!("the cycle could not be kept: {error}"));
+                // Where the file is differs from run to run.
+                let folder = self.world.folder.path().display().to_string();
+                let told = error.to_string().replace(&folder, "…");
+                self.say(format!("the cycle could not be kept: {told}"));
                 // Somebody makes room, and starts the program again or not.
                 if self.rng.bool() {
                     self.world.restart();

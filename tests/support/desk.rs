@@ -234,6 +234,14 @@ secret_token = {{ file = "{folder}/token" }}
         Said::of(&output.unwrap_or_else(|_| panic!("`{line}` does not end")).expect("the program"))
     }
 
+    /// Says a command on what takes colours, as a terminal does.
+    pub(crate) async fn say_in_colour(&self, line: &str) -> Said {
+        let mut command = self.command(line);
+        let output = command.env("CLICOLOR_FORCE", "1").stdin(Stdio::null()).output();
+        let output = tokio::time::timeout(PATIENCE, output).await;
+        Said::of(&output.unwrap_or_else(|_| panic!("`{line}` does not end")).expect("the program"))
+    }
+
     /// Says a command whose words may hold blanks, with this on its stdin.
     pub(crate) async fn ask(&self, words: &[&str], stdin: &str) -> Said {
         let mut command = self.command("");

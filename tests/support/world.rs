@@ -29,7 +29,9 @@ use entra_scim::{
         Answer, Authorizer, Bearer, Credential, Exchange, Network, NetworkOptions, SecretSent,
         TokenSettings, TokenSource,
     },
-    model::{AppRole, AppRoleId, Clock, DEFAULT_ACCESS, Secret, ServicePrincipalId, SourceId},
+    model::{
+        AppName, AppRole, AppRoleId, Clock, DEFAULT_ACCESS, Secret, ServicePrincipalId, SourceId,
+    },
     provisioning::{ChangeStatus, PlannedChange, job::Job},
     sandbox::{
         VirtualClock,
@@ -37,7 +39,7 @@ use entra_scim::{
         tenant::{ApplicationSpec, RecordedRequest, Tenant, TenantOptions, UserSpec},
     },
     scim::shown,
-    store::{Engine, LogFilter, LogRow, PlanFilter, StoreError, preview_copy},
+    store::{Engine, LogFilter, LogRow, Neighbours, PlanFilter, StoreError, preview_copy},
     target::{ScimTarget, TargetSettings},
 };
 use serde_json::{Value, json};
@@ -53,6 +55,7 @@ use super::{
 
 const TENANT_ID: &str = "11111111-2222-3333-4444-555555555555";
 const APP_ID: &str = "77777777-2222-3333-4444-555555555555";
+const NEIGHBOUR_APP_ID: &str = "88888888-2222-3333-4444-555555555555";
 const GRAPH: &str = "https://graph.sandbox.example";
 const TARGET: &str = "https://app.sandbox.example/scim/v2";
 
@@ -75,6 +78,19 @@ pub(crate) struct World {
     target: Line,
     /// Listens on the way to the target, where that leads to somebody else's service.
     wiretap: Option<Wiretap>,
+}
+
+/// Another application of the tenant with the same target.
+pub(crate) struct Neighbour {
+    enterprise_app: ServicePrincipalId,
+    store: Option<Engine>,
+    job: Job,
+}
+
+fn neighbour_job(name: &str, lines: &str) -> Job {
+    let mut job = job(lines, NEIGHBOUR_APP_ID);
+    job.app = AppName::parse(name).expect("a name");
+    job
 }
 
 /// Where a service is and what carries requests to it.
@@ -418,6 +434,58 @@ impl World {
         }));
     }
 
+    /// From now on each write takes so long on the clock.
+    pub(crate) fn each_write_takes(&mut self, duration: Duration) {
+        let clock = self.clock.clone();
+        self.at_each_write(move || clock.advance(duration));
+    }
+
+    /// From now on this happens while a write is on its way to the application.
+    pub(crate) fn at_each_write(&mut self, happens: impl Fn() + Send + Sync + 'static) {
+        self.meddle(Arc::new(move || {
+            happens();
+            true
+        }));
+    }
+
+    /// From now on every list of users that the directory gives is empty, and looks complete.
+    pub(crate) fn directory_shows_no_users(&mut self) {
+        self.graph.exchange = Arc::new(Emptied(Arc::new(self.tenant.clone())));
+    }
+
+    /// The directory is itself again.
+    pub(crate) fn directory_is_itself_again(&mut self) {
+        self.graph.exchange = Arc::new(self.tenant.clone());
+    }
+
+    /// Another application with the same target, beside this one from now on.
+    pub(crate) fn neighbour(&mut self, name: &str, lines: &str) -> Neighbour {
+        let enterprise_app = self.tenant.add_application(ApplicationSpec {
+            display_name: name.to_owned(),
+            app_id: NEIGHBOUR_APP_ID.to_owned(),
+            roles: vec![role("Editor"), role("Viewer")],
+        });
+        let path = |file: &str| self.folder.path().join(format!("{file}.db"));
+        let app = |name: &str| AppName::parse(name).expect("a name");
+        let store = Engine::open(&path(name)).expect("a state file");
+        let store = store.beside(Neighbours::of([(app("crm"), path("crm"))]));
+        let own = self.store.take().expect("the state is open");
+        self.store = Some(own.beside(Neighbours::of([(app(name), path(name))])));
+        Neighbour { enterprise_app, store: Some(store), job: neighbour_job(name, lines) }
+    }
+
+    /// The other application is the one that the story is about, and this one the other.
+    pub(crate) fn swap(&mut self, other: &mut Neighbour) {
+        std::mem::swap(&mut self.enterprise_app, &mut other.enterprise_app);
+        std::mem::swap(&mut self.store, &mut other.store);
+        std::mem::swap(&mut self.job, &mut other.job);
+    }
+
+    /// Writes another configuration of the application that was a neighbour.
+    pub(crate) fn reconfigure_neighbour(&mut self, name: &str, lines: &str) {
+        self.job = neighbour_job(name, lines);
+    }
+
     /// Runs a cycle and kills it while the write after so many is under way.
     pub(crate) async fn crash_after_writes(&mut self, writes: usize) {
         let (seen, hangs) = (AtomicUsize::new(0), Arc::new(tokio::sync::Notify::new()));
@@ -592,6 +660,7 @@ impl World {
             stop,
             observer: &|_| {},
             options,
+            deadline: None,
         }
     }
 
@@ -677,6 +746,25 @@ impl Exchange for Echo {
                 .header("content-type", "application/scim+json")
                 .body(error.to_string().into());
             Ok(answer.expect("a response"))
+        })
+    }
+}
+
+/// Takes every user out of the lists of the directory.
+struct Emptied(Arc<dyn Exchange>);
+
+impl Exchange for Emptied {
+    fn exchange(&self, request: http::Request<bytes::Bytes>) -> Answer<'_> {
+        Box::pin(async move {
+            let lists_users = request.uri().path().ends_with("/users/delta");
+            let answer = self.0.exchange(request).await?;
+            if !lists_users || !answer.status().is_success() {
+                return Ok(answer);
+            }
+            let (parts, body) = answer.into_parts();
+            let mut document: Value = serde_json::from_slice(&body).expect("JSON");
+            document["value"] = json!([]);
+            Ok(http::Response::from_parts(parts, document.to_string().into()))
         })
     }
 }

@@ -14,7 +14,7 @@ use crate::{
     },
     config::{AppSettings, Config},
     cycle::{CycleError, Explained, Namesake, Question, explain},
-    daemon::{Connection, SystemClock, connect, state_path},
+    daemon::{Connection, SystemClock, connect, neighbours, state_path},
     graph::GraphDirectory,
     model::{ObjectKind, RedactionKey},
     store::{Engine, Reader, StateRead, StoreError, View, preview_copy},
@@ -79,10 +79,11 @@ pub(in crate::cli) fn with_state(
     let connection = connect(config, app, Arc::new(SystemClock))
         .map_err(|error| Problem::from(crate::daemon::DaemonError::Connect(error)))?;
     let state = match open(config, app)? {
-        Some(reader) => State::There(reader),
+        Some(reader) => State::There(reader.beside(neighbours(config, app))),
         None => State::Empty(
             preview_copy(&state_path(config, &app.job.app))
-                .map_err(|error| Problem::of_store(app.job.app.as_str(), error))?,
+                .map_err(|error| Problem::of_store(app.job.app.as_str(), error))?
+                .beside(neighbours(config, app)),
         ),
     };
     Ok((connection, state))

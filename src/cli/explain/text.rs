@@ -5,7 +5,7 @@ use std::io::Write;
 use anstyle::{AnsiColor, Style};
 
 use crate::{
-    cli::{document::reason, view},
+    cli::{document::reason, output, view},
     cycle::{Explanation, Found, Members},
     model::ObjectKind,
     provisioning::{
@@ -31,7 +31,8 @@ pub(super) fn explanation(
         ObjectKind::Group => "group",
     };
     let bold = Style::new().bold();
-    writeln!(out, "{bold}{}{bold:#}  {kind} {}, application `{app}`", found.display, found.id)?;
+    let (name, id) = (output::plain(&found.display), found.id);
+    writeln!(out, "{bold}{name}{bold:#}  {kind} {id}, application `{app}`")?;
     let step = |kind| explanation.steps.iter().find(|step| step.kind == kind);
     heading(out, 1, "Found in Entra", step(StepKind::Import))?;
     members(out, found)?;
@@ -60,7 +61,11 @@ fn heading(out: &mut dyn Write, number: u8, name: &str, step: Option<&Step>) -> 
         StepStatus::Warning => Style::new().fg_color(Some(AnsiColor::Yellow.into())),
         StepStatus::Failure => Style::new().fg_color(Some(AnsiColor::Red.into())),
     };
-    writeln!(out, "\n{bold}{number}. {name}{bold:#}: {style}{}{style:#}", step.description)?;
+    writeln!(
+        out,
+        "\n{bold}{number}. {name}{bold:#}: {style}{}{style:#}",
+        output::plain(&step.description)
+    )?;
     findings(out, step)
 }
 
@@ -76,12 +81,12 @@ fn findings(out: &mut dyn Write, step: &Step) -> anyhow::Result<()> {
         };
         for (index, value) in values.into_iter().enumerate() {
             let name = if index == 0 { name } else { "" };
-            writeln!(out, "   {name:width$}  {value}")?;
+            writeln!(out, "   {name:width$}  {}", output::plain(value))?;
         }
     }
     // A clause is as long as it is, so that what it saw stands below it.
     for (clause, saw) in clauses {
-        writeln!(out, "   {clause}\n     {saw}")?;
+        writeln!(out, "   {}\n     {}", output::plain(clause), output::plain(saw))?;
     }
     Ok(())
 }
@@ -177,7 +182,7 @@ fn is_present(found: &Found) -> bool {
 
 fn decision(out: &mut dyn Write, row: &PlannedChange, may_advise: bool) -> anyhow::Result<()> {
     let action = row.action.as_str();
-    writeln!(out, "   {action}: {} ({})", reason(row), row.reason)?;
+    writeln!(out, "   {action}: {} ({})", output::plain(&reason(row)), row.reason)?;
     if row.action != Action::Create {
         for change in &row.changes {
             let text = |value: &Option<serde_json::Value>| {

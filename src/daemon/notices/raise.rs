@@ -6,7 +6,7 @@ use super::{
     wording::{self, CREATES, CYCLE, OBJECT, REMOVALS},
 };
 use crate::{
-    cycle::{CycleEnd, CycleError},
+    cycle::{CycleEnd, CycleError, WorkLeft},
     model::Timestamp,
     provisioning::{
         Action, Notice, NoticeKind, NoticeRow, PROGRAM, PlannedChange, QuarantineCause,
@@ -47,6 +47,12 @@ impl<M> Channels<M> {
                     raise_held(tx, app, end, now)?;
                 }
                 Some(CycleError::Stopped) => {}
+                Some(error @ CycleError::TimeUp { left, .. }) => {
+                    raise_time_up(tx, app, (error, *left), now)?;
+                    if matches!(left, WorkLeft::Changes(_)) {
+                        raise_held(tx, app, end, now)?;
+                    }
+                }
                 Some(error) => {
                     if let Some(notice) = wording::cycle_failed(app, error, now) {
                         tx.raise_notice(&notice)?;
@@ -55,6 +61,24 @@ impl<M> Channels<M> {
             }
             raise_expiries(tx, app, expiries, now)
         })
+    }
+}
+
+/// A cycle that ran out of time met no trouble of the world: whatever kept an earlier one is over.
+fn raise_time_up(
+    tx: &Tx<'_>,
+    app: &str,
+    (error, left): (&CycleError, WorkLeft),
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let Some(notice) = wording::cycle_failed(app, error, now) else { return Ok(()) };
+    tx.raise_notice(&notice)?;
+    match left {
+        WorkLeft::Reading | WorkLeft::People(_) => Ok(()),
+        WorkLeft::Changes(_) => {
+            end_others(tx, NoticeKind::Failure, CYCLE, &[notice.cause])?;
+            raise_failing(tx, app, now)
+        }
     }
 }
 

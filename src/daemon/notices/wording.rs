@@ -46,6 +46,7 @@ pub(super) fn cycle_failed(app: &str, error: &CycleError, now: Timestamp) -> Opt
         Trouble::FilterName => ("filter_name", "a scoping filter names what is not there", true),
         Trouble::State => ("state", "the state file cannot be used", false),
         Trouble::TooManyFailures => ("too_many_failures", "too many changes fail", false),
+        Trouble::TimeUp => ("time_up", "the cycle took longer than `cycle_time_max`", false),
         Trouble::Stopped => return None,
     };
     let happened = format!("The cycle of application `{app}` ended early: {problem}.");
@@ -63,6 +64,10 @@ pub(super) fn cycle_failed(app: &str, error: &CycleError, now: Timestamp) -> Opt
         }
         Trouble::Graph | Trouble::Target | Trouble::State | Trouble::TooManyFailures => {
             "the next cycle tries again; what stands in the way is shown by"
+        }
+        Trouble::TimeUp => {
+            "the next cycle goes on by itself; if it does so every time, raise `cycle_time_max`, or \
+             see whether the application throttles:"
         }
         Trouble::SignIn
         | Trouble::Permission

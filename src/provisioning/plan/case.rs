@@ -1,5 +1,6 @@
 //! One decision in the making: what it rests on, the steps so far, and the rows it comes to.
 
+use chrono::TimeDelta;
 use serde_json::Value;
 
 use super::model::{
@@ -180,8 +181,37 @@ impl<'a> Case<'a> {
         waited >= CONFIRMATION_DELAY && unsettled.last_look != Some(self.inputs.cycle.0)
     }
 
+    /// When the account of a person who left the scope for this reason is deleted, where it is.
+    pub(super) fn deletion_due(&self, reason: Reason) -> Option<Timestamp> {
+        // Whoever is disabled in the directory, or by the mapping of `active`, is in the scope.
+        const LEFT: [Reason; 4] = [
+            Reason::NotEffectivelyEntitled,
+            Reason::EntrySynchronizationSkipped,
+            Reason::SoftDeleted,
+            Reason::HardDeleted,
+        ];
+        let left = self.memory.left_at.filter(|_| LEFT.contains(&reason))?;
+        let after = TimeDelta::from_std(self.inputs.job.safeguards.delete_after?).ok()?;
+        left.checked_add_signed(after)
+    }
+
+    /// Whether an account with these values may never be disabled, deleted or renamed: its own
+    /// names count too, so that a rename in the directory does not end what `protect` says.
+    pub(super) fn is_protected_account(&self, values: &Values) -> bool {
+        let protect = &self.inputs.job.safeguards.protect;
+        let names = values.values().filter_map(Value::as_str).map(str::to_lowercase);
+        let protected = |name: &str| protect.iter().any(|other| other.to_lowercase() == name);
+        !protect.is_empty() && names.into_iter().any(|name| protected(&name))
+    }
+
     /// Whether the account may never be disabled, deleted or renamed.
     pub(super) fn is_protected(&self) -> bool {
+        if let Some(link) = self.inputs.link
+            && (self.is_protected_account(&link.exported)
+                || self.is_protected_account(link.baseline()))
+        {
+            return true;
+        }
         let subject = self.inputs.subject;
         let names = ["userPrincipalName", "mail"];
         let mut known: Vec<String> = names

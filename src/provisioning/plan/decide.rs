@@ -10,6 +10,7 @@ use super::{
     withdraw::{leave, out_of_scope, sentence, turn_off, withdraw},
 };
 use crate::{
+    model::Timestamp,
     provisioning::{
         EntitlementMemory, Link, LinkStanding, Mapped, MappingFault, Presence, Reason, Scoping,
         ScopingInputs, Subject, Withdrawal, confirm,
@@ -50,12 +51,13 @@ pub fn decide(inputs: &PlanInputs<'_>) -> Verdict {
         Scoping::In => {
             case.memory = EntitlementMemory {
                 since: inputs.memory.since.or(Some(inputs.now)),
-                missing_since: None,
+                ..EntitlementMemory::default()
             }
         }
         Scoping::Out(_) => case.memory = EntitlementMemory::default(),
         Scoping::Undecided(_) => {}
     }
+    case.memory.left_at = left_at(inputs, &scoping);
     match inputs.link {
         None => unlinked(case, &scoping),
         Some(link) if link.is_hint && is_wanted(inputs.subject, &scoping) => {
@@ -63,6 +65,22 @@ pub fn decide(inputs: &PlanInputs<'_>) -> Verdict {
         }
         Some(link) if link.standing == LinkStanding::Kept => kept(case, link, &scoping),
         Some(link) => linked(case, link, &scoping),
+    }
+}
+
+/// Since when a person has been out of scope, as far as `delete_after` counts it.
+///
+/// Nothing is counted without the key, so that it counts from the first decision under it and
+/// never from before.
+fn left_at(inputs: &PlanInputs<'_>, scoping: &Scoping) -> Option<Timestamp> {
+    inputs.job.safeguards.delete_after?;
+    let remembered = inputs.memory.left_at;
+    match (inputs.subject.presence, scoping) {
+        (Presence::SoftDeleted | Presence::Deleted, _) | (Presence::Live, Scoping::Out(_)) => {
+            remembered.or(Some(inputs.now))
+        }
+        (Presence::Live, Scoping::In) => None,
+        (Presence::Unseen, _) | (Presence::Live, Scoping::Undecided(_)) => remembered,
     }
 }
 

@@ -6,14 +6,14 @@ use serde_json::Value;
 
 use super::{
     case::{Case, Row},
-    decide::{classify, is_rename, turns_off, withhold_rename},
+    decide::{classify, is_rename, is_wanted, turns_off, withhold_rename},
     difference::{Baseline, applied, difference, is_reference},
     model::{Action, ChangeStatus, LinkEffect, Phase, Verdict, Write},
 };
 use crate::{
     model::TargetId,
     provisioning::{
-        Candidate, Evidence, Mapped, Matched, OutReason, Presence, Reason, Scoping,
+        Candidate, Claim, Evidence, Mapped, Matched, OutReason, Presence, Reason, Scoping,
         UnsettledCreate, job::Apply, map, map_to_compare, match_keys, settle,
     },
     scim::{AttributeChange, AttributePath, Values},
@@ -24,8 +24,7 @@ const LOOKS_BEFORE_CREATE: u32 = 2;
 
 pub(super) fn unlinked(mut case: Case<'_>, scoping: &Scoping) -> Verdict {
     let subject = case.inputs.subject;
-    let wanted =
-        *scoping == Scoping::In && subject.presence == Presence::Live && subject.is_enabled();
+    let wanted = is_wanted(subject, scoping);
     if let (Some(unsettled), false) = (&case.inputs.unsettled, wanted)
         && unsettled.looks < LOOKS_BEFORE_CREATE
     {
@@ -77,16 +76,26 @@ pub(super) fn unlinked(mut case: Case<'_>, scoping: &Scoping) -> Verdict {
             let row = Row::concern(ChangeStatus::Failure, Reason::DuplicateTargetEntries, detail);
             case.decided(vec![row], true)
         }
-        Matched::Claimed(path, target, _) => {
+        Matched::Claimed(path, target, claim) => {
             let detail = format!(
-                "account `{target}` has the same `{path}`, but belongs or belonged to another \
-                 person; nothing was written to it"
+                "account `{target}` has the same `{path}`, but {}; nothing was written to it",
+                owner(&claim)
             );
             let row = Row::concern(ChangeStatus::Failure, Reason::DuplicateSourceEntries, detail);
             case.decided(vec![row], true)
         }
         Matched::One(path, candidate) => adopt(case, mapped, &path, &candidate),
         Matched::None => create(case, &mapped),
+    }
+}
+
+/// Whose an account is that somebody else has a claim to, as a part of a sentence.
+fn owner(claim: &Claim) -> String {
+    match claim {
+        Claim::OtherApplication(app) => format!("application `{app}` has or had it"),
+        Claim::Free | Claim::LinkedTo(_) | Claim::ReleasedFrom(_) => {
+            "belongs or belonged to another person".to_owned()
+        }
     }
 }
 
@@ -255,7 +264,7 @@ fn adopt(mut case: Case<'_>, mapped: Mapped, by: &AttributePath, candidate: &Can
     if !case.inputs.job.safeguards.update {
         diff.changes.clear();
     }
-    if case.is_protected() {
+    if case.is_protected() || case.is_protected_account(&candidate.values) {
         diff.changes.retain(|change| !is_rename(mapped, &change.path) && !turns_off(change));
     }
     let rename = withhold_rename(case.inputs.job, &mut diff.changes);

@@ -6,6 +6,10 @@ use super::{
     difference::{Baseline, applied, difference},
     model::{Action, ChangeStatus, LinkEffect, Phase, Verdict, Write},
 };
+use chrono::SecondsFormat;
+use serde_json::Value;
+
+use crate::model::Timestamp;
 use crate::provisioning::{Link, Mapped, OutReason, Reason, job::OutOfScope, map_withdrawal};
 
 /// As `on_out_of_scope` says.
@@ -77,15 +81,26 @@ pub(super) fn withdraw(mut case: Case<'_>, link: &Link, reason: Reason) -> Verdi
 }
 
 /// Writes the attributes that turn an account off.
-pub(super) fn turn_off(case: Case<'_>, link: &Link, mapped: &Mapped, reason: Reason) -> Verdict {
+pub(super) fn turn_off(
+    mut case: Case<'_>,
+    link: &Link,
+    mapped: &Mapped,
+    reason: Reason,
+) -> Verdict {
     let job = case.inputs.job;
     let diff = difference(mapped, Baseline::of(link));
     let mut exported = link.settled();
     exported.extend(diff.exported);
+    let due = case.deletion_due(reason).filter(|_| !case.is_protected());
     if diff.changes.is_empty() {
+        let due = due.filter(|_| is_off(link));
+        if due.is_some_and(|due| due <= case.inputs.now) {
+            return leave(case, Reason::DeleteAfterElapsed);
+        }
+        case.reconsider(due);
         let row = Row::skip(
             Reason::RedundantExport,
-            format!("{}; its account already says so", sentence(reason)),
+            format!("{}; its account already says so{}", sentence(reason), deleted_at(due)),
         );
         let effect =
             if link.stale { LinkEffect::Exported(exported) } else { LinkEffect::Unchanged };
@@ -105,11 +120,13 @@ pub(super) fn turn_off(case: Case<'_>, link: &Link, mapped: &Mapped, reason: Rea
         return case.decided(vec![row], false);
     }
     let disables = diff.changes.iter().any(turns_off);
+    let due = due.filter(|_| disables);
+    case.reconsider(due);
     let row = Row {
         action: if disables { Action::Disable } else { Action::Update },
         status: ChangeStatus::Planned,
         reason,
-        detail: sentence(reason).to_owned(),
+        detail: format!("{}{}", sentence(reason), deleted_at(due)),
         effect: LinkEffect::Exported(applied(&exported, &diff.changes)),
         changes: diff.changes,
         write: Write::Patch { baseline: link.baseline().clone() },
@@ -119,10 +136,24 @@ pub(super) fn turn_off(case: Case<'_>, link: &Link, mapped: &Mapped, reason: Rea
     case.decided(vec![row], false)
 }
 
+/// Whether the account is known to be turned off.
+fn is_off(link: &Link) -> bool {
+    let mut active = link.baseline().iter().filter(|(path, _)| path.is_active());
+    active.any(|(_, value)| value == &Value::Bool(false))
+}
+
+/// When the account is deleted, as the end of a sentence.
+fn deleted_at(due: Option<Timestamp>) -> String {
+    let shown = due.map(|due| due.to_rfc3339_opts(SecondsFormat::Secs, true));
+    shown.map(|due| format!("; it is deleted from {due} on (`delete_after`)")).unwrap_or_default()
+}
+
 /// Why the account is withdrawn, as a sentence.
 pub(super) fn sentence(reason: Reason) -> &'static str {
     if reason == Reason::HardDeleted {
         "deleted in the directory for good"
+    } else if reason == Reason::DeleteAfterElapsed {
+        "out of scope for longer than `delete_after`"
     } else if reason == Reason::SoftDeleted {
         "soft-deleted in the directory"
     } else if reason == Reason::AccountDisabled {

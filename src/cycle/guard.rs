@@ -1,0 +1,66 @@
+//! What is looked at once more right before a row is sent, because it may have changed since the
+//! review: the hour, and what another application with the same target has by now.
+
+use super::context::{Context, CycleError};
+use crate::{
+    model::{CycleId, TargetId, Timestamp},
+    provisioning::{Failure, Outcome, PlannedChange, Reason, job::Job},
+};
+
+/// Why a removal that nobody approved is not sent now, where it is not.
+pub(super) fn closed_window(job: &Job, now: Timestamp) -> Option<String> {
+    let window = job.safeguards.removals_between?;
+    if window.is_open(now) {
+        return None;
+    }
+    let opens = match window.opens_at(now) {
+        Some(opens) => format!("this one waits until {}", window.shown(opens)),
+        None => "this one waits".to_owned(),
+    };
+    Some(format!("removals are sent within {window} only (`removals_between`); {opens}"))
+}
+
+/// Whether a removal comes too late: the window closed since the review. Every other one that
+/// nobody approved waits from then on too.
+pub(super) fn is_postponed<D>(
+    context: &Context<'_, D>,
+    cycle: CycleId,
+    row: &PlannedChange,
+    now: Timestamp,
+) -> Result<bool, CycleError> {
+    if !row.action.is_removal() || context.store.read(|view| view.is_approved(row))? {
+        return Ok(false);
+    }
+    let Some(closed) = closed_window(context.job, now) else { return Ok(false) };
+    context.store.write(|tx| tx.postpone_removals(cycle, &closed, now))?;
+    Ok(true)
+}
+
+/// An account that another application with the same target has, or had, is left alone, even where
+/// it came to be linked here too.
+pub(super) fn of_neighbour<D>(
+    context: &Context<'_, D>,
+    row: &PlannedChange,
+) -> Result<Option<Outcome>, CycleError> {
+    let Some(target) = &row.target else { return Ok(None) };
+    let owner = context.store.read(|view| view.neighbour_of(target))?;
+    Ok(owner.map(|app| {
+        Outcome::Failed(Failure {
+            reason: Reason::DuplicateSourceEntries,
+            detail: format!(
+                "application `{app}` has or had account `{target}`; nothing was sent to it"
+            ),
+        })
+    }))
+}
+
+/// A create was answered with an account of somebody else.
+pub(super) fn not_ours(target: &TargetId, owner: &str) -> Outcome {
+    Outcome::Failed(Failure {
+        reason: Reason::DuplicateSourceEntries,
+        detail: format!(
+            "the application answered the create with account `{target}`, which belongs or \
+             belonged to {owner}; it was not linked"
+        ),
+    })
+}
