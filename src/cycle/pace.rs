@@ -215,3 +215,21 @@ impl<'a> Pacer<'a> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clock_that_was_set_back_takes_the_appointments_along() {
+        let noon = Timestamp::UNIX_EPOCH + TimeDelta::hours(12);
+        let next = noon + TimeDelta::seconds(10);
+        let spacing = Duration::ZERO;
+        let mut state = State { next, next_of_class: [next; 2], seen: noon, spacing };
+        state.follow(noon - TimeDelta::hours(5));
+        assert_eq!(state.next, next - TimeDelta::hours(5));
+        assert_eq!(state.next_of_class, [next - TimeDelta::hours(5); 2]);
+        state.follow(noon + TimeDelta::hours(1));
+        assert_eq!(state.next, next - TimeDelta::hours(5));
+    }
+}

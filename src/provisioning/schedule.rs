@@ -251,6 +251,16 @@ mod tests {
     }
 
     #[test]
+    fn a_clock_that_was_set_back_lets_the_cycle_begin_at_once() {
+        let now = at("2026-11-23T10:00:00Z");
+        let every = Schedule::Every(Duration::from_secs(2_400));
+        assert_eq!(every.next_after(at("2026-11-23T15:00:00Z"), now), now);
+        // Clocks are corrected by seconds all the time: that is no reason for a cycle.
+        let corrected = every.next_after(at("2026-11-23T10:00:05Z"), now);
+        assert_eq!(corrected, at("2026-11-23T10:40:05Z"));
+    }
+
+    #[test]
     fn an_interval_counts_from_start_to_start() {
         let schedule = Schedule::Every(Duration::from_secs(2_400));
         let began = at("2026-11-23T10:00:00Z");

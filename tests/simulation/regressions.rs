@@ -229,3 +229,27 @@ async fn an_account_that_a_lost_adoption_renamed_is_found_after_another_rename()
     assert!(world.account("ada.byron@contoso.com").is_some(), "{}", world.reason("ada"));
     world.is_settled().await;
 }
+
+#[tokio::test]
+async fn a_clock_that_was_set_back_keeps_nobody_waiting() {
+    let mut world = World::with_users(["ada", "grace"]).all_provisioned().await;
+    world.engine_clock.set_ahead(chrono::TimeDelta::days(2));
+    world.hire("alan");
+    world.application.inject(Fault::Reset(Moment::BeforeApplying), Matcher::method(Method::POST));
+    world.sync_well().await;
+    // Somebody who was just assigned is not any more; the next read is to say so too.
+    let edsger = world.hire("edsger");
+    world.sync_well().await;
+    world.unassign("edsger");
+    world.sync_well().await;
+    assert_eq!(world.active("edsger"), Some(true), "{}", world.reason("edsger"));
+
+    world.engine_clock.set_ahead(chrono::TimeDelta::zero());
+    for _ in 0..3 {
+        world.later();
+        world.sync_well().await;
+    }
+    assert_eq!(world.active("alan"), Some(true), "{}", world.reason("alan"));
+    assert_eq!(world.active("edsger"), Some(false), "{} {edsger}", world.reason("edsger"));
+    world.is_settled().await;
+}
