@@ -27,6 +27,7 @@ mod outbox;
 mod outcome;
 mod plan;
 mod private;
+mod reading;
 mod redaction;
 mod source;
 mod survey;

@@ -234,17 +234,6 @@ impl View<'_> {
         Ok(self.connection.prepare_cached(sql)?.query_row([id.to_string()], |row| row.get(0))?)
     }
 
-    /// Linked users that the complete reading `generation` did not show.
-    pub fn unshown_linked(&self, generation: u64) -> Result<Vec<SourceId>, StoreError> {
-        let mut statement = self.connection.prepare_cached(
-            "SELECT link.source FROM link LEFT JOIN source_user ON source_user.id = link.source \
-             WHERE coalesce(source_user.read_generation, 0) < ?1 \
-             AND coalesce(source_user.presence, 0) <> 2 ORDER BY link.source",
-        )?;
-        let rows = statement.query_map([generation], |row| row.get::<_, String>(0))?;
-        rows.map(|row| row?.parse().map_err(|error| StoreError::stored("id", error))).collect()
-    }
-
     /// Users whose name, mail, display name or id is `who`, without regard to case.
     pub fn find_sources(&self, who: &str) -> Result<Vec<FoundSource>, StoreError> {
         let mut statement = self.connection.prepare_cached(
@@ -335,42 +324,6 @@ impl Tx<'_> {
             )?
             .execute(params![id.to_string(), stored_presence(presence)])?;
         Ok(())
-    }
-
-    /// Remembers an assigned user without an account that the directory does not show. Whatever an
-    /// earlier read said of it, no account is made before it is shown again.
-    pub fn set_unseen(&self, id: SourceId) -> Result<(), StoreError> {
-        self.connection
-            .prepare_cached(
-                "INSERT INTO source_user (id, attributes, presence, dirty) VALUES (?1, '{}', 3, 1) \
-                 ON CONFLICT (id) DO UPDATE SET presence = 3, dirty = 1 WHERE presence = 0",
-            )?
-            .execute([id.to_string()])?;
-        Ok(())
-    }
-
-    /// The same of everybody whom the complete reading `generation` did not show.
-    pub fn set_unshown_unseen(&self, generation: u64) -> Result<(), StoreError> {
-        self.connection.execute(
-            "UPDATE source_user SET presence = 3, dirty = 1 \
-             WHERE presence = 0 AND read_generation < ?1 AND id NOT IN (SELECT source FROM link)",
-            [generation],
-        )?;
-        Ok(())
-    }
-
-    /// Counts one more complete read that showed a user neither live nor deleted.
-    ///
-    /// Returns how many in a row there were.
-    pub fn count_miss(&self, id: SourceId) -> Result<u32, StoreError> {
-        Ok(self
-            .connection
-            .prepare_cached(
-                "INSERT INTO source_user (id, attributes, presence, dirty, misses) \
-                 VALUES (?1, '{}', 3, 1, 1) \
-                 ON CONFLICT (id) DO UPDATE SET misses = misses + 1 RETURNING misses",
-            )?
-            .query_row([id.to_string()], |row| row.get(0))?)
     }
 
     /// Stores who a user's manager is.

@@ -10,6 +10,7 @@ use entra_scim::{
     model::{DEFAULT_ACCESS, SourceId, Timestamp},
     provisioning::{Action, PlannedChange},
     sandbox::application::{AccountEvent, AccountEventKind, RecordedRequest, ViolationKind},
+    scim::AttributeChange,
     store::{HeldChange, LogFilter, LogRow},
 };
 use memchr::memmem;
@@ -367,8 +368,16 @@ impl Story {
         // Who waits for the manager's account is settled until there is one.
         let waits = |row: &PlannedChange| {
             let manager = self.world.tenant.manager(row.source);
-            manager.is_some_and(is_open)
-                && row.changes.iter().all(|change| change.path.attribute == "manager")
+            // The account of somebody who was purged is a manager for as long as it is there.
+            let was_purged = |change: &AttributeChange| {
+                let known = change.old.as_ref().and_then(Value::as_str);
+                let owner = known.and_then(|target| self.judge.owners.get(target));
+                owner
+                    .and_then(|key| self.person(key).ok())
+                    .is_some_and(|owner| churn::is_purged(self, owner.id))
+            };
+            row.changes.iter().all(|change| change.path.attribute == "manager")
+                && (manager.is_some_and(is_open) || row.changes.iter().any(was_purged))
         };
         let is_found = |row: &&PlannedChange| {
             !is_open(row.source) && !churn::is_purged(self, row.source) && !waits(row)

@@ -253,3 +253,56 @@ async fn a_clock_that_was_set_back_keeps_nobody_waiting() {
     assert_eq!(world.active("edsger"), Some(false), "{} {edsger}", world.reason("edsger"));
     world.is_settled().await;
 }
+
+/// A world in which everybody is in scope and managers are mapped.
+fn everybody() -> World {
+    World::with_config("scope = \"all\"\n---\n")
+}
+
+#[tokio::test]
+async fn a_manager_that_is_gone_at_a_complete_read_is_cleared() {
+    let mut world = everybody();
+    world.hire_all(["ada", "grace"]);
+    world.tenant.set_manager(world.id("grace"), Some(world.id("ada")));
+    world.sync_well().await;
+    world.tenant.set_manager(world.id("grace"), None);
+    // The link to the changes is forgotten before anybody hears of this one.
+    world.pass(std::time::Duration::from_secs(8 * 86_400));
+    world.sync_well().await;
+    let account = world.account("grace@contoso.com").expect("there");
+    assert!(account[ENTERPRISE].get("manager").is_none(), "{account}");
+    world.is_settled().await;
+}
+
+#[tokio::test]
+async fn a_complete_read_that_begins_anew_does_not_count_what_the_first_try_saw() {
+    let without_managers = "[[apps.crm.users.attributes]]\ntarget = \"userName\"\n\
+        source = \"userPrincipalName\"\nmatch = 1\n[[apps.crm.users.attributes]]\n\
+        target = \"active\"\nexpression = \"Not([IsSoftDeleted])\"\n";
+    for mapping in ["", without_managers] {
+        let (mut moment, mut has_died) = (0, true);
+        while has_died {
+            moment += 1;
+            let mut world = World::with_config(&format!("scope = \"all\"\n---\n{mapping}"));
+            world.hire_all(["ada", "grace"]);
+            let mut world = world.all_provisioned().await;
+            world.pass(std::time::Duration::from_secs(8 * 86_400));
+            let (death, stop) = (world.wire.die_at(moment), Stop::default());
+            tokio::select! {
+                biased;
+                _ = world.try_sync(CycleOptions::default(), &stop) => {}
+                () = death.notified() => {}
+            }
+            has_died = world.wire.died_at().is_some();
+            world.wire.live();
+            world.restart();
+            // Before the program starts again she is gone, and no later change will tell.
+            world.tenant.purge_user(world.id("ada"));
+            for _ in 0..3 {
+                world.later();
+                world.sync_well().await;
+            }
+            assert_eq!(world.active("ada"), None, "moment {moment}: {}", world.reason("ada"));
+        }
+    }
+}

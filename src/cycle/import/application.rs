@@ -173,7 +173,7 @@ async fn round<D: Directory>(
 ) -> Result<(), CycleError> {
     let selection = selection_of(context.job);
     let full = kind == CycleKind::Initial;
-    let generation = begin(context, full)?;
+    let generation = begin(context, &selection, full)?;
     context.store.write(|tx| tx.set_app_roles(&application.roles))?;
     read_default_domain(context).await?;
     let users_chain = users::read(context, &selection, full, generation, tracker).await?;
@@ -227,20 +227,30 @@ async fn read_default_domain<D: Directory>(context: &Context<'_, D>) -> Result<(
 }
 
 /// The number of this complete reading, or of the last one.
-fn begin<D>(context: &Context<'_, D>, full: bool) -> Result<u64, StoreError> {
+fn begin<D>(
+    context: &Context<'_, D>,
+    selection: &Selection,
+    full: bool,
+) -> Result<u64, StoreError> {
+    let selection = selection_text(selection, context.job.scope);
     let number = |text: Option<String>| text.and_then(|t| t.parse().ok()).unwrap_or(0_u64);
     context.store.write(|tx| {
         let last = number(tx.fact("read_generation")?);
         if !full {
             return Ok(last);
         }
-        // A reading that broke off goes on under its own number, so that what it saw counts.
-        if let Some(under_way) = tx.fact("full_read")? {
-            return Ok(number(Some(under_way)));
+        // A reading that broke off goes on under its own number, so that what it saw counts; one
+        // that begins anew must not count what the first try saw, and that is gone since.
+        let goes_on = tx.fact("full_read_selection")?.as_ref() == Some(&selection)
+            && tx.fact("full_read")?.is_some()
+            && tx.chain(Chain::USERS)?.is_some_and(|chain| chain.generation == last);
+        if goes_on {
+            return Ok(last);
         }
         let next = (last + 1).to_string();
         tx.set_fact("read_generation", Some(&next))?;
         tx.set_fact("full_read", Some(&next))?;
+        tx.set_fact("full_read_selection", Some(&selection))?;
         Ok(last + 1)
     })
 }

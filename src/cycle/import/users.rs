@@ -5,7 +5,7 @@ use crate::{
         context::{Context, CycleError, Tracker},
         pace,
     },
-    model::{Removal, UserChange},
+    model::{ManagerChange, Removal, UserChange},
     port::{DeltaPage, Directory, DirectoryFault, Link, RoundEnd, Selection, UsersAt},
     provisioning::{Presence, job::Scope},
     store::{Chain, StoreError, Tx},
@@ -29,17 +29,17 @@ pub(super) async fn read<D: Directory>(
                 .store
                 .read(|view| view.chain(Chain::USERS))?
                 .ok_or_else(|| DirectoryFault::TokenExpired("no link is stored".to_owned()))?;
-            follow(context, selection, chain, generation, tracker).await?;
+            follow(context, selection, chain, (full, generation), tracker).await?;
             Ok(None)
         }
         (true, Scope::Assigned) => from_now(context, selection, generation).await.map(Some),
         (true, Scope::All) if selection.manager => {
             let stored = context.store.read(|view| view.chain(Chain::USERS))?;
             let chain = match stored {
-                Some(chain) if !chain.complete && chain.generation == generation => chain,
+                Some(chain) if chain.generation == generation => chain,
                 Some(_) | None => empty(context, generation),
             };
-            follow(context, selection, chain, generation, tracker).await?;
+            follow(context, selection, chain, (full, generation), tracker).await?;
             Ok(None)
         }
         (true, Scope::All) => {
@@ -99,7 +99,7 @@ async fn follow<D: Directory>(
     context: &Context<'_, D>,
     selection: &Selection,
     mut chain: Chain,
-    generation: u64,
+    (full, generation): (bool, u64),
     tracker: &Tracker<'_, D>,
 ) -> Result<(), CycleError> {
     let mut seen = 0;
@@ -120,7 +120,7 @@ async fn follow<D: Directory>(
         chain.taken_at = context.clock.now();
         context.store.write(|tx| {
             for change in &page.items {
-                apply(tx, change, everybody, generation)?;
+                apply(tx, change, (full, everybody), generation)?;
             }
             tx.set_chain(&chain)
         })?;
@@ -133,14 +133,19 @@ async fn follow<D: Directory>(
 }
 
 /// Applies one change; of people who do not matter only if everybody is in scope.
-pub(super) fn apply(
+///
+/// Whom a complete reading shows for the first time has no manager unless it says so; anybody else
+/// has the one that is known.
+fn apply(
     tx: &Tx<'_>,
     change: &UserChange,
-    everybody: bool,
+    (full, everybody): (bool, bool),
     generation: u64,
 ) -> Result<(), StoreError> {
     match change {
         UserChange::Upsert { object, manager } => {
+            let is_shown_first = full && !tx.is_shown(object.id, generation)?;
+            let manager = manager.or(is_shown_first.then_some(ManagerChange::Cleared));
             let matters = if everybody {
                 tx.upsert_user(object.id, &object.attributes, generation)?;
                 true
@@ -148,7 +153,7 @@ pub(super) fn apply(
                 tx.update_known_user(object.id, &object.attributes)?
             };
             if let (true, Some(manager)) = (matters, manager) {
-                tx.set_manager(object.id, *manager)?;
+                tx.set_manager(object.id, manager)?;
             }
             Ok(())
         }

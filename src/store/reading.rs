@@ -1,0 +1,70 @@
+//! Complete readings of the directory: whom they show, and whom they do not.
+//!
+//! Each has a number, its generation, which grows; a user has that of the last one that showed it.
+
+use rusqlite::params;
+
+use super::open::{StoreError, Tx, View};
+use crate::model::SourceId;
+
+impl View<'_> {
+    /// Whether the complete reading `generation` has shown this user.
+    pub fn is_shown(&self, id: SourceId, generation: u64) -> Result<bool, StoreError> {
+        Ok(self
+            .connection
+            .prepare_cached(
+                "SELECT EXISTS (SELECT 1 FROM source_user \
+                 WHERE id = ?1 AND read_generation >= ?2)",
+            )?
+            .query_row(params![id.to_string(), generation], |row| row.get(0))?)
+    }
+
+    /// Linked users that the complete reading `generation` did not show.
+    pub fn unshown_linked(&self, generation: u64) -> Result<Vec<SourceId>, StoreError> {
+        let mut statement = self.connection.prepare_cached(
+            "SELECT link.source FROM link LEFT JOIN source_user ON source_user.id = link.source \
+             WHERE coalesce(source_user.read_generation, 0) < ?1 \
+             AND coalesce(source_user.presence, 0) <> 2 ORDER BY link.source",
+        )?;
+        let rows = statement.query_map([generation], |row| row.get::<_, String>(0))?;
+        rows.map(|row| row?.parse().map_err(|error| StoreError::stored("id", error))).collect()
+    }
+}
+
+impl Tx<'_> {
+    /// Remembers an assigned user without an account that the directory does not show. Whatever an
+    /// earlier read said of it, no account is made before it is shown again.
+    pub fn set_unseen(&self, id: SourceId) -> Result<(), StoreError> {
+        self.connection
+            .prepare_cached(
+                "INSERT INTO source_user (id, attributes, presence, dirty) VALUES (?1, '{}', 3, 1) \
+                 ON CONFLICT (id) DO UPDATE SET presence = 3, dirty = 1 WHERE presence = 0",
+            )?
+            .execute([id.to_string()])?;
+        Ok(())
+    }
+
+    /// The same of everybody whom the complete reading `generation` did not show.
+    pub fn set_unshown_unseen(&self, generation: u64) -> Result<(), StoreError> {
+        self.connection.execute(
+            "UPDATE source_user SET presence = 3, dirty = 1 \
+             WHERE presence = 0 AND read_generation < ?1 AND id NOT IN (SELECT source FROM link)",
+            [generation],
+        )?;
+        Ok(())
+    }
+
+    /// Counts one more complete read that showed a user neither live nor deleted.
+    ///
+    /// Returns how many in a row there were.
+    pub fn count_miss(&self, id: SourceId) -> Result<u32, StoreError> {
+        Ok(self
+            .connection
+            .prepare_cached(
+                "INSERT INTO source_user (id, attributes, presence, dirty, misses) \
+                 VALUES (?1, '{}', 3, 1, 1) \
+                 ON CONFLICT (id) DO UPDATE SET misses = misses + 1 RETURNING misses",
+            )?
+            .query_row([id.to_string()], |row| row.get(0))?)
+    }
+}
