@@ -144,8 +144,8 @@ fn applications(
     apps
 }
 
-/// Two jobs that write the same accounts would undo each other's work for ever, unless each says
-/// that it leaves the other's alone.
+/// Two jobs that write the same accounts would undo each other's work for ever, unless one of them
+/// says that this is meant: then each leaves the other's alone.
 fn refuse_shared_targets(apps: &[Application], findings: &mut Findings<'_>) {
     for (index, app) in apps.iter().enumerate() {
         let is_same =
@@ -153,19 +153,16 @@ fn refuse_shared_targets(apps: &[Application], findings: &mut Findings<'_>) {
         let Some(first) = apps[..index].iter().find(is_same) else { continue };
         let (one, two) = (&first.settings, &app.settings);
         let (one_name, two_name) = (one.job.app.as_str(), two.job.app.as_str());
-        let lacking = match (one.shared_target, two.shared_target) {
-            (true, true) => continue,
-            (false, true) => format!("in [apps.{one_name}] too"),
-            (true, false) => format!("in [apps.{two_name}] too"),
-            (false, false) => format!("in [apps.{one_name}] and in [apps.{two_name}]"),
-        };
+        if one.shared_target || two.shared_target {
+            continue;
+        }
         findings.error_hint(
             &app.tenant_url_at,
             format!("is the target of application `{one_name}` too"),
             format!(
                 "two applications that write the same accounts would undo each other's work; give \
-                 each its own, or set `shared_target = true` {lacking}: then neither touches an \
-                 account that the other has or had"
+                 each its own, or set `shared_target = true` in [apps.{one_name}] or \
+                 [apps.{two_name}]: then neither touches an account that the other has or had"
             ),
         );
     }
