@@ -60,10 +60,12 @@ impl Neighbours {
         for neighbour in &self.0 {
             let mut reader = neighbour.reader.lock().unwrap_or_else(PoisonError::into_inner);
             if reader.is_none() {
-                if !neighbour.path.exists() {
-                    continue;
-                }
-                *reader = Some(Reader::open(&neighbour.path)?);
+                *reader = match Reader::open(&neighbour.path) {
+                    Ok(opened) => Some(opened),
+                    // Nor has an engine that is about to make its file anything yet.
+                    Err(StoreError::Missing(_)) => continue,
+                    Err(error) => return Err(error),
+                };
             }
             if let Some(reader) = reader.as_ref()
                 && reader.read(|view| holds(view.connection))?
