@@ -221,10 +221,13 @@ impl Tx<'_> {
 
     /// The object is well: unless another change of it failed in this very cycle.
     pub(super) fn clear_escrow(&self, source: SourceId, cycle: CycleId) -> Result<(), StoreError> {
-        let number = self.cycle_number(cycle)?;
+        // For almost everybody there is no row, and then nothing else is looked up.
         self.connection
-            .prepare_cached("DELETE FROM escrow WHERE source = ?1 AND last_cycle <> ?2")?
-            .execute(params![source.to_string(), number])?;
+            .prepare_cached(
+                "DELETE FROM escrow WHERE source = ?1 AND last_cycle <> \
+                 coalesce((SELECT seq FROM cycle WHERE id = ?2), 0)",
+            )?
+            .execute(params![source.to_string(), cycle.to_string()])?;
         Ok(())
     }
 
