@@ -4,7 +4,7 @@ use std::{
     fs,
     sync::{
         Arc,
-        atomic::{AtomicU32, Ordering},
+        atomic::{AtomicBool, AtomicU32, Ordering},
     },
 };
 
@@ -21,16 +21,20 @@ type Fields = std::collections::BTreeMap<String, String>;
 struct Issuer {
     url: String,
     given: Arc<AtomicU32>,
+    /// Whether the last secret came as HTTP basic.
+    was_basic: Arc<AtomicBool>,
 }
 
 impl Issuer {
     async fn start() -> Self {
         let given = Arc::new(AtomicU32::new(0));
-        let counter = Arc::clone(&given);
+        let was_basic = Arc::new(AtomicBool::new(false));
+        let (counter, seen) = (Arc::clone(&given), Arc::clone(&was_basic));
         let token = move |headers: HeaderMap, body: String| async move {
             let fields: Fields =
                 url::form_urlencoded::parse(body.as_bytes()).into_owned().collect();
             let basic = headers.get("authorization").map(|value| value.to_str().expect("text"));
+            seen.store(basic.is_some(), Ordering::Relaxed);
             let field = |name: &str| fields.get(name).map(String::as_str);
             // `us:s3cret` in base64.
             let knows = basic == Some("Basic dXM6czNjcmV0")
@@ -50,7 +54,7 @@ impl Issuer {
         let url = format!("http://{}/token?tenant=7", listener.local_addr().expect("an address"));
         let router = Router::new().route("/token", post(token));
         tokio::spawn(async move { axum::serve(listener, router).await });
-        Self { url, given }
+        Self { url, given, was_basic }
     }
 }
 
@@ -79,13 +83,16 @@ fn configure(desk: &Desk, issuer: &Issuer, words: &str) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_token_is_fetched_once_for_a_cycle_in_either_way_of_sending_the_secret() {
-    for words in ["", ", auth = \"header\"", ", auth = \"body\""] {
+    for (words, is_basic) in
+        [("", true), (", auth = \"header\"", true), (", auth = \"body\"", false)]
+    {
         let desk = Desk::with_users(&["ada", "grace"]).await;
         let issuer = Issuer::start().await;
         configure(&desk, &issuer, &format!(", scope = \"scim\"{words}"));
         desk.application.set_token("token-scim-1");
         desk.say("sync").await.ends(0);
         assert_eq!(issuer.given.load(Ordering::Relaxed), 1, "{words}");
+        assert_eq!(issuer.was_basic.load(Ordering::Relaxed), is_basic, "{words}");
         assert_eq!(desk.application.user_count(), 2);
         let state = fs::read(desk.path("state/crm.sqlite")).expect("a state");
         let state = String::from_utf8_lossy(&state);
