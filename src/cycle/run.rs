@@ -208,7 +208,7 @@ fn settle(
             tx.settle_drafted(number)?;
             tx.forget_hints()?;
             if job.scope == Scope::Assigned {
-                tx.prune_users()?;
+                tx.prune_objects()?;
             }
             tx.set_fact("finished_once", Some("1"))?;
             tx.set_revision_parts(&job.revision_parts)
@@ -239,9 +239,11 @@ async fn plan<D: Directory, R: TargetRead>(
     told.warnings.extend(imported.warnings);
     mark_dirty(context, start)?;
     let initial = start.kind == CycleKind::Initial;
-    let lookup = survey(context, target, pacer, start.id, initial).await?;
+    let surveyed = survey(context, (target, pacer), start.id, initial).await?;
     context.store.write(|tx| tx.set_fact("planned_by", Some(&start.id.to_string())))?;
-    draft(context, target, pacer, lookup, (start.id, start.began)).await?;
+    let cycle = (start.id, start.began);
+    let drafted = draft(context, (target, pacer), &surveyed, cycle).await?;
+    told.warnings.extend(drafted.warnings);
     Tracker::new(context, start.id, "review").at(0, None)?;
     let reviewed = review_plan(context, Plan::drafted(start.id))?;
     if !changes.is_empty() {

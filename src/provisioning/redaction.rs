@@ -73,9 +73,12 @@ pub fn is_always_in_clear(property: &str) -> bool {
     ALWAYS_IN_CLEAR.contains(&property)
 }
 
-/// What a resource has at the mapped paths, with stand-ins for what is redacted.
+/// What a resource has at the mapped paths, with stand-ins for what is redacted. The members of a
+/// group are not among it: they are many, and each is compared by itself.
 pub fn project_redacted(job: &Job, document: &Map<String, Value>, key: &RedactionKey) -> Values {
-    let mut values = project(document, job.attributes.iter().map(|mapping| &mapping.target));
+    let members = job.members_path();
+    let paths = job.attributes.iter().map(|mapping| &mapping.target);
+    let mut values = project(document, paths.filter(|path| Some(*path) != members));
     for path in job.redacted_paths() {
         if let Some(value) = values.get_mut(&path) {
             *value = redact(key, &path, value);

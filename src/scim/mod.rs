@@ -26,7 +26,7 @@ pub use document::{Values, project, read, same};
 pub use error::ScimError;
 pub use fault::{FaultClass, TargetFault};
 pub use filter::EqFilter;
-pub use list::{InvalidList, ListResponse, resource_id};
+pub use list::{InvalidList, ListResponse, member_ids, resource_id};
 pub use patch::{AttributeChange, Operation, PatchRequest, patch};
 pub use path::{AttributePath, ENTERPRISE_USER, InvalidPath, ValueFilter};
 pub use redacted::{REDACTED, STAND_IN, is_redacted, redact, shown};

@@ -2,9 +2,12 @@
 
 use rusqlite::{OptionalExtension, params};
 
-use super::open::{StoreError, Tx, View};
+use super::{
+    open::{StoreError, Tx, View},
+    source::stored_kind,
+};
 use crate::{
-    model::{CycleId, Timestamp},
+    model::{CycleId, ObjectKind, Timestamp},
     provisioning::{Action, ChangeStatus, PlannedChange, Reason, Step, StepKind, StepStatus},
 };
 
@@ -83,14 +86,14 @@ impl View<'_> {
         Ok(self.approval(change)?.is_some())
     }
 
-    /// How many planned rows of these actions nobody approved.
-    pub fn unapproved(&self, actions: &[Action]) -> Result<u64, StoreError> {
-        self.unapproved_where(actions, "1")
+    /// How many planned rows of a kind of object with these actions nobody approved.
+    pub fn unapproved(&self, kind: ObjectKind, actions: &[Action]) -> Result<u64, StoreError> {
+        self.unapproved_where(actions, &format!("row.kind = {}", stored_kind(kind)))
     }
 
     /// Those of [`View::unapproved`] whose account is linked and enabled.
     pub fn unapproved_of_enabled(&self, actions: &[Action]) -> Result<u64, StoreError> {
-        let enabled = "EXISTS (SELECT 1 FROM link WHERE link.source = row.source \
+        let enabled = "row.kind = 0 AND EXISTS (SELECT 1 FROM link WHERE link.source = row.source \
              AND link.standing = 0 AND link.enabled = 1)";
         self.unapproved_where(actions, enabled)
     }

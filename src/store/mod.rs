@@ -34,6 +34,7 @@ mod survey;
 mod waiting;
 mod watch;
 
+pub use assignment::GroupObjects;
 pub use account::{AccountRow, AccountStanding};
 pub use chain::Chain;
 pub use command::{Command, CommandAnswer};

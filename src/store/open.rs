@@ -27,6 +27,7 @@ const MIGRATIONS: [&str; 8] = [
     include_str!("migrations/0006_escrow.sql"),
     include_str!("migrations/0007_safeguards.sql"),
     include_str!("migrations/0008_unconfirmed.sql"),
+    include_str!("migrations/0009_groups.sql"),
 ];
 
 /// The version of a file whose engine has not made its tables yet: there is no state so far.
