@@ -8,10 +8,10 @@ use std::collections::BTreeMap;
 
 use super::{
     context::{Context, CycleError, Tracker, WorkLeft},
+    group::memberships,
     import::DEFAULT_DOMAIN,
     look::{Eyes, Hinted, ReadBack, failed_lookup, is_matched_anew},
     pace::Pacer,
-    membership::memberships,
     references::{manager_path, references},
     survey::{GroupSurvey, Lookup, Surveyed, has_no_groups, matching_paths},
 };

@@ -449,6 +449,20 @@ impl Tx<'_> {
         Ok(())
     }
 
+    /// Nothing of a group's members is to be written, so what the target shows of them is enough.
+    pub fn forget_unread_members(&self, group: SourceId) -> Result<(), StoreError> {
+        let sql = "UPDATE link SET members_unread = 0 WHERE source = ?1 AND members_unread = 1";
+        self.connection.prepare_cached(sql)?.execute([group.to_string()])?;
+        Ok(())
+    }
+
+    /// The target has to show the members of a group before any is written.
+    pub fn set_members_unread(&self, group: SourceId) -> Result<(), StoreError> {
+        let sql = "UPDATE link SET members_unread = 1 WHERE source = ?1 AND kind = 1";
+        self.connection.prepare_cached(sql)?.execute([group.to_string()])?;
+        Ok(())
+    }
+
     /// These members were not sent after all.
     pub fn unsend_members(&self, seq: i64) -> Result<(), StoreError> {
         let sql = "UPDATE planned_member SET sent = 0 WHERE seq = ?1 AND sent = 1";
