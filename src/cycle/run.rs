@@ -14,7 +14,7 @@ use super::{
     survey::survey,
 };
 use crate::{
-    model::{CycleId, Timestamp},
+    model::{CycleId, ObjectKind, Timestamp},
     port::{Directory, TargetRead, TargetWrite},
     provisioning::{
         Action, Cleared, Draft, Failure, Held, Outcome, Plan, Reason, ReviewFacts,
@@ -323,10 +323,10 @@ fn review_plan<D>(
         let facts = ReviewFacts {
             linked: links.linked,
             enabled: links.enabled,
-            removals_planned: tx.unapproved(&REMOVALS)?,
+            removals_planned: tx.unapproved(ObjectKind::User, &REMOVALS)?,
             enabled_removals_planned: tx.unapproved_of_enabled(&REMOVALS)?,
-            removals_recent: tx.removals_since(now - REMOVALS_WINDOW)?,
-            creates_planned: tx.unapproved(&[Action::Create])?,
+            removals_recent: tx.removals_since(ObjectKind::User, now - REMOVALS_WINDOW)?,
+            creates_planned: tx.unapproved(ObjectKind::User, &[Action::Create])?,
         };
         let (cleared, held) = review(plan, &context.job.safeguards, facts);
         let report = hold(tx, cycle, held, now)?;

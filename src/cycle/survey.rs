@@ -147,11 +147,11 @@ pub(super) async fn list_all<D, R: TargetRead>(
     Ok(true)
 }
 
-fn refuses_lists(fault: &crate::port::TargetFault) -> bool {
+fn refuses_lists(fault: &TargetFault) -> bool {
     matches!(fault.status, Some(400 | 403 | 405 | 501))
 }
 
-fn is_past_the_end(fault: &crate::port::TargetFault) -> bool {
+fn is_past_the_end(fault: &TargetFault) -> bool {
     matches!(fault.status, Some(400 | 404))
 }
 

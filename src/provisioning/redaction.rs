@@ -129,7 +129,7 @@ pub fn reveal(
     }
     let baseline = match &change.write {
         Write::Patch { baseline } => Some(baseline),
-        Write::Create(_) | Write::Nothing | Write::Delete => None,
+        Write::Create(_) | Write::Nothing | Write::Delete | Write::Members => None,
     };
     let known = exported.into_iter().chain(baseline);
     Ok(Revealed { values, secrets: Secrets::of(job, subject, inputs, known) })
@@ -163,7 +163,7 @@ fn redacted_writes(change: &PlannedChange) -> impl Iterator<Item = &AttributePat
     let (created, changed) = match &change.write {
         Write::Create(values) => (Some(values), None),
         Write::Patch { .. } => (None, Some(&change.changes)),
-        Write::Nothing | Write::Delete => (None, None),
+        Write::Nothing | Write::Delete | Write::Members => (None, None),
     };
     let created = created.into_iter().flatten().map(|(path, value)| (path, Some(value)));
     let changed = changed.into_iter().flatten().map(|one| (&one.path, one.new.as_ref()));
@@ -178,7 +178,7 @@ fn written<'c>(change: &'c PlannedChange, path: &AttributePath) -> Option<&'c Va
         Write::Patch { .. } => {
             change.changes.iter().find(|one| &one.path == path).and_then(|one| one.new.as_ref())
         }
-        Write::Nothing | Write::Delete => None,
+        Write::Nothing | Write::Delete | Write::Members => None,
     }
 }
 

@@ -436,6 +436,13 @@ fn clean_planned(body: &mut Value, person: SourceId, names: &Secrets) {
     if body["reference"] == person.to_string() {
         body["reference"] = Value::Null;
     }
+    // Whom a group gets or loses is told in its row, and kept beside it.
+    if body["kind"] == "group"
+        && let Some(changes) = body.get_mut("changes").and_then(Value::as_array_mut)
+    {
+        let person = person.to_string();
+        changes.retain(|change| change["new"] != person && change["old"] != person);
+    }
     for said in ["detail", "error", "steps"] {
         if let Some(said) = body.get_mut(said) {
             clean(said, names);

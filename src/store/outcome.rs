@@ -70,6 +70,10 @@ impl Tx<'_> {
                 if let Some(basis) = basis_after(change, exported) {
                     self.set_basis(change.source, &basis)?;
                 }
+                let in_passing = matches!(change.write, Write::Create(_)) && warning.is_some();
+                if change.action == Action::Adopt || in_passing {
+                    self.set_members_unread(change.source)?;
+                }
                 self.clear_escrow(change.source, cycle)?;
                 done.steps.push(export_step(change, StepStatus::Success, warning.as_deref()));
             }
@@ -119,6 +123,7 @@ impl Tx<'_> {
                 let sent: Vec<&Values> = [Some(baseline), after].into_iter().flatten().collect();
                 self.doubt_link(change.source, &sent)
             }
+            Write::Members => self.doubt_members(change),
             Write::Delete | Write::Nothing => self.set_stale(change.source),
         }
     }
@@ -256,6 +261,7 @@ fn export_step(change: &PlannedChange, status: StepStatus, detail: Option<&str>)
             Write::Create(_) => "created".to_owned(),
             Write::Patch { .. } => format!("{} attributes written", change.changes.len()),
             Write::Delete => "deleted".to_owned(),
+            Write::Members => change.detail.clone(),
         },
         str::to_owned,
     );
