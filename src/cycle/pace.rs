@@ -241,10 +241,10 @@ mod tests {
         let noon = Timestamp::UNIX_EPOCH + TimeDelta::hours(12);
         let next = noon + TimeDelta::seconds(10);
         let spacing = Duration::ZERO;
-        let mut state = State { next, next_of_class: [next; 2], seen: noon, spacing };
+        let mut state = State { next, next_of_class: [next; 3], seen: noon, spacing };
         state.follow(noon - TimeDelta::hours(5));
         assert_eq!(state.next, next - TimeDelta::hours(5));
-        assert_eq!(state.next_of_class, [next - TimeDelta::hours(5); 2]);
+        assert_eq!(state.next_of_class, [next - TimeDelta::hours(5); 3]);
         state.follow(noon + TimeDelta::hours(1));
         assert_eq!(state.next, next - TimeDelta::hours(5));
     }

@@ -358,9 +358,10 @@ fn hold(
         actions.push(Action::Create);
     }
     let report = HeldReport {
-        plan: tx.hold(cycle, &actions, &held.reason, now)?,
+        plan: tx.hold(cycle, (&actions, held.removals > 0), &held.reason, now)?,
         removals: held.removals,
         creates: held.creates,
+        membership_removals: 0,
         linked: held.linked,
         threshold: held.threshold,
         reason: held.reason,

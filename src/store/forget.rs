@@ -328,9 +328,12 @@ impl Tx<'_> {
         if held.is_empty() {
             return self.clear_held();
         }
-        let create = Action::Create.as_str();
-        report.creates = held.iter().filter(|row| row.action == create).count() as u64;
-        report.removals = held.len() as u64 - report.creates;
+        let count = |action: Action| {
+            held.iter().filter(|row| row.action == action.as_str()).count() as u64
+        };
+        report.creates = count(Action::Create);
+        report.removals = count(Action::Disable) + count(Action::Delete);
+        report.membership_removals = self.held_member_count()?;
         let text = serde_json::to_string(&report)
             .map_err(|error| StoreError::stored("held plan", error))?;
         self.set_fact("held", Some(&text))

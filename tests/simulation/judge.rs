@@ -354,7 +354,7 @@ impl Story {
             return Ok(());
         }
         let state = self.world.state();
-        let dirty = state.read(|view| view.dirty_users(None, u32::MAX));
+        let dirty = state.read(|view| view.dirty_objects(ObjectKind::User, None, u32::MAX));
         let dirty: BTreeSet<SourceId> =
             dirty.map_err(|error| error.to_string())?.into_iter().collect();
         let is_open = |id: SourceId| {
