@@ -194,14 +194,19 @@ pub enum ValueType {
 }
 
 /// What a target can do (from its profile).
+#[expect(clippy::struct_excessive_bools, reason = "each is one thing that a service does or not")]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Capability {
     /// Attributes that can stand in a filter.
     pub filterable: BTreeSet<AttributePath>,
-    /// Whether all users can be listed; where not, each is looked up with a filter.
+    /// Whether everything of the kind can be listed; where not, each is looked up with a filter.
     pub list: bool,
-    /// Whether an account's `userName` can change.
+    /// Whether accounts, or groups, can be created.
+    pub creates: bool,
+    /// Whether an account's `userName`, or a group's `displayName`, can change.
     pub renames: bool,
+    /// Whether accounts, or groups, can be deleted.
+    pub deletes: bool,
     /// Resources in one page of a list at most, where the target says so.
     pub page_size_max: Option<u32>,
     /// Members that one request adds to a group or removes from it at most, at least 1.
