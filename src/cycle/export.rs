@@ -242,11 +242,7 @@ impl<D: Sync, W: TargetWrite> Exporting<'_, D, W> {
     }
 
     /// Sends the members of a group; `None` where the export is to end before it is done.
-    async fn members(
-        &self,
-        seq: i64,
-        row: &PlannedChange,
-    ) -> Result<Option<Outcome>, CycleError> {
+    async fn members(&self, seq: i64, row: &PlannedChange) -> Result<Option<Outcome>, CycleError> {
         let exported = self.context.store.read(|view| view.link(row.source))?;
         let exported = exported.map(|link| link.exported).unwrap_or_default();
         let (Some(target), job) = (&row.target, self.job_of(row)) else {
@@ -281,8 +277,9 @@ impl<D: Sync, W: TargetWrite> Exporting<'_, D, W> {
                 self.patch(row, target, baseline, revealed).await
             }
             (Write::Delete, Some(target)) => self.delete(row, target, &revealed.secrets).await,
-            (Write::Members, _)
-            | (Write::Nothing | Write::Patch { .. } | Write::Delete, None) => Ok(no_account()),
+            (Write::Members, _) | (Write::Nothing | Write::Patch { .. } | Write::Delete, None) => {
+                Ok(no_account())
+            }
         }
     }
 
@@ -310,7 +307,8 @@ impl<D: Sync, W: TargetWrite> Exporting<'_, D, W> {
 
     /// A created account must not be one that belongs to somebody else already.
     fn created(&self, row: &PlannedChange, resource: &Resource) -> Result<Outcome, CycleError> {
-        let claim = self.context.store.read(|view| view.claim(row.kind, &resource.id, row.source))?;
+        let claim =
+            self.context.store.read(|view| view.claim(row.kind, &resource.id, row.source))?;
         Ok(match claim {
             Claim::Free => success(row, resource.id.clone(), None),
             Claim::LinkedTo(other) | Claim::ReleasedFrom(other) => {

@@ -138,7 +138,9 @@ impl<'a, S: StateRead, R: TargetRead> Eyes<'a, S, R> {
         keys: &[EqFilter],
     ) -> Result<Hinted, CycleError> {
         let surveyed = match self.lookup {
-            Lookup::Surveyed => self.store.read(|view| view.surveyed_account(self.job.kind, &hint.target))?,
+            Lookup::Surveyed => {
+                self.store.read(|view| view.surveyed_account(self.job.kind, &hint.target))?
+            }
             Lookup::Filtered => None,
         };
         let values = match surveyed {

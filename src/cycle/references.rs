@@ -39,7 +39,8 @@ pub(super) fn references<D>(
 ) -> Result<(), StoreError> {
     let mut after = None;
     loop {
-        let ids = context.store.read(|view| view.drafted_objects(ObjectKind::User, after, BATCH))?;
+        let ids =
+            context.store.read(|view| view.drafted_objects(ObjectKind::User, after, BATCH))?;
         let Some(last) = ids.last().copied() else { return Ok(()) };
         after = Some(last);
         context.store.write(|tx| {

@@ -199,9 +199,9 @@ fn claim_of(
     key: &EqFilter,
 ) -> Result<Claim, StoreError> {
     match view.claim(kind, target, source)? {
-        Claim::Free => {
-            Ok(view.neighbour_creating(kind, &key.value)?.map_or(Claim::Free, Claim::OtherApplication))
-        }
+        Claim::Free => Ok(view
+            .neighbour_creating(kind, &key.value)?
+            .map_or(Claim::Free, Claim::OtherApplication)),
         claim @ (Claim::LinkedTo(_) | Claim::ReleasedFrom(_) | Claim::OtherApplication(_)) => {
             Ok(claim)
         }

@@ -239,7 +239,11 @@ impl Tx<'_> {
     /// Groups that play no part any more are forgotten.
     ///
     /// Cycles of groups end by themselves: a pair that is there is not added again.
-    pub fn arrange_group_paths(&self, objects: GroupObjects, nested: bool) -> Result<(), StoreError> {
+    pub fn arrange_group_paths(
+        &self,
+        objects: GroupObjects,
+        nested: bool,
+    ) -> Result<(), StoreError> {
         let outer = match objects {
             GroupObjects::None | GroupObjects::Assigned => {
                 "SELECT DISTINCT principal AS id FROM assignment WHERE kind = 1"

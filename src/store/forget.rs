@@ -328,9 +328,8 @@ impl Tx<'_> {
         if held.is_empty() {
             return self.clear_held();
         }
-        let count = |action: Action| {
-            held.iter().filter(|row| row.action == action.as_str()).count() as u64
-        };
+        let count =
+            |action: Action| held.iter().filter(|row| row.action == action.as_str()).count() as u64;
         report.creates = count(Action::Create);
         report.removals = count(Action::Disable) + count(Action::Delete);
         report.membership_removals = self.held_member_count()?;

@@ -8,7 +8,9 @@ use super::{
 };
 use crate::{
     model::{CycleId, ObjectKind, Timestamp},
-    provisioning::{Action, ChangeStatus, PlannedChange, Reason, Step, StepKind, StepStatus, Write},
+    provisioning::{
+        Action, ChangeStatus, PlannedChange, Reason, Step, StepKind, StepStatus, Write,
+    },
 };
 
 /// How long an approval counts.

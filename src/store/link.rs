@@ -85,9 +85,7 @@ impl View<'_> {
              count(*) FILTER (WHERE kind = 0 AND enabled = 1), \
              count(*) FILTER (WHERE kind = 1) FROM link WHERE standing = 0",
             [],
-            |row| {
-                Ok(LinkCounts { linked: row.get(0)?, enabled: row.get(1)?, groups: row.get(2)? })
-            },
+            |row| Ok(LinkCounts { linked: row.get(0)?, enabled: row.get(1)?, groups: row.get(2)? }),
         )?)
     }
 

@@ -122,7 +122,8 @@ impl View<'_> {
         );
         let group = group.to_string();
         let count = format!("SELECT count(DISTINCT membership.member_id) {found}");
-        let count = self.connection.prepare_cached(&count)?.query_row([&group], |row| row.get(0))?;
+        let count =
+            self.connection.prepare_cached(&count)?.query_row([&group], |row| row.get(0))?;
         let list = format!("SELECT DISTINCT membership.member_id {found} ORDER BY 1 LIMIT ?2");
         let mut statement = self.connection.prepare_cached(&list)?;
         let rows = statement.query_map(params![group, first], |row| row.get::<_, String>(0))?;
@@ -132,11 +133,7 @@ impl View<'_> {
 
     /// Up to `limit` members that a row changes and whose request has not left, whose accounts are
     /// known: removals first.
-    pub fn planned_members(
-        &self,
-        seq: i64,
-        limit: u32,
-    ) -> Result<Vec<PlannedMember>, StoreError> {
+    pub fn planned_members(&self, seq: i64, limit: u32) -> Result<Vec<PlannedMember>, StoreError> {
         let mut statement = self.connection.prepare_cached(
             "SELECT planned.member_id, coalesce(planned.target, link.target), planned.is_removal \
              FROM planned_member AS planned \
@@ -198,9 +195,11 @@ impl View<'_> {
         Ok(MembershipCounts {
             linked: count("SELECT count(*) FROM member_link")?,
             removals_planned: count(&planned)?,
-            removals_recent: self
-                .connection
-                .query_row(recent, [since.timestamp_millis()], |row| row.get(0))?,
+            removals_recent: self.connection.query_row(
+                recent,
+                [since.timestamp_millis()],
+                |row| row.get(0),
+            )?,
         })
     }
 
@@ -482,11 +481,7 @@ impl Tx<'_> {
     }
 
     /// Says anew in a row which members it changes.
-    fn tell_members(
-        &self,
-        seq: i64,
-        mut row: PlannedChange,
-    ) -> Result<PlannedChange, StoreError> {
+    fn tell_members(&self, seq: i64, mut row: PlannedChange) -> Result<PlannedChange, StoreError> {
         let told = u32::try_from(row.changes.len()).unwrap_or(u32::MAX);
         if let Some(path) = row.changes.first().map(|change| change.path.clone()) {
             row.changes = self.first_members((seq, &path), told)?;
@@ -498,10 +493,7 @@ impl Tx<'_> {
 
     /// Remembers which members these rows keep from being taken out of their groups; returns
     /// whether they are the same as before.
-    pub(super) fn hold_members(
-        &self,
-        seqs: impl Iterator<Item = i64>,
-    ) -> Result<bool, StoreError> {
+    pub(super) fn hold_members(&self, seqs: impl Iterator<Item = i64>) -> Result<bool, StoreError> {
         let seqs: Vec<i64> = seqs.collect();
         let list = serde_json::to_string(&seqs).map_err(|e| StoreError::stored("rows", e))?;
         let now = "SELECT row.source AS group_id, planned.member_id FROM planned_member AS planned \

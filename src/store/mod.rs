@@ -35,8 +35,8 @@ mod survey;
 mod waiting;
 mod watch;
 
-pub use assignment::GroupObjects;
 pub use account::{AccountRow, AccountStanding};
+pub use assignment::GroupObjects;
 pub use chain::Chain;
 pub use command::{Command, CommandAnswer};
 pub use cycle::{
@@ -47,8 +47,8 @@ pub use fact::{Binding, JobState, Paused};
 pub use forget::{Forgotten, Traces, Whereabouts};
 pub use held::HeldChange;
 pub use link::LinkCounts;
-pub use member::{MemberCounts, MembershipCounts, PlannedMember};
 pub use log::{LogFilter, LogRow, ModifiedProperty, STAGED_DELETE};
+pub use member::{MemberCounts, MembershipCounts, PlannedMember};
 pub use neighbour::Neighbours;
 pub use notice::OpenNotice;
 pub use open::{Engine, Reader, StateRead, StoreError, Tx, View, preview_copy};

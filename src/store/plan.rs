@@ -294,9 +294,14 @@ fn claims(change: &PlannedChange, unique: &[AttributePath]) -> (Option<String>, 
     let change_of = |path: &AttributePath| change.changes.iter().find(|c| &c.path == path);
     match (&change.write, unique.iter().find_map(change_of)) {
         (Write::Create(_) | Write::Patch { .. }, Some(found)) => of(found),
-        (Write::Create(_) | Write::Patch { .. } | Write::Delete | Write::Nothing | Write::Members, _) => {
-            (None, None)
-        }
+        (
+            Write::Create(_)
+            | Write::Patch { .. }
+            | Write::Delete
+            | Write::Nothing
+            | Write::Members,
+            _,
+        ) => (None, None),
     }
 }
 

@@ -33,9 +33,8 @@ impl View<'_> {
              WHERE link.kind = ?2 AND coalesce(source_object.read_generation, 0) < ?1 \
              AND coalesce(source_object.presence, 0) <> 2 ORDER BY link.source",
         )?;
-        let rows = statement.query_map(params![generation, stored_kind(kind)], |row| {
-            row.get::<_, String>(0)
-        })?;
+        let rows = statement
+            .query_map(params![generation, stored_kind(kind)], |row| row.get::<_, String>(0))?;
         rows.map(|row| row?.parse().map_err(|error| StoreError::stored("id", error))).collect()
     }
 }
@@ -54,11 +53,7 @@ impl Tx<'_> {
     }
 
     /// The same of every object of a kind that the complete reading `generation` did not show.
-    pub fn set_unshown_unseen(
-        &self,
-        kind: ObjectKind,
-        generation: u64,
-    ) -> Result<(), StoreError> {
+    pub fn set_unshown_unseen(&self, kind: ObjectKind, generation: u64) -> Result<(), StoreError> {
         self.connection.execute(
             "UPDATE source_object SET presence = 3, dirty = 1 \
              WHERE kind = ?2 AND presence = 0 AND read_generation < ?1 \

@@ -85,15 +85,7 @@ impl View<'_> {
         };
         let filter_groups = self.filter_groups_of(&key)?;
         let presence = presence_of(presence);
-        Ok(Some(Subject {
-            kind,
-            id,
-            attributes,
-            presence,
-            manager,
-            grants,
-            filter_groups,
-        }))
+        Ok(Some(Subject { kind, id, attributes, presence, manager, grants, filter_groups }))
     }
 
     fn filter_groups_of(&self, user: &str) -> Result<BTreeSet<SourceId>, StoreError> {

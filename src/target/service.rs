@@ -114,8 +114,7 @@ impl ScimReader {
     ) -> Result<Response<Bytes>, TargetFault> {
         let parameters: Vec<_> =
             projection(kind).filter(|_| method == Method::GET).into_iter().collect();
-        let uri =
-            self.0.address.resource(kind, id, &parameters).map_err(|_| unaddressable())?;
+        let uri = self.0.address.resource(kind, id, &parameters).map_err(|_| unaddressable())?;
         self.0.send(Call { about: About::Resource, method, uri, body }).await
     }
 }
@@ -179,7 +178,8 @@ impl TargetRead for ScimReader {
 
     async fn members(&self, id: &TargetId) -> Result<Option<BTreeSet<TargetId>>, TargetFault> {
         // Without the projection that leaves the members out.
-        let uri = self.0.address.resource(ObjectKind::Group, id, &[]).map_err(|_| unaddressable())?;
+        let uri =
+            self.0.address.resource(ObjectKind::Group, id, &[]).map_err(|_| unaddressable())?;
         let call = Call { about: About::Resource, method: Method::GET, uri, body: None };
         let answer = match self.0.send(call).await {
             Err(missing) if missing.class == FaultClass::Missing => return Ok(None),

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::TimeDelta;
 use entra_scim::{
     cycle::{CycleEnd, CycleOptions},
-    model::{DEFAULT_ACCESS, SourceId, Timestamp},
+    model::{DEFAULT_ACCESS, ObjectKind, SourceId, Timestamp},
     provisioning::{Action, PlannedChange},
     sandbox::application::{AccountEvent, AccountEventKind, RecordedRequest, ViolationKind},
     scim::AttributeChange,

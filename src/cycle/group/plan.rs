@@ -57,8 +57,7 @@ async fn group<D: Sync, R: TargetRead>(
     id: SourceId,
 ) -> Result<(), CycleError> {
     let store = context.store;
-    let (rows, in_scope) =
-        store.read(|view| Ok((view.planned_for(id)?, view.is_in_scope(id)?)))?;
+    let (rows, in_scope) = store.read(|view| Ok((view.planned_for(id)?, view.is_in_scope(id)?)))?;
     let Some((_, row)) = rows.into_iter().find(|(_, row)| has_members(row)) else {
         return Ok(());
     };

@@ -11,9 +11,7 @@ use crate::{
     },
     model::{ObjectKind, SourceId, TargetId},
     port::{FaultClass, TargetFault, TargetWrite},
-    provisioning::{
-        Failure, Outcome, PlannedChange, Reason, Remedy, failure_of, job::Job, remedy,
-    },
+    provisioning::{Failure, Outcome, PlannedChange, Reason, Remedy, failure_of, job::Job, remedy},
     scim::{MemberRemoval, PatchRequest, Values, member_patch},
     store::PlannedMember,
 };

@@ -13,9 +13,7 @@ use crate::{
         pace,
     },
     model::{ObjectKind, SourceId},
-    port::{
-        Directory, GROUPS_PER_CHAIN_MAX, GroupsAt, IDS_PER_LOOKUP_MAX, Link, RoundEnd,
-    },
+    port::{Directory, GROUPS_PER_CHAIN_MAX, GroupsAt, IDS_PER_LOOKUP_MAX, Link, RoundEnd},
     provisioning::{
         Operand, Presence,
         job::{Job, MappingSource, Scope},
@@ -237,9 +235,8 @@ impl<D: Directory> Reading<'_, D> {
     /// cycles in a row have found them so.
     async fn resolve_unshown(&self) -> Result<(), CycleError> {
         let context = self.context;
-        let unshown = context.store.read(|view| {
-            view.unshown_linked(ObjectKind::Group, self.full_read)
-        })?;
+        let unshown =
+            context.store.read(|view| view.unshown_linked(ObjectKind::Group, self.full_read))?;
         for ids in unshown.chunks(IDS_PER_LOOKUP_MAX) {
             let found =
                 pace::directory(context.clock, || context.directory.groups_by_id(ids)).await?;

@@ -64,7 +64,8 @@ pub(super) async fn look_up<D: Directory>(
         tracker.at(seen, None)?;
     }
     if full && everybody {
-        missing.extend(context.store.read(|view| view.unshown_linked(ObjectKind::User, generation))?);
+        missing
+            .extend(context.store.read(|view| view.unshown_linked(ObjectKind::User, generation))?);
         context.store.write(|tx| tx.set_unshown_unseen(ObjectKind::User, generation))?;
     }
     resolve_missing(context, missing).await
