@@ -45,7 +45,10 @@ fn left_alone() -> String {
 fn wanted_members() -> String {
     format!(
         "SELECT DISTINCT member.id AS id, \
-             CASE WHEN {COMES} THEN NULL ELSE account.target END AS target \
+             CASE WHEN {COMES} THEN (SELECT row.target FROM planned_change AS row \
+                 WHERE row.source = member.id AND row.action = 'adopt' \
+                 AND row.status = 'planned') \
+             ELSE account.target END AS target \
          FROM group_path \
          JOIN membership ON membership.group_id = group_path.inner_id AND membership.kind <> 1 \
          JOIN source_object AS member ON member.id = membership.member_id \
@@ -135,11 +138,12 @@ impl View<'_> {
     /// known: removals first.
     pub fn planned_members(&self, seq: i64, limit: u32) -> Result<Vec<PlannedMember>, StoreError> {
         let mut statement = self.connection.prepare_cached(
-            "SELECT planned.member_id, coalesce(planned.target, link.target), planned.is_removal \
+            "SELECT planned.member_id, iif(planned.is_removal, planned.target, link.target), \
+                 planned.is_removal \
              FROM planned_member AS planned \
              LEFT JOIN link ON link.source = planned.member_id AND link.standing = 0 \
              WHERE planned.seq = ?1 AND planned.is_there = 0 AND planned.sent = 0 \
-                 AND coalesce(planned.target, link.target) IS NOT NULL \
+                 AND iif(planned.is_removal, planned.target, link.target) IS NOT NULL \
              ORDER BY planned.is_removal DESC, planned.member_id LIMIT ?2",
         )?;
         let rows = statement.query_map(params![seq, limit], read_member)?;
@@ -157,7 +161,7 @@ impl View<'_> {
     /// Members of a row whose accounts did not come to be.
     pub fn unresolved_members(&self, seq: i64) -> Result<u64, StoreError> {
         let sql = "SELECT count(*) FROM planned_member AS planned WHERE seq = ?1 \
-             AND target IS NULL AND NOT EXISTS (SELECT 1 FROM link \
+             AND is_removal = 0 AND NOT EXISTS (SELECT 1 FROM link \
                  WHERE link.source = planned.member_id AND link.standing = 0)";
         Ok(self.connection.prepare_cached(sql)?.query_row([seq], |row| row.get(0))?)
     }
@@ -350,7 +354,9 @@ impl Tx<'_> {
         self.connection
             .prepare_cached(
                 "INSERT OR REPLACE INTO member_link (group_id, member_id, target, doubt) \
-                 SELECT ?2, member_id, target, 0 FROM planned_member \
+                 SELECT ?2, member_id, link.target, 0 FROM planned_member \
+                 JOIN link ON link.source = member_id AND link.standing = 0 \
+                     AND link.target = planned_member.target \
                  WHERE seq = ?1 AND is_there = 1 AND is_removal = 0",
             )?
             .execute(params![seq, group])?;
