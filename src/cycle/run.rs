@@ -325,6 +325,7 @@ fn review_plan<D>(
             enabled_removals_planned: tx.unapproved_of_enabled(&REMOVALS)?,
             removals_recent: tx.removals_since(now - REMOVALS_WINDOW)?,
             creates_planned: tx.unapproved(&[Action::Create])?,
+            ..ReviewFacts::default()
         };
         let (cleared, held) = review(plan, &context.job.safeguards, facts);
         let report = hold(tx, cycle, held, now)?;
