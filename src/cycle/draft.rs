@@ -69,29 +69,15 @@ pub(super) async fn draft<D: Sync, R: TargetRead>(
     let goes_on = context.store.read(|view| view.is_draft_open())?;
     let drafting = Drafting { context, eyes, cycle, principals, goes_on };
     let tracker = Tracker::new(context, cycle.0, "draft");
-    let total = context.store.read(|view| view.dirty_count())?;
     context.store.write(|tx| if goes_on { tx.trim_open_draft() } else { tx.clear_plan() })?;
-    let (mut after, mut done) = (None, 0);
-    let mut deferred = Vec::new();
-    loop {
-        let ids = context.store.read(|view| view.dirty_users(after, BATCH))?;
-        let Some(last) = ids.last().copied() else { break };
-        after = Some(last);
-        for id in &ids {
-            context.check_end(|| Ok(WorkLeft::People(total.max(done) - done)))?;
-            if drafting.person(*id, Turn::First).await? == Drafted::Deferred {
-                deferred.push(*id);
-            }
-            done += 1;
-        }
-        tracker.at(done, Some(total.max(done)))?;
-    }
-    for (index, id) in deferred.iter().copied().enumerate() {
-        context.check_end(|| Ok(WorkLeft::People((deferred.len() - index) as u64)))?;
-        drafting.person(id, Turn::Second).await?;
+    drafting.everybody_dirty(&tracker).await?;
+    let manager = manager_path(context.job);
+    // Who reports to somebody who gets an account now is to refer to it in this very cycle.
+    if manager.is_some() && context.store.write(|tx| tx.wake_reports())? > 0 {
+        drafting.everybody_dirty(&tracker).await?;
     }
     context.store.write(|tx| tx.close_draft())?;
-    if let Some(path) = manager_path(context.job) {
+    if let Some(path) = manager {
         references(context, cycle.0, &drafting.eyes.unique, &path)?;
     }
     drafting.refuse_contested()?;
@@ -99,7 +85,33 @@ pub(super) async fn draft<D: Sync, R: TargetRead>(
     Ok(())
 }
 
-impl<D, R: TargetRead> Drafting<'_, D, R> {
+impl<D: Sync, R: TargetRead> Drafting<'_, D, R> {
+    /// Decides about everybody who is dirty.
+    async fn everybody_dirty(&self, tracker: &Tracker<'_, D>) -> Result<(), CycleError> {
+        let context = self.context;
+        let total = context.store.read(|view| view.dirty_count())?;
+        let (mut after, mut done) = (None, 0);
+        let mut deferred = Vec::new();
+        loop {
+            let ids = context.store.read(|view| view.dirty_users(after, BATCH))?;
+            let Some(last) = ids.last().copied() else { break };
+            after = Some(last);
+            for id in &ids {
+                context.check_end(|| Ok(WorkLeft::People(total.max(done) - done)))?;
+                if self.person(*id, Turn::First).await? == Drafted::Deferred {
+                    deferred.push(*id);
+                }
+                done += 1;
+            }
+            tracker.at(done, Some(total.max(done)))?;
+        }
+        for (index, id) in deferred.iter().copied().enumerate() {
+            context.check_end(|| Ok(WorkLeft::People((deferred.len() - index) as u64)))?;
+            self.person(id, Turn::Second).await?;
+        }
+        Ok(())
+    }
+
     async fn person(&self, id: SourceId, turn: Turn) -> Result<Drafted, CycleError> {
         let store = self.context.store;
         let Some(subject) = store.read(|view| view.subject(id))? else {
