@@ -9,6 +9,7 @@ mod cli;
 mod config;
 mod cycle;
 mod fuzz_corpus;
+mod life;
 mod real_servers;
 mod simulation;
 mod support;
