@@ -9,6 +9,7 @@ mod directory_faults;
 mod escrow;
 mod explain;
 mod forget;
+mod groups;
 mod life;
 mod mapping;
 mod matching;
