@@ -14,3 +14,4 @@ mod real_servers;
 mod simulation;
 mod support;
 mod threats;
+mod wire;

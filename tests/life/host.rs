@@ -26,12 +26,14 @@ use std::{
 
 use entra_scim::{
     cycle::CycleEnd,
+    http::Exchange as _,
     model::SourceId,
     provisioning::{Action, ChangeStatus},
     sandbox::{
         application::{FilterSupport, Quirks, TotalResults},
         tenant::UserSpec,
     },
+    store::{LogFilter, LogRow},
 };
 use serde_json::Value;
 
@@ -110,6 +112,7 @@ impl Host {
                 plain_errors: true,
                 awkward_ids: true,
                 group_names_repeat: true,
+                hides_members: true,
                 requests_per_second_max: Some(6),
                 settle: Duration::from_secs(50),
                 latency: Duration::from_millis(200),
@@ -229,6 +232,55 @@ impl Life {
         text(&account, "id").to_owned()
     }
 
+    /// Every group of the service.
+    pub(super) async fn groups(&mut self) -> Vec<Value> {
+        let groups = match &self.server {
+            Some(server) => {
+                let (status, page) = server.send(http::Method::GET, "/Groups", None).await;
+                assert_eq!(status, 200, "{page}");
+                page["Resources"].as_array().cloned().unwrap_or_default()
+            }
+            None => self.world.application.groups().into_iter().map(Value::Object).collect(),
+        };
+        for group in &groups {
+            let name = format!("group {}", text(group, "displayName"));
+            self.names.entry(text(group, "id").to_owned()).or_insert(name);
+        }
+        groups
+    }
+
+    /// The group with this name, which only one has.
+    pub(super) async fn group_named(&mut self, name: &str) -> Option<Value> {
+        let mut groups = self.groups().await;
+        groups.retain(|group| group["displayName"] == name);
+        assert!(groups.len() < 2, "two groups have one name: {groups:#?}");
+        groups.pop()
+    }
+
+    /// The members of a group by the first names of their accounts, sorted.
+    pub(super) async fn members(&mut self, group: &str) -> Vec<String> {
+        self.accounts().await;
+        let found = self.group_named(group).await;
+        let found = found.unwrap_or_else(|| panic!("no group {group}: {}", self.last_plan()));
+        let members = found["members"].as_array().cloned().unwrap_or_default();
+        let names = members.iter().map(|member| self.names[text(member, "value")].clone());
+        let mut names: Vec<String> = names.collect();
+        names.sort();
+        names
+    }
+
+    /// Adds a group by hand and returns its id.
+    pub(super) async fn seed_group(&mut self, mut group: Value) -> String {
+        group["schemas"] = serde_json::json!([entra_scim::scim::CORE_GROUP]);
+        let Some(server) = &self.server else {
+            let Value::Object(group) = group else { panic!("a group is an object") };
+            return self.world.application.seed_group(group);
+        };
+        let (status, made) = server.send(http::Method::POST, "/Groups", Some(&group)).await;
+        assert_eq!(status, 201, "{made}");
+        text(&made, "id").to_owned()
+    }
+
     /// Adds an account by hand and returns its id.
     pub(super) async fn seed(&mut self, account: Value) -> String {
         match &self.server {
@@ -253,6 +305,21 @@ impl Life {
             }
             None => assert!(self.world.application.tamper_delete(id)),
         }
+    }
+
+    /// Deletes a group behind the program's back.
+    pub(super) async fn tamper_delete_group(&self, id: &str) {
+        let path = format!("/Groups/{}", entra_scim::scim::percent_encoded(id));
+        if let Some(server) = &self.server {
+            let (status, answer) = server.send(http::Method::DELETE, &path, None).await;
+            assert_eq!(status, 204, "{answer}");
+            return;
+        }
+        let request = http::Request::delete(format!("https://app.sandbox.example/scim/v2{path}"))
+            .header("authorization", "Bearer secret")
+            .body(bytes::Bytes::new());
+        let answer = self.world.application.exchange(request.expect("a request")).await;
+        assert_eq!(answer.expect("an answer").status(), 204);
     }
 
     /// A person whose account is where the directory says, with everything that it says.
@@ -287,19 +354,27 @@ impl Life {
     /// status where it was a refusal. A request that the service had no time for is none.
     pub(super) async fn writes(&mut self) -> Vec<String> {
         self.accounts().await;
+        self.groups().await;
         let sent = self.world.sent();
         let mut writes: Vec<String> = sent
             .iter()
             .filter(|sent| sent.is_write() && sent.status != Some(429))
             .map(|sent| {
-                let place = sent.path.rsplit_once("/Users").map_or("", |(_, place)| place);
+                let split = |kind| sent.path.rsplit_once(kind).map(|(_, place)| place);
+                let place = split("/Users").or_else(|| split("/Groups")).unwrap_or_default();
                 let id = percent_encoding::percent_decode_str(place.trim_start_matches('/'));
                 let id = id.decode_utf8_lossy().into_owned();
-                let made = text(&sent.body, "userName").split('@').next().unwrap_or_default();
-                let name = if id.is_empty() { made } else { self.names[&id].as_str() };
+                let name = match (id.is_empty(), sent.body.get("userName")) {
+                    (false, _) => self.names[&id].clone(),
+                    (true, None) => format!("group {}", text(&sent.body, "displayName")),
+                    (true, Some(_)) => {
+                        let name = text(&sent.body, "userName").split('@').next();
+                        name.unwrap_or_default().to_lowercase()
+                    }
+                };
                 let refused = sent.status.filter(|status| *status >= 400);
                 let refused = refused.map(|status| format!(" {status}")).unwrap_or_default();
-                format!("{} {}{refused}", sent.method, name.to_lowercase())
+                format!("{} {name}{refused}", sent.method)
             })
             .collect();
         writes.sort();
@@ -309,6 +384,7 @@ impl Life {
     /// Runs a cycle that must end well, and returns its writes as [`Life::writes`] tells them.
     pub(super) async fn cycle(&mut self) -> Vec<String> {
         self.accounts().await;
+        self.groups().await;
         self.world.sent();
         self.world.sync_well().await;
         self.writes().await
@@ -317,6 +393,7 @@ impl Life {
     /// The same, in which nothing may fail.
     pub(super) async fn good_cycle(&mut self) -> Vec<String> {
         self.accounts().await;
+        self.groups().await;
         self.world.sent();
         let CycleEnd { report, .. } = self.world.sync_well().await;
         assert_eq!(report.totals.failure, 0, "{:?}: {}", self.host, self.world.last_plan());
@@ -375,10 +452,24 @@ impl Life {
     /// What was done last for a person, how it ended, and the code of the reason or failure.
     #[track_caller]
     pub(super) fn last(&self, name: &str) -> (Action, ChangeStatus, String) {
-        let row = self.world.log(name).pop();
-        let row = row.unwrap_or_else(|| panic!("the log says nothing of {name}"));
+        self.last_of(self.world.id(name))
+    }
+
+    /// The same of a group or a person by its id.
+    #[track_caller]
+    pub(super) fn last_of(&self, id: SourceId) -> (Action, ChangeStatus, String) {
+        let row = self.log_of(id).pop();
+        let row = row.unwrap_or_else(|| panic!("the log says nothing of {id}"));
         let code = row.error.as_ref().map_or(row.reason, |error| error.reason);
         (row.action, row.status, code.to_string())
+    }
+}
+
+impl Life {
+    /// The log of a group or a person, newest last.
+    pub(super) fn log_of(&self, id: SourceId) -> Vec<LogRow> {
+        let filter = LogFilter { sources: Some(vec![id]), ..LogFilter::default() };
+        self.world.state().read(|view| view.log_rows(&filter, 1_000)).expect("a log")
     }
 }
 

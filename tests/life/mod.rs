@@ -7,6 +7,7 @@
 
 mod application;
 mod changes;
+mod groups;
 mod hiring;
 mod host;
 mod leaving;
