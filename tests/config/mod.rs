@@ -4,6 +4,7 @@ mod example;
 mod mistakes;
 mod secrets;
 mod settings;
+mod sign_in;
 
 use entra_scim::config::{Config, Diagnosis, parse};
 
