@@ -112,7 +112,7 @@ fn account_name(row: &PlannedChange) -> Option<String> {
     };
     exported.or_else(|| match &row.write {
         Write::Create(values) | Write::Patch { baseline: values } => name(values),
-        Write::Nothing | Write::Delete => None,
+        Write::Nothing | Write::Delete | Write::Members => None,
     })
 }
 

@@ -15,11 +15,11 @@ use super::{
 };
 use crate::{
     gallery::{Profile, RateClass},
-    provisioning::job::Pace,
+    provisioning::job::{MEMBERS_PER_REQUEST_DEFAULT, Pace},
     scim::{Dialect, parse_tenant_url},
 };
 
-pub(super) const KEYS: [&str; 13] = [
+pub(super) const KEYS: [&str; 14] = [
     "tenant_url",
     "secret_token",
     "oauth",
@@ -31,6 +31,7 @@ pub(super) const KEYS: [&str; 13] = [
     "concurrency",
     "request_timeout",
     "max_requests_per_second",
+    "max_members_per_request",
     "ca_file",
     "proxy",
 ];
@@ -45,6 +46,9 @@ const CONCURRENCY_MAX: u64 = 64;
 const REQUEST_TIMEOUT_DEFAULT: Duration = Duration::from_secs(30);
 const REQUEST_TIMEOUT_MAX: Duration = Duration::from_secs(600);
 
+/// More make a body that services with a limit of 1 MiB refuse.
+const MEMBERS_PER_REQUEST_MAX: u64 = 1_000;
+
 const REQUESTS_PER_SECOND_MAX: f64 = 10_000.0;
 
 /// What `[apps.NAME.target]` says.
@@ -52,6 +56,7 @@ pub(super) struct Target {
     pub(super) connection: TargetConnection,
     pub(super) dialect: Dialect,
     pub(super) pace: Pace,
+    pub(super) members_per_request_max: u32,
     pub(super) tenant_url_at: At,
 }
 
@@ -68,6 +73,7 @@ pub(super) fn decode(
     let secret_token_expires = expires(&section, findings);
     let dialect = section.choice("dialect", &DIALECTS, None, findings);
     let pace = pace(&section, profile, findings);
+    let members_per_request_max = members_per_request_max(&section, profile, findings);
     let ca_pem = endpoint::ca_pem(&section, surroundings, findings);
     let proxy = endpoint::proxy(&section, findings);
     let (url, tenant_url_at) = tenant_url?;
@@ -83,7 +89,7 @@ pub(super) fn decode(
         ca_pem,
         proxy,
     };
-    Some(Target { connection, dialect, pace, tenant_url_at })
+    Some(Target { connection, dialect, pace, members_per_request_max, tenant_url_at })
 }
 
 /// `secret_token_expires`: a day, as a text or as TOML's own date.
@@ -154,8 +160,30 @@ fn pace(section: &Section<'_, '_>, profile: &Profile, findings: &mut Findings<'_
         requests_per_second_max: own_limit.or(profile.limits.rate(RateClass::All)),
         reads_per_second_max: profile.limits.rate(RateClass::Read),
         user_writes_per_second_max: profile.limits.rate(RateClass::UserWrite),
+        group_writes_per_second_max: profile.limits.rate(RateClass::GroupWrite),
         request_timeout: request_timeout.map_or(REQUEST_TIMEOUT_DEFAULT, |duration| duration.value),
     }
+}
+
+/// `max_members_per_request`, else what the vendor says, else the default.
+fn members_per_request_max(
+    section: &Section<'_, '_>,
+    profile: &Profile,
+    findings: &mut Findings<'_>,
+) -> u32 {
+    let published = profile.limits.members_per_request.as_ref();
+    let own = section.get("max_members_per_request").and_then(|node| {
+        let number = node.integer(1, MEMBERS_PER_REQUEST_MAX, findings)?;
+        Some((u32::try_from(number).ok()?, node.at))
+    });
+    if let (Some((own, at)), Some(limit)) = (&own, published)
+        && *own > limit.max
+    {
+        let (name, most, source) = (&profile.name, limit.max, &limit.source);
+        findings.warning(at, format!("profile `{name}` takes at most {most} (see {source})"));
+    }
+    let of_profile = published.map_or(MEMBERS_PER_REQUEST_DEFAULT, |limit| limit.max.max(1));
+    own.map_or(of_profile, |(own, _)| own)
 }
 
 fn rate(node: &Node<'_, '_>, findings: &mut Findings<'_>) -> Option<f64> {

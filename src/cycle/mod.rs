@@ -12,6 +12,7 @@ mod draft;
 mod explain;
 mod export;
 mod find;
+mod group;
 mod guard;
 mod import;
 mod look;

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::context::Context;
 use crate::{
-    model::{ChangeId, CycleId, SourceId},
+    model::{ChangeId, CycleId, ObjectKind, SourceId},
     provisioning::{
         Action, ChangeStatus, Link, LinkEffect, ManagerStanding, Phase, PlannedChange, Reason,
         SourceAttribute, Write,
@@ -20,7 +20,7 @@ const BATCH: u32 = 200;
 
 /// The attribute that holds the manager, where one is mapped.
 pub(super) fn manager_path(job: &Job) -> Option<AttributePath> {
-    job.users
+    job.attributes
         .iter()
         .find(|mapping| {
             mapping.value_type == ValueType::Reference
@@ -39,7 +39,8 @@ pub(super) fn references<D>(
 ) -> Result<(), StoreError> {
     let mut after = None;
     loop {
-        let ids = context.store.read(|view| view.drafted_users(after, BATCH))?;
+        let ids =
+            context.store.read(|view| view.drafted_objects(ObjectKind::User, after, BATCH))?;
         let Some(last) = ids.last().copied() else { return Ok(()) };
         after = Some(last);
         context.store.write(|tx| {

@@ -14,7 +14,7 @@ use super::{
     survey::survey,
 };
 use crate::{
-    model::{CycleId, Timestamp},
+    model::{CycleId, ObjectKind, Timestamp},
     port::{Directory, TargetRead, TargetWrite},
     provisioning::{
         Action, Cleared, Draft, Failure, Held, Outcome, Plan, Reason, ReviewFacts,
@@ -208,7 +208,7 @@ fn settle(
             tx.settle_drafted(number)?;
             tx.forget_hints()?;
             if job.scope == Scope::Assigned {
-                tx.prune_users()?;
+                tx.prune_objects()?;
             }
             tx.set_fact("finished_once", Some("1"))?;
             tx.set_revision_parts(&job.revision_parts)
@@ -239,9 +239,11 @@ async fn plan<D: Directory, R: TargetRead>(
     told.warnings.extend(imported.warnings);
     mark_dirty(context, start)?;
     let initial = start.kind == CycleKind::Initial;
-    let lookup = survey(context, target, pacer, start.id, initial).await?;
+    let surveyed = survey(context, (target, pacer), start.id, initial).await?;
     context.store.write(|tx| tx.set_fact("planned_by", Some(&start.id.to_string())))?;
-    draft(context, target, pacer, lookup, (start.id, start.began)).await?;
+    let cycle = (start.id, start.began);
+    let drafted = draft(context, (target, pacer), &surveyed, cycle).await?;
+    told.warnings.extend(drafted.warnings);
     Tracker::new(context, start.id, "review").at(0, None)?;
     let reviewed = review_plan(context, Plan::drafted(start.id))?;
     if !changes.is_empty() {
@@ -321,10 +323,10 @@ fn review_plan<D>(
         let facts = ReviewFacts {
             linked: links.linked,
             enabled: links.enabled,
-            removals_planned: tx.unapproved(&REMOVALS)?,
+            removals_planned: tx.unapproved(ObjectKind::User, &REMOVALS)?,
             enabled_removals_planned: tx.unapproved_of_enabled(&REMOVALS)?,
-            removals_recent: tx.removals_since(now - REMOVALS_WINDOW)?,
-            creates_planned: tx.unapproved(&[Action::Create])?,
+            removals_recent: tx.removals_since(ObjectKind::User, now - REMOVALS_WINDOW)?,
+            creates_planned: tx.unapproved(ObjectKind::User, &[Action::Create])?,
         };
         let (cleared, held) = review(plan, &context.job.safeguards, facts);
         let report = hold(tx, cycle, held, now)?;
@@ -356,9 +358,10 @@ fn hold(
         actions.push(Action::Create);
     }
     let report = HeldReport {
-        plan: tx.hold(cycle, &actions, &held.reason, now)?,
+        plan: tx.hold(cycle, (&actions, held.removals > 0), &held.reason, now)?,
         removals: held.removals,
         creates: held.creates,
+        membership_removals: 0,
         linked: held.linked,
         threshold: held.threshold,
         reason: held.reason,

@@ -20,6 +20,7 @@ mod held;
 mod key;
 mod link;
 mod log;
+mod member;
 mod neighbour;
 mod notice;
 mod open;
@@ -35,6 +36,7 @@ mod waiting;
 mod watch;
 
 pub use account::{AccountRow, AccountStanding};
+pub use assignment::GroupObjects;
 pub use chain::Chain;
 pub use command::{Command, CommandAnswer};
 pub use cycle::{
@@ -46,6 +48,7 @@ pub use forget::{Forgotten, Traces, Whereabouts};
 pub use held::HeldChange;
 pub use link::LinkCounts;
 pub use log::{LogFilter, LogRow, ModifiedProperty, STAGED_DELETE};
+pub use member::{MemberCounts, MembershipCounts, PlannedMember};
 pub use neighbour::Neighbours;
 pub use notice::OpenNotice;
 pub use open::{Engine, Reader, StateRead, StoreError, Tx, View, preview_copy};
