@@ -10,6 +10,7 @@ mod accounts;
 mod context;
 mod draft;
 mod explain;
+mod explain_group;
 mod export;
 mod find;
 mod group;
@@ -28,7 +29,8 @@ mod told;
 
 pub use accounts::survey_accounts;
 pub use context::{Context, CycleError, CycleOptions, Stop, WorkLeft};
-pub use explain::{Explained, Explanation, Found, Members, explain};
+pub use explain::{Explained, Explanation, Found, explain};
+pub use explain_group::Members;
 pub use find::{FoundBy, FoundGroup, Namesake, Person, Question, Search};
 pub use import::{FULL_READ_AFTER, needs_default_domain, selection_of};
 pub use report::CycleEnd;
