@@ -263,7 +263,8 @@ async fn a_member_that_the_application_refuses_fails_alone() {
     let end = world.sync().await;
     assert_eq!(end.report.totals.failure, 1);
     assert_eq!(members(&world, "Sales"), names(["barbara", "chloe", "donald", "edsger"]));
-    let failure = log_of(&world, group).last().and_then(|row| row.error.clone()).expect("a failure");
+    let failure =
+        log_of(&world, group).last().and_then(|row| row.error.clone()).expect("a failure");
     assert!(failure.detail.starts_with("1 member was refused: account `"), "{failure:?}");
     world.application.clear_faults();
     world.later();
@@ -308,9 +309,7 @@ async fn members_that_the_application_hides_are_written_once_and_no_more() {
     world.quirks(Quirks { hides_members: true, ..Quirks::default() });
     world.sync_well().await;
     world.is_settled().await;
-    let plan = world
-        .plan_with(CycleOptions { initial: true, ..CycleOptions::default() })
-        .await;
+    let plan = world.plan_with(CycleOptions { initial: true, ..CycleOptions::default() }).await;
     assert_eq!(plan, "nothing to do\n");
 }
 
