@@ -32,6 +32,7 @@ mod source_attribute;
 mod step;
 mod sticky;
 mod window;
+mod words;
 
 pub use escrow::{
     Failures, GIVEN_UP_AFTER, IsRemoval, NextAttempt, REMOVAL_FAILURES_TOLD, Retry, retry,
