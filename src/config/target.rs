@@ -9,9 +9,9 @@ use super::{
     diagnosis::{At, Findings},
     duration, endpoint,
     raw::{Node, Section, wrong_type},
-    secret_source,
-    settings::{OAuthAuth, OAuthSettings, TargetConnection, TargetSignIn},
+    settings::TargetConnection,
     surroundings::Surroundings,
+    target_sign_in,
 };
 use crate::{
     gallery::{Profile, RateClass},
@@ -19,10 +19,13 @@ use crate::{
     scim::{Dialect, parse_tenant_url},
 };
 
-pub(super) const KEYS: [&str; 11] = [
+pub(super) const KEYS: [&str; 14] = [
     "tenant_url",
     "secret_token",
     "oauth",
+    "basic",
+    "headers",
+    "client_certificate",
     "secret_token_expires",
     "dialect",
     "concurrency",
@@ -35,8 +38,6 @@ pub(super) const KEYS: [&str; 11] = [
 
 const DIALECTS: [(&str, Option<Dialect>); 2] =
     [("rfc7644", Some(Dialect::Rfc7644)), ("entra-legacy", Some(Dialect::EntraLegacy))];
-
-const AUTHS: [(&str, OAuthAuth); 2] = [("header", OAuthAuth::Header), ("body", OAuthAuth::Body)];
 
 const CONCURRENCY_DEFAULT: u16 = 8;
 /// More at once only moves the queue into the application.
@@ -68,7 +69,7 @@ pub(super) fn decode(
 ) -> Option<Target> {
     let section = Section::open(node, &KEYS, findings)?;
     let tenant_url = tenant_url(&section, findings);
-    let sign_in = sign_in(&section, surroundings, findings);
+    let sign_in = target_sign_in::decode(&section, surroundings, findings);
     let secret_token_expires = expires(&section, findings);
     let dialect = section.choice("dialect", &DIALECTS, None, findings);
     let pace = pace(&section, profile, findings);
@@ -77,62 +78,18 @@ pub(super) fn decode(
     let proxy = endpoint::proxy(&section, findings);
     let (url, tenant_url_at) = tenant_url?;
     let dialect = dialect.or(url.dialect).unwrap_or(profile.dialect);
+    let sign_in = sign_in?;
     let connection = TargetConnection {
         base: url.base,
         query: url.query,
-        sign_in: sign_in?,
+        sign_in: sign_in.scheme,
+        headers: sign_in.headers,
+        client_certificate: sign_in.client_certificate,
         secret_token_expires,
         ca_pem,
         proxy,
     };
     Some(Target { connection, dialect, pace, members_per_request_max, tenant_url_at })
-}
-
-/// `secret_token` or `oauth`: exactly one of them.
-fn sign_in(
-    section: &Section<'_, '_>,
-    surroundings: Surroundings,
-    findings: &mut Findings<'_>,
-) -> Option<TargetSignIn> {
-    let hint = "give `secret_token`, or `oauth` where the application hands out tokens for a \
-                client's secret";
-    match (section.get("secret_token"), section.get("oauth")) {
-        (Some(token), None) => {
-            secret_source::decode(&token, surroundings, findings).map(TargetSignIn::SecretToken)
-        }
-        (None, Some(oauth)) => oauth_settings(&oauth, surroundings, findings),
-        (None, None) => {
-            findings.error_hint(&section.at, "needs `secret_token` or `oauth`", hint);
-            None
-        }
-        (Some(_), Some(oauth)) => {
-            findings.error_hint(&oauth.at, "stands beside `secret_token`", hint);
-            None
-        }
-    }
-}
-
-fn oauth_settings(
-    node: &Node<'_, '_>,
-    surroundings: Surroundings,
-    findings: &mut Findings<'_>,
-) -> Option<TargetSignIn> {
-    const KEYS: [&str; 5] = ["token_url", "client_id", "client_secret", "scope", "auth"];
-    let section = Section::open(node, &KEYS, findings)?;
-    let token_url = endpoint::token_url(&section, findings);
-    let client_id = section.required_string("client_id", findings);
-    let client_secret = section
-        .required("client_secret", findings)
-        .and_then(|node| secret_source::decode(&node, surroundings, findings));
-    let scope = section.string("scope", findings).map(|text| text.value);
-    let auth = section.choice("auth", &AUTHS, OAuthAuth::default(), findings);
-    Some(TargetSignIn::OAuth(OAuthSettings {
-        token_url: token_url?,
-        client_id: client_id?.value,
-        client_secret: client_secret?,
-        scope,
-        auth,
-    }))
 }
 
 /// `secret_token_expires`: a day, as a text or as TOML's own date.
@@ -173,13 +130,13 @@ fn tenant_url(
     if !endpoint::is_safe(&url.base) {
         findings.error_hint(
             &text.at,
-            "would send the secret token in clear",
+            "would send the sign-in in clear",
             "an address that is not this machine's own needs https",
         );
         return None;
     }
     if !url.base.username().is_empty() || url.base.password().is_some() {
-        findings.error(&text.at, "holds a user name or a password; put it into `secret_token`");
+        findings.error(&text.at, "holds a user name or a password; put them into `basic`");
         return None;
     }
     Some((url, text.at))

@@ -20,7 +20,7 @@ use super::{
     fault::{About, fault, is_blank, is_foreign},
 };
 use crate::{
-    http::{Authorizer, Exchange},
+    http::{Exchange, SignIn},
     model::{Clock, ObjectKind, TargetId},
     port::{FaultClass, ListPage, Resource, TargetFault, TargetRead, TargetWrite},
     scim::{EqFilter, ListResponse, PatchRequest, ScimError, member_ids, resource_id},
@@ -52,14 +52,14 @@ impl ScimTarget {
     pub fn new(
         settings: TargetSettings,
         exchange: Arc<dyn Exchange>,
-        authorizer: Authorizer,
+        sign_in: impl Into<SignIn>,
         clock: Arc<dyn Clock>,
     ) -> Self {
         Self(Arc::new(Client {
             address: Address::new(settings.base_url, settings.query),
             user_agent: settings.user_agent,
             exchange,
-            authorizer,
+            sign_in: sign_in.into(),
             clock,
             sent: AtomicU64::new(0),
         }))

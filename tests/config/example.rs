@@ -77,7 +77,7 @@ fn every_optional_line_of_the_example_is_accepted() {
         let excluded: &[&str] = match key {
             "certificate" | "federated_token_file" | "managed_identity" => &["client_secret"],
             "cron" => &["interval"],
-            "oauth" => &["secret_token"],
+            "oauth" | "basic" => &["secret_token"],
             _ => &[],
         };
         let text: Vec<&str> = EXAMPLE

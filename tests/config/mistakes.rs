@@ -558,24 +558,3 @@ fn what_the_application_does_not_do_or_take_is_refused() {
         @"config.toml:19: apps.crm.users.attributes[1].default: has 23 characters, and the application takes at most 20"
     );
 }
-
-#[test]
-fn an_application_is_signed_in_to_in_exactly_one_way() {
-    assert_snapshot!(refuse(&with(TOKEN, "")), @r#"
-config.toml:9: apps.crm.target: needs `secret_token` or `oauth`; give `secret_token`, or `oauth` where the application hands out tokens for a client's secret
-"#);
-    let oauth = "oauth = { token_url = \"https://login.example/token\", client_id = \"us\", \
-                 client_secret = { env = \"SECRET\" } }";
-    assert_snapshot!(refuse(&with(TOKEN, &format!("{TOKEN}\n{oauth}"))), @r#"
-config.toml:12: apps.crm.target.oauth: stands beside `secret_token`; give `secret_token`, or `oauth` where the application hands out tokens for a client's secret
-"#);
-    let clear = oauth.replace("https", "http").replace("client_id = \"us\", ", "");
-    assert_snapshot!(refuse(&with(TOKEN, &clear)), @r#"
-config.toml:11: apps.crm.target.oauth.client_id: missing; this key is needed
-config.toml:11: apps.crm.target.oauth.token_url: sends the client's secret in clear; https is needed, but for loopback addresses
-"#);
-    let auth = oauth.replace(" } }", " }, auth = \"basic\" }");
-    assert_snapshot!(refuse(&with(TOKEN, &auth)), @r#"
-config.toml:11: apps.crm.target.oauth.auth: unknown value "basic"; possible are `header`, `body`
-"#);
-}

@@ -5,6 +5,7 @@ mod groups;
 mod mistakes;
 mod secrets;
 mod settings;
+mod sign_in;
 
 use entra_scim::config::{Config, Diagnosis, parse};
 

@@ -230,8 +230,7 @@ async fn an_existing_group_is_adopted_with_the_members_it_has_and_strangers_stay
         name.givenName: ∅ → "Barbara"
         userName: ∅ → "barbara@contoso.com"
         urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:department: ∅ → "Sales"
-    update Sales  planned  2 members added
-        members: ∅ → "23831754-3ae5-43a5-b1b8-4cbe99e3b170"
+    update Sales  planned  1 member added, 1 member there already
         members: ∅ → "9edd2383-db42-4229-874a-59af0c7c9744"
     "#);
     world.sync_well().await;

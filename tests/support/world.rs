@@ -116,6 +116,7 @@ fn network() -> Arc<dyn Exchange> {
         ca_pem: None,
         proxy: None,
         body_limit_bytes: 16 * 1024 * 1024,
+        client_certificate: None,
     };
     Arc::new(Network::new(&options).expect("options without a certificate or proxy"))
 }
