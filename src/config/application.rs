@@ -66,13 +66,7 @@ pub(super) fn decode(
     defaults: &Defaults<'_>,
     findings: &mut Findings<'_>,
 ) -> Option<Application> {
-    let app = AppName::parse(name);
-    if app.is_none() {
-        findings.error(
-            &node.at,
-            "an application's name is 1 to 64 letters, digits, `-` and `_`: its state file has it",
-        );
-    }
+    let app = app_name(name, &node.at, findings);
     let section = Section::open(node, &KEYS, findings)?;
     let enterprise_app = section
         .required_string("enterprise_app", findings)
@@ -130,6 +124,17 @@ pub(super) fn decode(
     let settings =
         AppSettings { job, schedule, target: connection, profile, notify, shared_target };
     Some(Application { settings, tenant_url_at })
+}
+
+fn app_name(name: &str, at: &At, findings: &mut Findings<'_>) -> Option<AppName> {
+    let app = AppName::parse(name);
+    if app.is_none() {
+        findings.error(
+            at,
+            "an application's name is 1 to 64 letters, digits, `-` and `_`: its state file has it",
+        );
+    }
+    app
 }
 
 /// `notify`: who is written to about this application beside those of `[email]`.

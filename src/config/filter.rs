@@ -1,4 +1,5 @@
-//! `scoping_filters` below `[apps.NAME.users]` and `[apps.NAME.groups]`: filters compiled and checked.
+//! `scoping_filters` below `[apps.NAME.users]` and `[apps.NAME.groups]`: filters compiled and
+//! checked.
 
 use toml::de::DeValue;
 

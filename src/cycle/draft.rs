@@ -145,30 +145,41 @@ async fn draft_kind<D: Sync, R: TargetRead>(
     let eyes = Eyes::new((job, context.store), (target, pacer), lookup, known, cycle.1);
     let drafting = Drafting { context, job, eyes, cycle, principals, goes_on };
     let tracker = Tracker::new(context, cycle.0, "draft");
-    let total = context.store.read(|view| view.dirty_count(job.kind))?;
-    let (mut after, mut done) = (None, 0);
-    let mut deferred = Vec::new();
-    loop {
-        let ids = context.store.read(|view| view.dirty_objects(job.kind, after, BATCH))?;
-        let Some(last) = ids.last().copied() else { break };
-        after = Some(last);
-        for id in &ids {
-            context.check_end(|| Ok(WorkLeft::People(total.max(done) - done)))?;
-            if drafting.object(*id, Turn::First).await? == Turned::Deferred {
-                deferred.push(*id);
-            }
-            done += 1;
-        }
-        tracker.at(done, Some(total.max(done)))?;
-    }
-    for (index, id) in deferred.iter().copied().enumerate() {
-        context.check_end(|| Ok(WorkLeft::People((deferred.len() - index) as u64)))?;
-        drafting.object(id, Turn::Second).await?;
+    drafting.everything_dirty(&tracker).await?;
+    // Who reports to somebody who gets an account now is to refer to it in this very cycle.
+    if manager_path(job).is_some() && context.store.write(|tx| tx.wake_reports())? > 0 {
+        drafting.everything_dirty(&tracker).await?;
     }
     Ok(())
 }
 
-impl<D, R: TargetRead> Drafting<'_, D, R> {
+impl<D: Sync, R: TargetRead> Drafting<'_, D, R> {
+    /// Decides about every dirty object of the job's kind.
+    async fn everything_dirty(&self, tracker: &Tracker<'_, D>) -> Result<(), CycleError> {
+        let (context, kind) = (self.context, self.job.kind);
+        let total = context.store.read(|view| view.dirty_count(kind))?;
+        let (mut after, mut done) = (None, 0);
+        let mut deferred = Vec::new();
+        loop {
+            let ids = context.store.read(|view| view.dirty_objects(kind, after, BATCH))?;
+            let Some(last) = ids.last().copied() else { break };
+            after = Some(last);
+            for id in &ids {
+                context.check_end(|| Ok(WorkLeft::People(total.max(done) - done)))?;
+                if self.object(*id, Turn::First).await? == Turned::Deferred {
+                    deferred.push(*id);
+                }
+                done += 1;
+            }
+            tracker.at(done, Some(total.max(done)))?;
+        }
+        for (index, id) in deferred.iter().copied().enumerate() {
+            context.check_end(|| Ok(WorkLeft::People((deferred.len() - index) as u64)))?;
+            self.object(id, Turn::Second).await?;
+        }
+        Ok(())
+    }
+
     async fn object(&self, id: SourceId, turn: Turn) -> Result<Turned, CycleError> {
         let store = self.context.store;
         let Some(subject) = store.read(|view| view.subject(id))? else {

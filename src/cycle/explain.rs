@@ -13,7 +13,9 @@ use super::{
     import::{needs_default_domain, selection_of, warnings_of},
     look::{Eyes, Hinted, ReadBack, failed_lookup},
     pace::{self, Pacer},
-    references::{Resolved, found_manager, manager_path, resolve, wants_manager},
+    references::{
+        Resolved, exported_manager, found_manager, manager_path, resolve, waiting, wants_manager,
+    },
     survey::Lookup,
     told::{self, AssignedRole, WouldSend},
 };
@@ -368,7 +370,10 @@ fn refer(
     };
     let Some(at) = changes.iter().position(wants_manager) else { return Ok((path, standing)) };
     let is_linked = matches!(standing, ManagerStanding::Linked(_));
-    if found_manager(&changes[at], &path).is_some() && !is_linked {
+    let (exported, found) =
+        (exported_manager(&changes[at], link.as_ref(), &path), found_manager(&changes[at], &path));
+    changes[at].steps.extend(waiting((&path, exported.as_ref(), found.as_ref()), &standing));
+    if found.is_some() && !is_linked {
         return Ok((path, standing));
     }
     match resolve((cycle, &path), changes[at].clone(), link, &standing) {

@@ -320,13 +320,20 @@ fn review_plan<D>(
     let cycle = plan.cycle();
     context.store.write(|tx| {
         tx.expire_approvals(now)?;
-        let links = tx.link_counts()?;
+        let since = now - REMOVALS_WINDOW;
+        let (links, members) = (tx.link_counts()?, tx.membership_counts(since)?);
         let facts = ReviewFacts {
             linked: links.linked,
             enabled: links.enabled,
             removals_planned: tx.unapproved(ObjectKind::User, &REMOVALS)?,
             enabled_removals_planned: tx.unapproved_of_enabled(&REMOVALS)?,
-            removals_recent: tx.removals_since(ObjectKind::User, now - REMOVALS_WINDOW)?,
+            removals_recent: tx.removals_since(ObjectKind::User, since)?,
+            groups_linked: links.groups,
+            group_removals_planned: tx.unapproved(ObjectKind::Group, &REMOVALS)?,
+            group_removals_recent: tx.removals_since(ObjectKind::Group, since)?,
+            memberships: members.linked,
+            membership_removals_planned: members.removals_planned,
+            membership_removals_recent: members.removals_recent,
             creates_planned: tx.unapproved(ObjectKind::User, &[Action::Create])?,
         };
         let (cleared, held) = review(plan, &context.job.safeguards, facts);
@@ -352,17 +359,18 @@ fn hold(
         return Ok(None);
     };
     let mut actions = Vec::new();
-    if held.removals > 0 {
+    let removes = held.removals > 0 || held.membership_removals > 0;
+    if removes {
         actions.extend(REMOVALS);
     }
     if held.creates > 0 {
         actions.push(Action::Create);
     }
     let report = HeldReport {
-        plan: tx.hold(cycle, (&actions, held.removals > 0), &held.reason, now)?,
+        plan: tx.hold(cycle, (&actions, removes), &held.reason, now)?,
         removals: held.removals,
         creates: held.creates,
-        membership_removals: 0,
+        membership_removals: held.membership_removals,
         linked: held.linked,
         threshold: held.threshold,
         reason: held.reason,

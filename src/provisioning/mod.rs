@@ -60,7 +60,9 @@ pub use reason::Reason;
 pub use redaction::{Revealed, Secrets, is_always_in_clear, project_redacted, reveal};
 pub use reference::{ManagerStanding, manager_change};
 pub use revision::{GROUP_MAPPING_ROW, MAPPING_ROW, PROGRAM, RevisionParts, revision_changes};
-pub use safeguard::{Cleared, Draft, Held, Plan, ReviewFacts, removal_threshold, review};
+pub use safeguard::{
+    Cleared, Draft, Held, Plan, ReviewFacts, membership_threshold, removal_threshold, review,
+};
 pub use schedule::{InvalidCron, Schedule};
 pub use scoping::{
     CONFIRMATION_DELAY, ENTITLEMENT_SETTLES_AFTER, EntitlementMemory, Grant, OutReason, Presence,

@@ -137,7 +137,8 @@ impl Tx<'_> {
         let mut rows: Vec<(i64, PlannedChange)> = {
             let mut statement = self.connection.prepare(&format!(
                 "SELECT seq, status, body FROM planned_change AS row WHERE status = 'planned' \
-                 AND action IN (SELECT value FROM json_each(?1)) AND {UNAPPROVED} ORDER BY seq"
+                 AND action IN (SELECT value FROM json_each(?1)) \
+                 AND (action <> 'create' OR kind = 0) AND {UNAPPROVED} ORDER BY seq"
             ))?;
             let rows = statement.query_map([list], super::plan::read_row)?;
             rows.map(|row| row?).collect::<Result<_, StoreError>>()?

@@ -8,7 +8,7 @@ use rusqlite::{Row, params};
 
 use super::open::{StoreError, Tx, View};
 use crate::{
-    model::{ChangeId, CycleId, SourceId, TargetId, Timestamp},
+    model::{CycleId, SourceId, TargetId, Timestamp},
     provisioning::PlannedChange,
     scim::{AttributeChange, AttributePath},
 };
@@ -45,7 +45,10 @@ fn left_alone() -> String {
 fn wanted_members() -> String {
     format!(
         "SELECT DISTINCT member.id AS id, \
-             CASE WHEN {COMES} THEN NULL ELSE account.target END AS target \
+             CASE WHEN {COMES} THEN (SELECT row.target FROM planned_change AS row \
+                 WHERE row.source = member.id AND row.action = 'adopt' \
+                 AND row.status = 'planned') \
+             ELSE account.target END AS target \
          FROM group_path \
          JOIN membership ON membership.group_id = group_path.inner_id AND membership.kind <> 1 \
          JOIN source_object AS member ON member.id = membership.member_id \
@@ -76,22 +79,6 @@ pub struct MemberCounts {
     /// Members that the target shows as such already.
     pub there: u64,
 }
-
-/// Memberships as the safeguards count them.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct MembershipCounts {
-    /// Members that we added and did not take out again.
-    pub linked: u64,
-    /// Planned removals that nobody approved, of those who keep their accounts.
-    pub removals_planned: u64,
-    /// Such removals carried out since a moment.
-    pub removals_recent: u64,
-}
-
-/// Removals in the plan, of the rows called `planned`, that nobody released.
-const UNRELEASED: &str = "planned.is_removal = 1 AND NOT EXISTS (SELECT 1 FROM approved_member \
-     WHERE approved_member.group_id = row.source \
-     AND approved_member.member_id = planned.member_id)";
 
 fn read_member(row: &Row<'_>) -> rusqlite::Result<(String, String, bool)> {
     Ok((row.get(0)?, row.get(1)?, row.get(2)?))
@@ -135,11 +122,12 @@ impl View<'_> {
     /// known: removals first.
     pub fn planned_members(&self, seq: i64, limit: u32) -> Result<Vec<PlannedMember>, StoreError> {
         let mut statement = self.connection.prepare_cached(
-            "SELECT planned.member_id, coalesce(planned.target, link.target), planned.is_removal \
+            "SELECT planned.member_id, iif(planned.is_removal, planned.target, link.target), \
+                 planned.is_removal \
              FROM planned_member AS planned \
              LEFT JOIN link ON link.source = planned.member_id AND link.standing = 0 \
              WHERE planned.seq = ?1 AND planned.is_there = 0 AND planned.sent = 0 \
-                 AND coalesce(planned.target, link.target) IS NOT NULL \
+                 AND iif(planned.is_removal, planned.target, link.target) IS NOT NULL \
              ORDER BY planned.is_removal DESC, planned.member_id LIMIT ?2",
         )?;
         let rows = statement.query_map(params![seq, limit], read_member)?;
@@ -157,13 +145,13 @@ impl View<'_> {
     /// Members of a row whose accounts did not come to be.
     pub fn unresolved_members(&self, seq: i64) -> Result<u64, StoreError> {
         let sql = "SELECT count(*) FROM planned_member AS planned WHERE seq = ?1 \
-             AND target IS NULL AND NOT EXISTS (SELECT 1 FROM link \
+             AND is_removal = 0 AND NOT EXISTS (SELECT 1 FROM link \
                  WHERE link.source = planned.member_id AND link.standing = 0)";
         Ok(self.connection.prepare_cached(sql)?.query_row([seq], |row| row.get(0))?)
     }
 
     /// The first members that a row changes, as changes of the attribute that holds them.
-    fn first_members(
+    pub(super) fn first_members(
         &self,
         (seq, path): (i64, &AttributePath),
         limit: u32,
@@ -181,31 +169,6 @@ impl View<'_> {
             Ok(AttributeChange { path: path.clone(), old, new })
         })
         .collect()
-    }
-
-    /// Memberships as the safeguards count them, with those taken away since `since`.
-    pub fn membership_counts(&self, since: Timestamp) -> Result<MembershipCounts, StoreError> {
-        let planned = format!(
-            "SELECT count(*) FROM planned_member AS planned \
-             JOIN planned_change AS row ON row.seq = planned.seq \
-             WHERE row.status = 'planned' AND planned.counts = 1 AND {UNRELEASED}"
-        );
-        let recent = "SELECT coalesce(sum(count), 0) FROM membership_removal WHERE at > ?1";
-        let count = |sql: &str| self.connection.query_row(sql, [], |row| row.get(0));
-        Ok(MembershipCounts {
-            linked: count("SELECT count(*) FROM member_link")?,
-            removals_planned: count(&planned)?,
-            removals_recent: self.connection.query_row(
-                recent,
-                [since.timestamp_millis()],
-                |row| row.get(0),
-            )?,
-        })
-    }
-
-    /// How many members are held back from being taken out of their groups.
-    pub fn held_member_count(&self) -> Result<u64, StoreError> {
-        Ok(self.connection.query_row("SELECT count(*) FROM held_member", [], |row| row.get(0))?)
     }
 }
 
@@ -327,7 +290,7 @@ impl Tx<'_> {
     }
 
     /// How many members a row changes.
-    fn member_counts(&self, seq: i64) -> Result<MemberCounts, StoreError> {
+    pub(super) fn member_counts(&self, seq: i64) -> Result<MemberCounts, StoreError> {
         let sql = "SELECT count(*) FILTER (WHERE is_removal = 0 AND is_there = 0), \
              count(*) FILTER (WHERE is_removal = 1 AND is_there = 0), \
              count(*) FILTER (WHERE is_there = 1) FROM planned_member WHERE seq = ?1";
@@ -350,7 +313,9 @@ impl Tx<'_> {
         self.connection
             .prepare_cached(
                 "INSERT OR REPLACE INTO member_link (group_id, member_id, target, doubt) \
-                 SELECT ?2, member_id, target, 0 FROM planned_member \
+                 SELECT ?2, member_id, link.target, 0 FROM planned_member \
+                 JOIN link ON link.source = member_id AND link.standing = 0 \
+                     AND link.target = planned_member.target \
                  WHERE seq = ?1 AND is_there = 1 AND is_removal = 0",
             )?
             .execute(params![seq, group])?;
@@ -435,98 +400,6 @@ impl Tx<'_> {
         self.connection
             .prepare_cached("UPDATE planned_change SET status = 'planned' WHERE seq = ?1")?
             .execute([seq])?;
-        Ok(())
-    }
-
-    /// The rows of the plan that take members out of groups and were not released, each with
-    /// nothing else in it: what a row adds besides, and what was released, becomes a row of its own.
-    pub(super) fn rows_of_removed_members(
-        &self,
-        cycle: CycleId,
-    ) -> Result<Vec<(i64, PlannedChange)>, StoreError> {
-        let rows: Vec<(i64, PlannedChange)> = {
-            let mut statement = self.connection.prepare(&format!(
-                "SELECT seq, status, body FROM planned_change AS row WHERE status = 'planned' \
-                 AND EXISTS (SELECT 1 FROM planned_member AS planned \
-                     WHERE planned.seq = row.seq AND planned.is_there = 0 AND {UNRELEASED}) \
-                 ORDER BY seq"
-            ))?;
-            let rows = statement.query_map([], super::plan::read_row)?;
-            rows.map(|row| row?).collect::<Result<_, StoreError>>()?
-        };
-        for (seq, change) in &rows {
-            let mut rest = change.clone();
-            rest.id = ChangeId::derive(&[&cycle.to_string(), &change.source.to_string(), "rest"]);
-            self.add_planned(cycle, &rest, &[], false)?;
-            let other = self.connection.last_insert_rowid();
-            let moved = self.connection.execute(
-                &format!(
-                    "UPDATE planned_member SET seq = ?2 WHERE seq = ?1 AND NOT EXISTS ( \
-                         SELECT 1 FROM planned_member AS planned \
-                         JOIN planned_change AS row ON row.seq = planned.seq \
-                         WHERE planned.seq = ?1 AND planned.is_there = 0 AND {UNRELEASED} \
-                             AND planned.is_removal = planned_member.is_removal \
-                             AND planned.member_id = planned_member.member_id)"
-                ),
-                params![seq, other],
-            )?;
-            if moved == 0 {
-                let sql = "DELETE FROM planned_change WHERE seq = ?1";
-                self.connection.execute(sql, [other])?;
-            } else {
-                self.tell_members(other, rest)?;
-            }
-        }
-        rows.into_iter().map(|(seq, row)| Ok((seq, self.tell_members(seq, row)?))).collect()
-    }
-
-    /// Says anew in a row which members it changes.
-    fn tell_members(&self, seq: i64, mut row: PlannedChange) -> Result<PlannedChange, StoreError> {
-        let told = u32::try_from(row.changes.len()).unwrap_or(u32::MAX);
-        if let Some(path) = row.changes.first().map(|change| change.path.clone()) {
-            row.changes = self.first_members((seq, &path), told)?;
-        }
-        row.detail = self.member_counts(seq)?.sentence();
-        self.update_planned(seq, &row)?;
-        Ok(row)
-    }
-
-    /// Remembers which members these rows keep from being taken out of their groups; returns
-    /// whether they are the same as before.
-    pub(super) fn hold_members(&self, seqs: impl Iterator<Item = i64>) -> Result<bool, StoreError> {
-        let seqs: Vec<i64> = seqs.collect();
-        let list = serde_json::to_string(&seqs).map_err(|e| StoreError::stored("rows", e))?;
-        let now = "SELECT row.source AS group_id, planned.member_id FROM planned_member AS planned \
-             JOIN planned_change AS row ON row.seq = planned.seq \
-             WHERE planned.seq IN (SELECT value FROM json_each(?1)) AND planned.is_removal = 1";
-        let same: bool = self.connection.query_row(
-            &format!(
-                "SELECT NOT EXISTS (SELECT * FROM ({now}) \
-                     EXCEPT SELECT group_id, member_id FROM held_member) \
-                 AND NOT EXISTS (SELECT group_id, member_id FROM held_member \
-                     EXCEPT SELECT * FROM ({now}))"
-            ),
-            [&list],
-            |row| row.get(0),
-        )?;
-        if !same {
-            self.connection.execute("DELETE FROM held_member", [])?;
-            let sql = format!("INSERT OR IGNORE INTO held_member (group_id, member_id) {now}");
-            self.connection.execute(&sql, [&list])?;
-        }
-        Ok(same)
-    }
-
-    /// What was released before `before` counts no more, nor does what is no longer wanted.
-    pub(super) fn expire_approved_members(&self, before: Timestamp) -> Result<(), StoreError> {
-        self.connection.execute(
-            "DELETE FROM approved_member WHERE given_at <= ?1 OR NOT EXISTS ( \
-                 SELECT 1 FROM planned_member AS planned \
-                 JOIN planned_change AS row ON row.seq = planned.seq \
-                 WHERE row.source = approved_member.group_id AND planned.is_removal = 1 \
-                 AND planned.member_id = approved_member.member_id)",
-            [before.timestamp_millis()],
-        )?;
         Ok(())
     }
 

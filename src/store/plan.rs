@@ -316,6 +316,17 @@ fn claims(change: &PlannedChange, unique: &[AttributePath]) -> (Option<String>, 
 const DRAFT_OPEN: &str = "draft_open";
 
 impl Tx<'_> {
+    /// Lets everybody who reports to somebody that gets an account in this plan be decided again;
+    /// returns how many that are. Whoever is drafted already counts on that account.
+    pub fn wake_reports(&self) -> Result<usize, StoreError> {
+        Ok(self.connection.execute(
+            "UPDATE source_object SET dirty = 1 WHERE dirty = 0 AND in_scope = 1 AND manager IN \
+             (SELECT source FROM planned_change WHERE action IN ('create', 'adopt') \
+              AND status = 'planned')",
+            [],
+        )?)
+    }
+
     /// The stored plan is the beginning of one, which the next draft goes on with.
     pub fn leave_draft_open(&self) -> Result<(), StoreError> {
         self.set_fact(DRAFT_OPEN, Some("1"))

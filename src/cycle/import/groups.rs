@@ -1,7 +1,7 @@
 //! The chains of groups and their direct members: assigned ones, those inside them where nested
 //! groups count, those that filters name, or every group of the tenant.
 //!
-//! Each chain of single groups follows at most fifty of them. A new one joins a chain that has room,
+//! Each chain of single groups follows at most fifty of them. A new one joins a chain with room,
 //! which is then read from the beginning; the others go on from their links.
 
 use std::collections::BTreeSet;
