@@ -119,8 +119,8 @@ fn hint_of(trouble: Trouble, app: &str) -> Option<String> {
             "what was read so far is kept; run the command again, it goes on from there".to_owned()
         }
         Trouble::TargetToken => format!(
-            "create a new token, password or key in the application, put it where \
-             `apps.{app}.target` says, and run `entra-scim check {app}`"
+            "create a new token in the application, put it where `apps.{app}.target.secret_token` \
+             says (or what `oauth`, `basic` or `headers` need), and run `entra-scim check {app}`"
         ),
         Trouble::Target => {
             "what was done so far is recorded; run the command again, it goes on from there"

@@ -280,6 +280,7 @@ fn review_one<D>(
             enabled_removals_planned: if is_enabled { removals } else { 0 },
             removals_recent: tx.removals_since(context.job.kind, now - REMOVALS_WINDOW)?,
             creates_planned: count(|row| row.action == Action::Create),
+            ..ReviewFacts::default()
         };
         let (cleared, held) = review(plan, &context.job.safeguards, facts);
         let held = match held {

@@ -1,7 +1,7 @@
 //! Orders: what a person tells an application's engine to do, and what the engine answers.
 //!
 //! An order is carried out in one transaction on the state, between two changes of a cycle that
-//! may be under way. Only `sync` needs a cycle of its own, and `provision` the services that a cycle
+//! may be under way. Only `sync` needs a cycle of its own, and `provision` the services that one
 //! needs; the scheduler sees to that.
 
 use serde::{Deserialize, Serialize};

@@ -40,9 +40,10 @@ pub(in crate::cli) async fn run(args: &ProvisionArgs, global: &Global) -> anyhow
     };
     let app = apps::one(&config, name)?;
     let person = meant(&config, app, who).await?;
-    let (done, changes) = match args.dry_run {
-        true => preview(&config, app, &person, global).await?,
-        false => carry_out(&config, app, &person, global).await?,
+    let (done, changes) = if args.dry_run {
+        preview(&config, app, &person, global).await?
+    } else {
+        carry_out(&config, app, &person, global).await?
     };
     let name = app.job.app.as_str();
     let link = match open(&config, app)? {
