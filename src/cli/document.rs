@@ -121,6 +121,7 @@ pub(super) fn held(held: &HeldReport) -> Value {
     json!({
         "plan": held.plan,
         "removals": held.removals,
+        "membership_removals": held.membership_removals,
         "creates": held.creates,
         "linked": held.linked,
         "threshold": held.threshold,

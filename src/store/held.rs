@@ -201,7 +201,8 @@ impl Tx<'_> {
         self.expire_approved_members(now - APPROVAL_LASTS)
     }
 
-    /// Releases exactly what is held under this plan id; returns how many rows that is.
+    /// Releases exactly what is held under this plan id; returns how many changes that is, each
+    /// member that is taken out of a group counted by itself.
     pub fn approve(&self, plan: &str, by: &str, now: Timestamp) -> Result<u64, StoreError> {
         self.connection.execute(
             "INSERT OR REPLACE INTO approved_member (group_id, member_id, given_at) \
@@ -209,12 +210,18 @@ impl Tx<'_> {
              WHERE EXISTS (SELECT 1 FROM held_change WHERE plan = ?1)",
             params![plan, now.timestamp_millis()],
         )?;
-        let count = self.connection.execute(
+        self.connection.execute(
             "INSERT OR REPLACE INTO approval (source, target, action, plan, given_at, given_by) \
              SELECT source, target, action, plan, ?2, ?3 FROM held_change WHERE plan = ?1",
             params![plan, now.timestamp_millis(), by],
         )?;
-        Ok(count as u64)
+        Ok(self.connection.query_row(
+            "SELECT (SELECT count(*) FROM held_change WHERE plan = ?1 AND action <> 'update') \
+             + (SELECT count(*) FROM held_member \
+                WHERE EXISTS (SELECT 1 FROM held_change WHERE plan = ?1))",
+            [plan],
+            |row| row.get(0),
+        )?)
     }
 
     /// Uses up the approval of a change that was carried out; returns whether there was one.

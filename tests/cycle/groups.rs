@@ -397,7 +397,7 @@ async fn taking_many_members_out_is_held_with_everything_else_that_removes() {
     let plan = held.plan;
     let now = world.clock.now();
     let released = world.state().write(|tx| tx.approve(&plan, "olga", now)).expect("stored");
-    assert_eq!(released, 1);
+    assert_eq!(released, 8);
     world.later();
     world.sync_well().await;
     assert_eq!(members(&world, "Sales").len(), 13);

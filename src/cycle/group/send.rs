@@ -6,12 +6,14 @@
 
 use crate::{
     cycle::{
-        context::{Context, CycleError},
+        context::{Context, CycleError, WorkLeft},
         pace::{Class, Pacer},
     },
     model::{ObjectKind, SourceId, TargetId},
     port::{FaultClass, TargetFault, TargetWrite},
-    provisioning::{Failure, Outcome, PlannedChange, Reason, Remedy, failure_of, job::Job, remedy},
+    provisioning::{
+        ChangeStatus, Failure, Outcome, PlannedChange, Reason, Remedy, failure_of, job::Job, remedy,
+    },
     scim::{MemberRemoval, PatchRequest, Values, member_patch},
     store::PlannedMember,
 };
@@ -69,7 +71,8 @@ impl<D: Sync, W: TargetWrite> Sender<'_, D, W> {
             if members.is_empty() || refused.len() >= REFUSED_MAX {
                 break;
             }
-            if let Err(end) = self.context.check_stop() {
+            let left = || store.read(|view| view.plan_count(ChangeStatus::Planned));
+            if let Err(end) = self.context.check_end(|| left().map(WorkLeft::Changes)) {
                 return Ok(Sent::Interrupted(end));
             }
             match self.request(&about, members, &mut refused).await? {
@@ -97,12 +100,9 @@ impl<D: Sync, W: TargetWrite> Sender<'_, D, W> {
             let patch = || self.target.patch(ObjectKind::Group, about.target, &request);
             let answer = self.pacer.ask(Class::GroupWrite, patch).await;
             let now = self.context.clock.now();
-            let fault = match answer {
-                Ok(_) => {
-                    store.write(|tx| tx.settle_members((about.seq, about.group), &part, now))?;
-                    continue;
-                }
-                Err(fault) => fault,
+            let Err(fault) = answer else {
+                store.write(|tx| tx.settle_members((about.seq, about.group), &part, now))?;
+                continue;
             };
             if remedy(fault.class) == Remedy::Settle {
                 return Ok(Answer::End(Outcome::Unknown(failure_of(&fault)), fault));

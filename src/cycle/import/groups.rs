@@ -123,7 +123,9 @@ fn arrange<D>(
             }
         }
         if objects == GroupObjects::Every {
-            chains.iter_mut().for_each(|chain| chain.members.clear());
+            for chain in &mut chains {
+                chain.members.clear();
+            }
             if chains.iter().all(|chain| chain.name != EVERY_GROUP) {
                 chains.push(empty(EVERY_GROUP, Vec::new()));
             }
@@ -135,15 +137,12 @@ fn arrange<D>(
             let room = chains.iter_mut().find(|chain| {
                 chain.name != EVERY_GROUP && chain.members.len() < GROUPS_PER_CHAIN_MAX
             });
-            match room {
-                Some(chain) => {
-                    chain.members.push(*group);
-                    restart(chain, generation);
-                }
-                None => {
-                    let name = unused_name(&chains);
-                    chains.push(empty(&name, vec![*group]));
-                }
+            if let Some(chain) = room {
+                chain.members.push(*group);
+                restart(chain, generation);
+            } else {
+                let name = unused_name(&chains);
+                chains.push(empty(&name, vec![*group]));
             }
         }
         for chain in &chains {
