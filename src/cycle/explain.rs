@@ -217,6 +217,20 @@ fn waits<D, S: StateRead>(
     Ok(closed_window(question.job, question.clock.now()))
 }
 
+/// Whom a search found.
+pub fn found_person(person: &Person) -> Found {
+    let subject = &person.subject;
+    let assignments = told::assigned_roles(&subject.grants, &person.application.roles);
+    found(subject, person.by, assignments)
+}
+
+/// The steps of a person's rows, with what was seen on the way; `link` is whose account it has.
+pub fn steps_of(person: &Person, link: Option<&Link>, changes: &[PlannedChange]) -> Vec<Step> {
+    let subject = &person.subject;
+    let assignments = told::assigned_roles(&subject.grants, &person.application.roles);
+    told::steps((subject, person.by), &assignments, link, &[], changes)
+}
+
 fn found(subject: &Subject, by: FoundBy, assignments: Vec<AssignedRole>) -> Found {
     let is_known = subject.attributes.contains_key("accountEnabled");
     Found {

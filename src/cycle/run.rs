@@ -30,7 +30,7 @@ use crate::{
 const REMOVALS: [Action; 2] = [Action::Disable, Action::Delete];
 
 /// The window in which removals are counted.
-const REMOVALS_WINDOW: TimeDelta = TimeDelta::hours(24);
+pub(super) const REMOVALS_WINDOW: TimeDelta = TimeDelta::hours(24);
 
 /// Runs one cycle for real.
 pub async fn sync<D: Directory, W: TargetWrite>(
@@ -275,9 +275,10 @@ fn changes_since(view: &View<'_>, job: &Job) -> Result<Vec<String>, StoreError> 
 }
 
 /// Rows that a crash left without an outcome: their accounts are looked at before anything else.
-fn recover<D>(context: &Context<'_, D>) -> Result<(), StoreError> {
+pub(super) fn recover<D>(context: &Context<'_, D>) -> Result<(), StoreError> {
     let now = context.clock.now();
     context.store.write(|tx| {
+        tx.bring_back()?;
         for (seq, row) in tx.sent_rows()? {
             let (cycle, sent_at) = tx.sent_in(seq)?;
             let outcome = Outcome::Unknown(Failure {

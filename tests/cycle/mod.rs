@@ -16,6 +16,7 @@ mod matching;
 mod notices;
 mod profiles;
 mod protect;
+mod provision;
 mod quarantine;
 mod redaction;
 mod rematching;
