@@ -21,7 +21,7 @@ use crate::{
     },
 };
 
-pub(super) const KEYS: [&str; 12] = [
+pub(super) const KEYS: [&str; 14] = [
     "enterprise_app",
     "profile",
     "provisioning",
@@ -29,6 +29,8 @@ pub(super) const KEYS: [&str; 12] = [
     "exclude_default_access",
     "interval",
     "cron",
+    "drift",
+    "drift_cron",
     "notify",
     "shared_target",
     "target",
@@ -85,6 +87,7 @@ pub(super) fn decode(
     let exclude_default_access = section.flag("exclude_default_access", true, findings);
     let schedule = schedule::decode(&section, defaults.zone, findings)
         .unwrap_or_else(|| defaults.schedule.clone());
+    let drift = schedule::drift(&section, defaults.zone, findings);
     let shared_target = section.flag("shared_target", false, findings);
     let notify = notify(&section, defaults.has_email, findings);
     let safeguards =
@@ -110,6 +113,7 @@ pub(super) fn decode(
         capability: capability(profile),
         pace,
         safeguards,
+        drift,
         revision: Fingerprint::of([]),
         revision_parts: Vec::new(),
     };

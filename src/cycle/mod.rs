@@ -9,6 +9,7 @@
 mod accounts;
 mod context;
 mod draft;
+mod drift;
 mod explain;
 mod export;
 mod find;
@@ -27,6 +28,7 @@ mod told;
 
 pub use accounts::survey_accounts;
 pub use context::{Context, CycleError, CycleOptions, Stop, WorkLeft};
+pub use drift::compare_now;
 pub use explain::{Explained, Explanation, Found, Members, explain};
 pub use find::{FoundBy, FoundGroup, Namesake, Person, Question, Search};
 pub use import::{FULL_READ_AFTER, needs_default_domain, selection_of};

@@ -77,11 +77,13 @@ pub enum Reason {
     SystemForCrossDomainIdentityManagementServiceIncompatible,
     /// The cycle ended before it was sent.
     Interrupted,
+    /// The account is not as it was left: it was changed at the target.
+    Drift,
 }
 
 impl Reason {
     /// Every reason, for documentation and its test.
-    pub const ALL: [Self; 35] = [
+    pub const ALL: [Self; 36] = [
         Self::InScope,
         Self::Matched,
         Self::AttributesChanged,
@@ -117,6 +119,7 @@ impl Reason {
         Self::UnprocessableEntity,
         Self::SystemForCrossDomainIdentityManagementServiceIncompatible,
         Self::Interrupted,
+        Self::Drift,
     ];
 
     /// What to do about it, for the log and for people.
@@ -177,6 +180,10 @@ impl Reason {
             Self::TooManyRequests => "Nothing: it is tried again. Set `max_requests_per_second`.",
             Self::InternalServerError | Self::Timeout | Self::Interrupted => {
                 "Nothing: the next cycle tries again."
+            }
+            Self::Drift => {
+                "See what differs with `drift`; mend it in the application, or set `drift` to \
+                 \"repair\"."
             }
             Self::Unauthorized => "Renew the application's token and run `check`.",
             Self::InsufficientRights => "Give the token the right to manage users.",

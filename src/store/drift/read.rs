@@ -1,0 +1,251 @@
+//! What is known of comparisons, and what the next one looks at.
+
+use std::collections::BTreeSet;
+
+use rusqlite::{OptionalExtension, params};
+
+use super::model::{
+    ANCHOR, BASELINE, BROKEN_OFF, DriftBrokenOff, DriftCheck, DriftCounts, LISTED, LinkedAccount, SHOWN,
+};
+use crate::{
+    model::{CycleId, SourceId, TargetId, Timestamp},
+    provisioning::{DriftFinding, DriftKind},
+    scim::{AttributePath, Values},
+    store::{
+        link::parse_values,
+        notice::moment,
+        open::{StoreError, View},
+    },
+};
+
+/// Live links whose account is as the last export left it. One that this cycle wrote may be shown
+/// as it was before by a target that settles slowly.
+const COMPARABLE: &str = "link.standing = 0 AND link.stale = 0 AND link.is_hint = 0 \
+     AND NOT EXISTS (SELECT 1 FROM planned_change AS row WHERE row.source = link.source \
+         AND row.cycle = ?1 AND row.action <> 'skip' \
+         AND row.status IN ('sent', 'success', 'warning', 'failure'))";
+
+impl View<'_> {
+    /// The comparison that is under way.
+    pub fn open_drift_check(&self) -> Result<Option<DriftCheck>, StoreError> {
+        self.drift_check_where("ended IS NULL")
+    }
+
+    /// The last comparison that came to its end.
+    pub fn last_drift_check(&self) -> Result<Option<DriftCheck>, StoreError> {
+        self.drift_check_where("ended IS NOT NULL")
+    }
+
+    fn drift_check_where(&self, condition: &str) -> Result<Option<DriftCheck>, StoreError> {
+        let sql = format!(
+            "SELECT body, ended FROM drift_check WHERE {condition} ORDER BY began DESC LIMIT 1"
+        );
+        let row: Option<(String, Option<i64>)> = self
+            .connection
+            .query_row(&sql, [], |row| Ok((row.get(0)?, row.get(1)?)))
+            .optional()?;
+        row.map(|(body, ended)| {
+            let mut check: DriftCheck =
+                serde_json::from_str(&body).map_err(|e| StoreError::stored("drift check", e))?;
+            check.ended = ended.map(moment);
+            Ok(check)
+        })
+        .transpose()
+    }
+
+    /// Since when there has been something to compare, whether it was or not.
+    pub fn drift_anchor(&self) -> Result<Option<Timestamp>, StoreError> {
+        let at = self.fact(ANCHOR)?.and_then(|text| text.parse().ok());
+        Ok(at.map(moment))
+    }
+
+    /// How the last comparison ended, where it did not come to its end.
+    pub fn drift_broken_off(&self) -> Result<Option<DriftBrokenOff>, StoreError> {
+        let text = self.fact(BROKEN_OFF)?;
+        text.map(|text| serde_json::from_str(&text))
+            .transpose()
+            .map_err(|error| StoreError::stored("drift check", error))
+    }
+
+    /// The attributes that the target has ever shown of some account.
+    pub fn drift_shown(&self) -> Result<BTreeSet<AttributePath>, StoreError> {
+        self.paths(SHOWN)
+    }
+
+    /// Those of them that its list has ever shown.
+    pub fn drift_listed(&self) -> Result<BTreeSet<AttributePath>, StoreError> {
+        self.paths(LISTED)
+    }
+
+    fn paths(&self, fact: &str) -> Result<BTreeSet<AttributePath>, StoreError> {
+        let text = self.fact(fact)?;
+        text.map_or_else(|| Ok(BTreeSet::new()), |text| serde_json::from_str(&text))
+            .map_err(|error| StoreError::stored("shown attributes", error))
+    }
+
+    /// Whether the target's unlinked accounts are known, so that others are new.
+    pub fn has_drift_baseline(&self) -> Result<bool, StoreError> {
+        Ok(self.fact(BASELINE)?.is_some())
+    }
+
+    /// The attributes that the survey shows of some account.
+    pub fn surveyed_paths(&self) -> Result<BTreeSet<AttributePath>, StoreError> {
+        let mut statement = self.connection.prepare_cached(
+            "SELECT DISTINCT value.key FROM survey_account, \
+             json_each(survey_account.\"values\") AS value",
+        )?;
+        let rows = statement.query_map([], |row| row.get::<_, String>(0))?;
+        rows.map(|row| AttributePath::parse(&row?).map_err(|e| StoreError::stored("path", e)))
+            .collect()
+    }
+
+    /// How many accounts can be compared in this cycle, of how many that are linked.
+    pub fn comparable_count(&self, cycle: CycleId) -> Result<(u64, u64), StoreError> {
+        let sql = format!(
+            "SELECT (SELECT count(*) FROM link WHERE {COMPARABLE}), \
+             (SELECT count(*) FROM link WHERE standing = 0)"
+        );
+        let row = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?));
+        Ok(self.connection.query_row(&sql, [cycle.to_string()], row)?)
+    }
+
+    /// Up to `limit` accounts that can be compared in this cycle, after this person, by person.
+    pub fn linked_accounts(
+        &self,
+        cycle: CycleId,
+        after: Option<SourceId>,
+        limit: u32,
+    ) -> Result<Vec<LinkedAccount>, StoreError> {
+        let sql = format!(
+            "SELECT link.source, link.display, link.target, link.exported, link.enabled, \
+             coalesce(source_user.in_scope, 0) \
+                 AND coalesce(source_user.attributes ->> 'accountEnabled', 1), \
+             survey_account.\"values\" FROM link \
+             LEFT JOIN source_user ON source_user.id = link.source \
+             LEFT JOIN survey_account ON survey_account.target = link.target \
+             WHERE {COMPARABLE} AND link.source > ?2 ORDER BY link.source LIMIT ?3"
+        );
+        let after = after.map(|id| id.to_string()).unwrap_or_default();
+        let mut statement = self.connection.prepare_cached(&sql)?;
+        let rows = statement.query_map(params![cycle.to_string(), after, limit], |row| {
+            let texts: [String; 4] = [row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?];
+            Ok((texts, row.get(4)?, row.get(5)?, row.get::<_, Option<String>>(6)?))
+        })?;
+        rows.map(|row| {
+            let ([source, display, target, exported], is_enabled, is_wanted, listed) = row?;
+            Ok(LinkedAccount {
+                source: source.parse().map_err(|e| StoreError::stored("link", e))?,
+                display,
+                target: TargetId::parse(&target).map_err(|e| StoreError::stored("link", e))?,
+                exported: parse_values(&exported)?,
+                is_enabled,
+                is_wanted,
+                listed: listed.map(|text| parse_values(&text)).transpose()?,
+            })
+        })
+        .collect()
+    }
+
+    /// Up to `limit` surveyed accounts after this one that nobody is linked to, that were never
+    /// ours or a neighbour's, and that were not there when the target last listed all of them.
+    pub fn added_accounts(
+        &self,
+        after: &str,
+        limit: u32,
+    ) -> Result<(Vec<(TargetId, Values)>, Option<String>), StoreError> {
+        let mut statement = self.connection.prepare_cached(
+            "SELECT target, \"values\" FROM survey_account AS account WHERE target > ?1 \
+             AND target NOT IN (SELECT target FROM link) \
+             AND target NOT IN (SELECT target FROM released) \
+             AND NOT EXISTS (SELECT 1 FROM drift_unlinked AS known \
+                 WHERE known.object = 'user' AND known.target = account.target) \
+             AND NOT EXISTS (SELECT 1 FROM unsettled_create, json_each(unsettled_create.sent) \
+                 AS sent JOIN survey_key ON survey_key.target = account.target \
+                 AND survey_key.path = lower(sent.key) AND survey_key.folded = lower(sent.value)) \
+             ORDER BY target LIMIT ?2",
+        )?;
+        let rows = statement.query_map(params![after, limit], |row| {
+            Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?))
+        })?;
+        let (mut found, mut last) = (Vec::new(), None);
+        for row in rows {
+            let (target, values) = row?;
+            let id = TargetId::parse(&target).map_err(|e| StoreError::stored("survey", e))?;
+            if self.neighbour_of(&id)?.is_none() {
+                found.push((id, parse_values(&values)?));
+            }
+            last = Some(target);
+        }
+        Ok((found, last))
+    }
+
+    /// How many objects a comparison found, by kind.
+    pub fn drift_counts(&self, check: CycleId) -> Result<DriftCounts, StoreError> {
+        let mut statement = self.connection.prepare_cached(
+            "SELECT kind, count(*) FROM drift_finding WHERE check_id = ?1 GROUP BY kind",
+        )?;
+        let rows = statement.query_map([check.to_string()], |row| {
+            Ok((row.get::<_, String>(0)?, row.get::<_, u64>(1)?))
+        })?;
+        let mut counts = DriftCounts::default();
+        for row in rows {
+            let (kind, count) = row?;
+            match kind_of(&kind)? {
+                DriftKind::Changed => counts.changed = count,
+                DriftKind::Missing => counts.missing = count,
+                DriftKind::Added => counts.added = count,
+            }
+        }
+        Ok(counts)
+    }
+
+    /// Up to `limit` findings of a comparison after the row number `after`, with their numbers.
+    pub fn drift_findings(
+        &self,
+        check: CycleId,
+        after: i64,
+        limit: u32,
+    ) -> Result<Vec<(i64, DriftFinding)>, StoreError> {
+        self.findings_where("1", check, after, limit)
+    }
+
+    /// The same of those that the log does not have yet.
+    pub fn unrecorded_drift(
+        &self,
+        check: CycleId,
+        limit: u32,
+    ) -> Result<Vec<(i64, DriftFinding)>, StoreError> {
+        self.findings_where("recorded = 0", check, 0, limit)
+    }
+
+    fn findings_where(
+        &self,
+        condition: &str,
+        check: CycleId,
+        after: i64,
+        limit: u32,
+    ) -> Result<Vec<(i64, DriftFinding)>, StoreError> {
+        let sql = format!(
+            "SELECT seq, body FROM drift_finding WHERE check_id = ?1 AND seq > ?2 AND {condition} \
+             ORDER BY seq LIMIT ?3"
+        );
+        let mut statement = self.connection.prepare_cached(&sql)?;
+        let rows = statement.query_map(params![check.to_string(), after, limit], |row| {
+            Ok((row.get(0)?, row.get::<_, String>(1)?))
+        })?;
+        rows.map(|row| {
+            let (seq, body) = row?;
+            let finding =
+                serde_json::from_str(&body).map_err(|e| StoreError::stored("finding", e))?;
+            Ok((seq, finding))
+        })
+        .collect()
+    }
+}
+
+fn kind_of(word: &str) -> Result<DriftKind, StoreError> {
+    DriftKind::ALL
+        .into_iter()
+        .find(|kind| kind.as_str() == word)
+        .ok_or_else(|| StoreError::stored("drift", word))
+}
