@@ -168,7 +168,7 @@ fn show(
         }
     }
     if global.json {
-        output::json(&whole(name, &standing, documents))?;
+        output::json(&whole(name, &standing, &documents))?;
     } else if args.csv {
         output::data(&csv(CSV_COLUMNS, lines).replace("\r\n", "\n"))?;
     } else {
@@ -177,7 +177,7 @@ fn show(
     Ok(ExitCode::Done)
 }
 
-fn whole(app: &str, standing: &Standing, findings: Vec<Value>) -> Value {
+fn whole(app: &str, standing: &Standing, findings: &[Value]) -> Value {
     let check = standing.check.as_ref().map(|(check, counts)| {
         json!({
             "began": moment(check.began),
@@ -233,12 +233,8 @@ fn document(finding: &DriftFinding) -> Value {
 /// One line for each attribute; for what has none, one line.
 fn cells(finding: &DriftFinding) -> Vec<[String; 10]> {
     let value = |value: &Option<Value>| {
-        let shown = value.as_ref().map(scim::shown).unwrap_or_default();
-        match shown {
-            Value::Null => String::new(),
-            Value::String(text) => text,
-            other => other.to_string(),
-        }
+        let Some(shown) = value.as_ref().map(scim::shown) else { return String::new() };
+        shown.as_str().map_or_else(|| shown.to_string(), str::to_owned)
     };
     let word = |value: Value| value.as_str().unwrap_or_default().to_owned();
     let line = |attribute: String, exported: String, found: String| {

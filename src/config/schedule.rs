@@ -37,11 +37,7 @@ pub(super) fn decode(
 }
 
 /// `drift` and `drift_cron`, in the zone of the schedule.
-pub(super) fn drift(
-    section: &Section<'_, '_>,
-    zone: Tz,
-    findings: &mut Findings<'_>,
-) -> DriftRule {
+pub(super) fn drift(section: &Section<'_, '_>, zone: Tz, findings: &mut Findings<'_>) -> DriftRule {
     let mode = section.choice("drift", &DriftMode::WORDS, DriftMode::Report, findings);
     let text = section.string("drift_cron", findings);
     if let (DriftMode::Off, Some(text)) = (mode, &text) {

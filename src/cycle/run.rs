@@ -58,7 +58,7 @@ pub async fn sync<D: Directory, W: TargetWrite>(
         Err(error) => Err(error),
     };
     if result.is_ok() && !start.in_quarantine {
-        drift::compare_when_due(context, target, &pacer, start.id).await?;
+        Box::pin(drift::compare_when_due(context, target, &pacer, start.id)).await?;
     }
     start.close(context, target, result.err(), told)
 }

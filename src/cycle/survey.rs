@@ -95,9 +95,7 @@ pub(super) async fn list_all<D, R: TargetRead>(
             Err(fault) if page_number == 0 && refuses_lists(&fault) => return Ok(None),
             // Not every service answers for a page past the end.
             Err(fault)
-                if page_number > 0
-                    && listed.seen >= listed.claimed
-                    && is_past_the_end(&fault) =>
+                if page_number > 0 && listed.seen >= listed.claimed && is_past_the_end(&fault) =>
             {
                 break;
             }

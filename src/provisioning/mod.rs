@@ -36,8 +36,8 @@ mod sticky;
 mod window;
 
 pub use drift::{
-    Correction, DriftFinding, DriftKind, DriftMode, DriftRule, Expected, compared_paths, correction,
-    drift_of,
+    Correction, DriftFinding, DriftKind, DriftMode, DriftRule, Expected, compared_paths,
+    correction, drift_of,
 };
 pub use escrow::{
     Failures, GIVEN_UP_AFTER, IsRemoval, NextAttempt, REMOVAL_FAILURES_TOLD, Retry, retry,

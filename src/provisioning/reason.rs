@@ -181,10 +181,7 @@ impl Reason {
             Self::InternalServerError | Self::Timeout | Self::Interrupted => {
                 "Nothing: the next cycle tries again."
             }
-            Self::Drift => {
-                "See what differs with `drift`; mend it in the application, or set `drift` to \
-                 \"repair\"."
-            }
+            Self::Drift => "Mend it in the application, or set `drift` to \"repair\".",
             Self::Unauthorized => "Renew the application's token and run `check`.",
             Self::InsufficientRights => "Give the token the right to manage users.",
             Self::UnprocessableEntity => {

@@ -41,9 +41,7 @@ pub use command::{Command, CommandAnswer};
 pub use cycle::{
     Counted, CycleKind, CycleReport, HeldReport, Progress, Requests, RevisionReport, Totals,
 };
-pub use drift::{
-    DriftBrokenOff, DriftCheck, DriftCounts, DriftListing, DriftStage, LinkedAccount,
-};
+pub use drift::{DriftBrokenOff, DriftCheck, DriftCounts, DriftListing, DriftStage, LinkedAccount};
 pub use escrow::{EscrowCounts, EscrowRow};
 pub use fact::{Binding, JobState, Paused};
 pub use forget::{Forgotten, Traces, Whereabouts};

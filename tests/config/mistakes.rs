@@ -73,8 +73,8 @@ fn keys_of_later_versions_are_unknown() {
         text.replace("enterprise_app = \"CRM\"", "enterprise_app = \"CRM\"\nnested_groups = false");
     assert_snapshot!(refuse(&text), @r#"
 config.toml:7: service.listen: the status page is not part of this version; write "off", or leave the key out
-config.toml:11: apps.crm.nested_groups: unknown key; possible are `enterprise_app`, `profile`, `provisioning`, `scope`, `exclude_default_access`, `interval`, `cron`, `notify`, `shared_target`, `target`, `safeguards`, `users`
-config.toml:16: apps.crm.groups: unknown key; possible are `enterprise_app`, `profile`, `provisioning`, `scope`, `exclude_default_access`, `interval`, `cron`, `notify`, `shared_target`, `target`, `safeguards`, `users`
+config.toml:11: apps.crm.nested_groups: unknown key; possible are `enterprise_app`, `profile`, `provisioning`, `scope`, `exclude_default_access`, `interval`, `cron`, `drift`, `drift_cron`, `notify`, `shared_target`, `target`, `safeguards`, `users`
+config.toml:16: apps.crm.groups: unknown key; possible are `enterprise_app`, `profile`, `provisioning`, `scope`, `exclude_default_access`, `interval`, `cron`, `drift`, `drift_cron`, `notify`, `shared_target`, `target`, `safeguards`, `users`
 "#);
 }
 

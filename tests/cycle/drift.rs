@@ -3,7 +3,7 @@
 use std::{fmt::Write as _, time::Duration};
 
 use entra_scim::{
-    sandbox::application::{Quirks, TotalResults},
+    sandbox::application::{Fault, Matcher, Moment, Quirks, TotalResults},
     scim::shown,
 };
 use insta::assert_snapshot;
@@ -43,7 +43,7 @@ fn report(world: &World) -> String {
 async fn company<const N: usize>(lines: &str, names: [&str; N]) -> World {
     let mut world = World::with_config(lines);
     world.hire_all(names);
-    let world = world.all_provisioned().await;
+    let world = Box::pin(world.all_provisioned()).await;
     a_week_later(&world).await;
     world.take_writes();
     world
@@ -53,7 +53,7 @@ async fn company<const N: usize>(lines: &str, names: [&str; N]) -> World {
 async fn a_week_later(world: &World) {
     world.pass(WEEK);
     world.application.take_requests();
-    world.sync_well().await;
+    Box::pin(world.sync_well()).await;
 }
 
 /// What else is to be said of the last comparison.
@@ -250,9 +250,7 @@ async fn an_account_that_is_protected_by_now_is_told_and_not_disabled_again() {
     world.sync_well().await;
     assert_eq!(world.active("ada"), Some(false));
     world.take_writes();
-    world.reconfigure(&format!(
-        "{REPAIR}[apps.crm.safeguards]\nprotect = [\"ada@contoso.com\"]\n"
-    ));
+    world.reconfigure(&format!("{REPAIR}[apps.crm.safeguards]\nprotect = [\"ada@contoso.com\"]\n"));
     world.later();
     world.sync_well().await;
     tamper(&world, "ada", "active", json!(true));
@@ -398,4 +396,156 @@ async fn whoever_was_just_written_is_compared_the_next_time() {
     world.set("ada", "department", "Legal");
     a_week_later(&world).await;
     assert_eq!(report(&world), "1 of 2 compared\n");
+}
+
+#[tokio::test]
+async fn roles_that_somebody_added_are_no_drift_and_a_lost_manager_is() {
+    let world = company(
+        "---\n[apps.crm.users]\ninherit = true\n[[apps.crm.users.attributes]]\ntarget = 'roles'\n\
+         expression = 'AppRoleAssignmentsComplex([appRoleAssignments])'\n",
+        ["ada", "barbara"],
+    )
+    .await;
+    world.tenant.set_manager(world.id("ada"), Some(world.id("barbara")));
+    // The list has shown a manager once, so it can be seen that it shows none any more.
+    a_week_later(&world).await;
+    let roles = &world.account("ada@contoso.com").expect("an account")["roles"];
+    let mut roles = roles.as_array().expect("roles").clone();
+    roles.push(json!({"value": "auditor", "display": "Auditor"}));
+    tamper(&world, "ada", "roles", json!(roles));
+    let enterprise = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
+    tamper(&world, "ada", enterprise, json!({"department": "Sales"}));
+    a_week_later(&world).await;
+    assert_snapshot!(report(&world), @"2 of 2 compared");
+}
+
+#[tokio::test]
+async fn a_value_for_a_create_alone_is_the_applications_afterwards() {
+    let world = company(
+        "---\n[apps.crm.users]\ninherit = true\n\
+         [[apps.crm.users.attributes]]\ntarget = 'nickName'\nsource = 'mailNickname'\n\
+         apply = 'create'\n\
+         [[apps.crm.users.attributes]]\ntarget = 'title'\nsource = 'jobTitle'\n\
+         default = 'Newcomer'\n",
+        ["ada"],
+    )
+    .await;
+    tamper(&world, "ada", "nickName", json!("addie"));
+    tamper(&world, "ada", "title", json!("Countess"));
+    a_week_later(&world).await;
+    assert_snapshot!(report(&world), @"1 of 1 compared");
+}
+
+#[tokio::test]
+async fn a_redacted_value_is_compared_and_shown_nowhere() {
+    let mut world = World::with_config(
+        "drift = 'repair'\n---\n[apps.crm.users]\ninherit = true\n\
+         [[apps.crm.users.attributes]]\ntarget = 'title'\nexpression = 'Redact([jobTitle])'\n",
+    );
+    world.hire("ada");
+    world.set("ada", "jobTitle", "Secret Agent");
+    let world = Box::pin(world.all_provisioned()).await;
+    a_week_later(&world).await;
+    assert_eq!(report(&world), "1 of 1 compared\n");
+    tamper(&world, "ada", "title", json!("Double Agent"));
+    a_week_later(&world).await;
+    assert_snapshot!(report(&world), @r#"
+    1 of 1 compared
+    changed ada  Planned
+        title: "[Redact]" → "[Redact]"
+    "#);
+    let stored = world.state_bytes();
+    for secret in ["Secret Agent", "Double Agent"] {
+        assert!(memchr::memmem::find(&stored, secret.as_bytes()).is_none(), "{secret}");
+    }
+    world.sync_well().await;
+    assert_eq!(world.account("ada@contoso.com").expect("an account")["title"], "Secret Agent");
+}
+
+#[tokio::test]
+async fn an_application_with_the_same_target_added_nothing() {
+    let mut world = company("shared_target = true\n---\n", ["ada"]).await;
+    let mut other = world.neighbour("other", "shared_target = true\n---\n");
+    world.swap(&mut other);
+    world.hire("grace");
+    world.sync_well().await;
+    world.swap(&mut other);
+    assert_eq!(world.application.user_count(), 2);
+    a_week_later(&world).await;
+    assert_eq!(report(&world), "1 of 1 compared\n");
+}
+
+#[tokio::test]
+async fn a_comparison_that_breaks_off_harms_no_cycle_and_is_tried_again_hours_later() {
+    let world = company("", ["ada", "barbara"]).await;
+    tamper(&world, "ada", "displayName", json!("A"));
+    let down = Fault::Status { status: 503, retry_after: None, moment: Moment::BeforeApplying };
+    world.application.inject_by_chance(down, Matcher::any(), 1.0);
+    world.pass(WEEK);
+    world.sync_well().await;
+    let broken = world.state().read(|view| view.drift_broken_off()).expect("the state");
+    assert_snapshot!(broken.expect("it was broken off").problem, @"the application: answered 503: an injected fault");
+    world.application.clear_faults();
+    world.application.take_requests();
+    for _ in 0..5 {
+        world.pass(Duration::from_secs(3_600));
+        world.sync_well().await;
+    }
+    assert!(world.application.take_requests().is_empty(), "not yet");
+    world.pass(Duration::from_secs(3_600));
+    world.sync_well().await;
+    assert_snapshot!(report(&world), @r#"
+    2 of 2 compared
+    changed ada  None
+        displayName: "Ada Example" → "A"
+    "#);
+    assert!(world.state().read(|view| view.drift_broken_off()).expect("the state").is_none());
+}
+
+#[tokio::test]
+async fn a_comparison_that_asks_for_each_account_goes_on_where_its_time_was_up() {
+    let lines = |time: &str| {
+        format!(
+            "---\nconcurrency = 1\nmax_requests_per_second = 1\n\
+             [apps.crm.safeguards]\ncycle_time_max = \"{time}\"\n"
+        )
+    };
+    let mut world = World::with_config(&lines("1h"));
+    for number in 0..450 {
+        world.hire(&format!("p{number:03}"));
+    }
+    let mut world = Box::pin(world.all_provisioned()).await;
+    a_week_later(&world).await;
+    world.quirks(Quirks { list_refused: Some(405), ..Quirks::default() });
+    for name in ["p000", "p449"] {
+        tamper(&world, name, "displayName", json!("Meddled"));
+    }
+    world.reconfigure(&lines("5m"));
+    a_week_later(&world).await;
+    let open = world.state().read(|view| view.open_drift_check()).expect("the state");
+    assert_eq!(open.expect("it is under way").compared, 400, "two batches of one read a second");
+    world.later();
+    world.application.take_requests();
+    world.sync_well().await;
+    assert_eq!(world.application.take_requests().len(), 50, "only who is left");
+    let text = report(&world);
+    assert!(text.starts_with("450 of 450 compared\n"), "{text}");
+    assert_eq!(text.matches("changed p").count(), 2, "{text}");
+}
+
+#[tokio::test]
+async fn whoever_is_forgotten_is_forgotten_here_too() {
+    let world = company("", ["ada", "barbara"]).await;
+    for name in ["ada", "barbara"] {
+        tamper(&world, name, "displayName", json!("Ada Example"));
+    }
+    a_week_later(&world).await;
+    assert_eq!(report(&world).matches("changed").count(), 1, "{}", report(&world));
+    let now = entra_scim::model::Clock::now(&world.clock);
+    world.state().forget(world.id("ada"), now).expect("she is known");
+    world.state().forget(world.id("barbara"), now).expect("she is known");
+    let stored = world.state_bytes();
+    let id = world.id("barbara").to_string();
+    assert!(memchr::memmem::find(&stored, id.as_bytes()).is_none());
+    assert_snapshot!(report(&world), @"2 of 2 compared");
 }

@@ -55,11 +55,15 @@ impl<D: Sync, R: TargetRead> Comparing<'_, D, R> {
         }
         let mut after = String::new();
         loop {
-            let (rows, last) = store.read(|view| view.added_accounts(&after, BATCH))?;
-            let Some(last) = last else { return Ok(()) };
-            after = last;
+            let rows = store.read(|view| view.added_accounts(&after, BATCH))?;
+            let Some((last, _)) = rows.last() else { return Ok(()) };
+            last.as_str().clone_into(&mut after);
             store.write(|tx| {
                 for (target, values) in rows {
+                    // It is the account of another application with the same target.
+                    if tx.neighbour_of(&target)?.is_some() {
+                        continue;
+                    }
                     let finding = DriftFinding {
                         kind: DriftKind::Added,
                         object: ObjectKind::User,

@@ -54,11 +54,10 @@ pub(in crate::cycle) async fn compare_when_due<D: Sync, R: TargetRead>(
             now.checked_add_signed(RETRIED_AFTER).unwrap_or(now)
         }
     };
-    let problem = match &broken {
-        CycleError::TimeUp { .. } => {
-            "the cycle had no time left for it (`safeguards.cycle_time_max`)".to_owned()
-        }
-        other => other.to_string(),
+    let problem = if matches!(broken, CycleError::TimeUp { .. }) {
+        "the cycle had no time left for it (`safeguards.cycle_time_max`)".to_owned()
+    } else {
+        broken.to_string()
     };
     tracing::warn!(
         app = context.job.app.as_str(),

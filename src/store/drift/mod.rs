@@ -7,6 +7,4 @@ mod model;
 mod read;
 mod write;
 
-pub use model::{
-    DriftBrokenOff, DriftCheck, DriftCounts, DriftListing, DriftStage, LinkedAccount,
-};
+pub use model::{DriftBrokenOff, DriftCheck, DriftCounts, DriftListing, DriftStage, LinkedAccount};

@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use rusqlite::{OptionalExtension, params};
 
 use super::model::{
-    ANCHOR, BASELINE, BROKEN_OFF, DriftBrokenOff, DriftCheck, DriftCounts, LISTED, LinkedAccount, SHOWN,
+    ANCHOR, BASELINE, BROKEN_OFF, DriftBrokenOff, DriftCheck, DriftCounts, LISTED, LinkedAccount,
+    SHOWN,
 };
 use crate::{
     model::{CycleId, SourceId, TargetId, Timestamp},
@@ -40,10 +41,8 @@ impl View<'_> {
         let sql = format!(
             "SELECT body, ended FROM drift_check WHERE {condition} ORDER BY began DESC LIMIT 1"
         );
-        let row: Option<(String, Option<i64>)> = self
-            .connection
-            .query_row(&sql, [], |row| Ok((row.get(0)?, row.get(1)?)))
-            .optional()?;
+        let row: Option<(String, Option<i64>)> =
+            self.connection.query_row(&sql, [], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
         row.map(|(body, ended)| {
             let mut check: DriftCheck =
                 serde_json::from_str(&body).map_err(|e| StoreError::stored("drift check", e))?;
@@ -147,12 +146,12 @@ impl View<'_> {
     }
 
     /// Up to `limit` surveyed accounts after this one that nobody is linked to, that were never
-    /// ours or a neighbour's, and that were not there when the target last listed all of them.
+    /// ours, and that were not there when the target last listed all of them.
     pub fn added_accounts(
         &self,
         after: &str,
         limit: u32,
-    ) -> Result<(Vec<(TargetId, Values)>, Option<String>), StoreError> {
+    ) -> Result<Vec<(TargetId, Values)>, StoreError> {
         let mut statement = self.connection.prepare_cached(
             "SELECT target, \"values\" FROM survey_account AS account WHERE target > ?1 \
              AND target NOT IN (SELECT target FROM link) \
@@ -167,16 +166,12 @@ impl View<'_> {
         let rows = statement.query_map(params![after, limit], |row| {
             Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?))
         })?;
-        let (mut found, mut last) = (Vec::new(), None);
-        for row in rows {
+        rows.map(|row| {
             let (target, values) = row?;
             let id = TargetId::parse(&target).map_err(|e| StoreError::stored("survey", e))?;
-            if self.neighbour_of(&id)?.is_none() {
-                found.push((id, parse_values(&values)?));
-            }
-            last = Some(target);
-        }
-        Ok((found, last))
+            Ok((id, parse_values(&values)?))
+        })
+        .collect()
     }
 
     /// How many objects a comparison found, by kind.
