@@ -16,7 +16,7 @@ use std::{
 use entra_scim::{
     expression::{Expression, parse_date},
     gallery,
-    model::{AppRole, AppRoleId, Attributes, RedactionKey, SourceId},
+    model::{AppRole, AppRoleId, Attributes, ObjectKind, RedactionKey, SourceId},
     provisioning::{
         Clause, ClauseText, FilterInputs, FilterPrincipals, FilterResult, Grant, MappingInputs,
         Presence, ScopingFilter, Subject, map,
@@ -63,7 +63,7 @@ fn filter(subject: &Subject, roles: &[AppRole]) -> bool {
     let clause = |attribute, operator, value| {
         let value = Some(value);
         let text = ClauseText { attribute, operator, value, quantifier: None, anchor: None };
-        Clause::compile(&text).expect("a clause")
+        Clause::compile(ObjectKind::User, &text).expect("a clause")
     };
     let filters = [ScopingFilter {
         name: None,
@@ -151,6 +151,7 @@ fn subject() -> Subject {
     }))
     .expect("an object");
     Subject {
+        kind: ObjectKind::User,
         id: SourceId::derive(&["ada"]),
         attributes,
         presence: Presence::Live,

@@ -86,9 +86,8 @@ fn confirmed(
     if !global.quiet {
         view::rows(&mut stderr, reader, PlanFilter::Held)?;
     }
-    let count = held.removals + held.creates;
     writeln!(stderr, "\n{}", held.reason)?;
-    write!(stderr, "Release {} of `{app}`? [y/N] ", view::counted(count, "change"))?;
+    write!(stderr, "Release {} of `{app}`? [y/N] ", view::what_is_held(held))?;
     stderr.flush()?;
     drop(stderr);
     let mut line = String::new();

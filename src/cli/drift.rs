@@ -20,11 +20,12 @@ use super::{
 use crate::{
     config::{AppSettings, Config},
     daemon::{SystemClock, compare_accounts, stop_on_signals},
-    model::{Clock, Timestamp},
+    model::{Clock, ObjectKind, Timestamp},
     provisioning::{Correction, DriftFinding, DriftKind, DriftMode, DriftRule, csv},
     scim,
     store::{
-        DriftBrokenOff, DriftCheck, DriftCounts, DriftListing, Engine, StateRead, StoreError, View,
+        DriftBrokenOff, DriftCheck, DriftCounts, DriftListing, DriftPart, Engine, StateRead,
+        StoreError, View,
     },
 };
 
@@ -183,14 +184,12 @@ fn whole(app: &str, standing: &Standing, findings: &[Value]) -> Value {
             "began": moment(check.began),
             "ended": check.ended.map(moment),
             "mode": check.mode.as_str(),
-            "linked": check.linked,
-            "compared": check.compared,
             "changed": counts.changed,
             "missing": counts.missing,
             "added": counts.added,
             "requests": check.requests,
-            "not_shown": check.not_shown().map(ToString::to_string).collect::<Vec<String>>(),
-            "notes": notes(check),
+            "users": part(&check.users, "account"),
+            "groups": check.groups.as_ref().map(|groups| part(groups, "group")),
         })
     });
     let broken_off = standing.broken_off.as_ref().map(|broken| {
@@ -207,6 +206,15 @@ fn whole(app: &str, standing: &Standing, findings: &[Value]) -> Value {
         "broken_off": broken_off,
         "next": standing.next.map(moment),
         "findings": findings,
+    })
+}
+
+fn part(part: &DriftPart, noun: &str) -> Value {
+    json!({
+        "linked": part.linked,
+        "compared": part.compared,
+        "not_shown": part.not_shown().map(ToString::to_string).collect::<Vec<String>>(),
+        "notes": notes(part, noun),
     })
 }
 
@@ -263,7 +271,7 @@ fn text(out: &mut dyn Write, finding: &DriftFinding) -> anyhow::Result<()> {
     let (name, target) = (output::plain(name.unwrap_or("-")), finding.target.to_string());
     let why = match finding.kind {
         DriftKind::Changed => "",
-        DriftKind::Missing => "  the account is gone",
+        DriftKind::Missing => "  it is gone",
         DriftKind::Added => "  nobody is linked to it",
     };
     let then = match finding.correction {
@@ -272,6 +280,10 @@ fn text(out: &mut dyn Write, finding: &DriftFinding) -> anyhow::Result<()> {
         Correction::ByHand => "  [not corrected: it may have become somebody else's]",
     };
     let kind = finding.kind.as_str();
+    let name = match finding.object {
+        ObjectKind::User => name,
+        ObjectKind::Group => format!("group {name}").into(),
+    };
     writeln!(out, "{kind:<8} {name}  ({}){why}{then}", output::plain(&target))?;
     for c in &finding.changes {
         let value = |value: &Option<Value>| value.as_ref().map_or("(none)".into(), view::shown);
@@ -291,14 +303,11 @@ fn summary(
         None => writeln!(out, "no account of application `{app}` was compared yet")?,
         Some((check, counts)) => {
             let at = check.ended.map(moment).unwrap_or_default();
-            let compared = view::thousands(check.compared);
-            let linked = view::counted(check.linked, "linked account");
             let requests = view::counted(check.requests, "request");
-            let counts = counted(*counts);
-            writeln!(out, "`{app}` at {at}: {counts}")?;
-            writeln!(out, "{compared} of {linked} compared; {requests} to the application")?;
-            for note in notes(check) {
-                writeln!(out, "note: {note}")?;
+            writeln!(out, "`{app}` at {at}: {}; {requests}", counted(*counts))?;
+            compared(out, &check.users, "account")?;
+            if let Some(groups) = &check.groups {
+                compared(out, groups, "group")?;
             }
         }
     }
@@ -316,8 +325,17 @@ fn summary(
     Ok(())
 }
 
+fn compared(out: &mut dyn Write, part: &DriftPart, noun: &str) -> anyhow::Result<()> {
+    let linked = view::counted(part.linked, &format!("linked {noun}"));
+    writeln!(out, "{} of {linked} compared", view::thousands(part.compared))?;
+    for note in notes(part, noun) {
+        writeln!(out, "note: {note}")?;
+    }
+    Ok(())
+}
+
 /// What limits what a comparison can say.
-fn notes(check: &DriftCheck) -> Vec<String> {
+fn notes(check: &DriftPart, noun: &str) -> Vec<String> {
     let mut notes = Vec::new();
     let not_shown: Vec<String> = check.not_shown().map(|path| format!("`{path}`")).collect();
     if !not_shown.is_empty() {
@@ -326,16 +344,16 @@ fn notes(check: &DriftCheck) -> Vec<String> {
     }
     match &check.listing {
         Some(DriftListing::Partial(why)) => {
-            notes.push(format!("{why}; so no account counts as missing or added"));
+            notes.push(format!("{why}; so no {noun} counts as missing or added"));
         }
         Some(DriftListing::None(why)) => {
-            notes.push(format!("{why}; each account was asked for, and none counts as added"));
+            notes.push(format!("{why}; each {noun} was asked for, and none counts as added"));
         }
         Some(DriftListing::Complete) | None => {}
     }
     let mut count = |count: u64, what: &str| {
         if count > 0 {
-            notes.push(format!("{} {what}", view::counted(count, "account")));
+            notes.push(format!("{} {what}", view::counted(count, noun)));
         }
     };
     count(check.left_out, "left out: just written, or with a write whose outcome is not known");

@@ -12,7 +12,7 @@ use super::{
     survey::list_all,
 };
 use crate::{
-    model::{AppRole, CycleId, SourceObject},
+    model::{AppRole, CycleId, ObjectKind, SourceObject},
     port::{Directory, FaultClass, Link, TargetFault, TargetRead},
     provisioning::{Claim, Presence, Subject, map_to_compare, match_keys},
     scim::same,
@@ -44,7 +44,7 @@ pub async fn survey_accounts<D: Directory, R: TargetRead>(
         return Err(cannot_list("its profile says that it has no list of users"));
     }
     let tracker = Tracker::new(context, cycle, "accounts");
-    if list_all(context, target, &pacer, &tracker).await?.is_none() {
+    if list_all(context, context.job, (target, &pacer), &tracker).await?.is_none() {
         return Err(cannot_list("it refuses to list its users"));
     }
     if context.store.read(|view| view.has_unlinked_accounts())? {
@@ -93,6 +93,7 @@ async fn match_users<D: Directory>(
 impl Matching {
     fn note<D>(&self, context: &Context<'_, D>, user: SourceObject) -> Result<(), StoreError> {
         let subject = Subject {
+            kind: ObjectKind::User,
             id: user.id,
             attributes: user.attributes,
             presence: Presence::Live,
@@ -106,12 +107,12 @@ impl Matching {
         let (now, store) = (context.clock.now(), context.store);
         let inputs = mapping_inputs(&self.roles, self.default_domain.as_deref(), now, store.key());
         // Whose values cannot be computed matches nobody, as in a cycle.
-        let Ok(mapped) = map_to_compare(&context.job.users, &subject, inputs) else {
+        let Ok(mapped) = map_to_compare(&context.job.attributes, &subject, inputs) else {
             return Ok(());
         };
         for key in match_keys(&mapped, None) {
             let wanted = serde_json::Value::from(key.value.as_str());
-            let found = store.read(|view| view.surveyed(&key, subject.id))?;
+            let found = store.read(|view| view.surveyed(ObjectKind::User, &key, subject.id))?;
             let mut found = found.into_iter().filter(|candidate| {
                 candidate.claim == Claim::Free
                     && candidate.values.get(&key.path).is_some_and(|v| same(&key.path, &wanted, v))

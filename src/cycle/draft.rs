@@ -1,31 +1,33 @@
-//! Phase `draft`: decides about every dirty person, and writes the plan.
+//! Phase `draft`: decides about every dirty person and group, and writes the plan.
 //!
-//! Only here and in the survey is the target read before anything is written: for people without a
-//! link, and for accounts whose last write has no known outcome.
+//! Only here and in the survey is the target read before anything is written: for objects without a
+//! link, and for those whose last write has no known outcome. People come first: whose account
+//! comes or goes decides about the members of groups.
 
 use std::collections::BTreeMap;
 
 use super::{
     context::{Context, CycleError, Tracker, WorkLeft},
+    group::memberships,
     import::DEFAULT_DOMAIN,
     look::{Eyes, Hinted, ReadBack, failed_lookup, is_matched_anew},
     pace::Pacer,
     references::{manager_path, references},
-    survey::Lookup,
+    survey::{GroupSurvey, Lookup, Surveyed, has_no_groups, matching_paths},
 };
 use crate::{
-    model::{CycleId, SourceId, Timestamp},
-    port::TargetRead,
+    model::{CycleId, ObjectKind, SourceId, Timestamp},
+    port::{TargetFault, TargetRead},
     provisioning::{
         Action, Candidate, ChangeStatus, Claim, Decision, Evidence, Failure, FilterPrincipals,
         Link, LinkEffect, PlanInputs, PlannedChange, Reason, ScopingInputs, Subject, Verdict,
-        decide, is_wanted, order_claims, scope,
+        decide, is_wanted, job::Job, order_claims, scope,
     },
     scim::EqFilter,
     store::{Engine, StoreError},
 };
 
-/// Dirty people decided between two looks at the clock and the stop request.
+/// Dirty objects decided between two looks at the clock and the stop request.
 const BATCH: u32 = 200;
 
 /// Whoever wants a value that another person's account has is decided about once everybody else
@@ -38,14 +40,16 @@ enum Turn {
 
 /// Whether a decision was stored.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Drafted {
+enum Turned {
     Stored,
     Deferred,
 }
 
-/// Everything that drafting one person needs beside the person.
+/// Everything that drafting one object needs beside the object.
 struct Drafting<'a, D, R> {
     context: &'a Context<'a, D>,
+    /// The job of its kind.
+    job: &'a Job,
     eyes: Eyes<'a, Engine, R>,
     cycle: (CycleId, Timestamp),
     principals: FilterPrincipals,
@@ -53,57 +57,112 @@ struct Drafting<'a, D, R> {
     goes_on: bool,
 }
 
+/// What drafting found that a person should know.
+#[derive(Default)]
+pub(super) struct Drafted {
+    pub(super) warnings: Vec<String>,
+}
+
 /// Drafts the plan of this cycle.
 pub(super) async fn draft<D: Sync, R: TargetRead>(
     context: &Context<'_, D>,
-    target: &R,
-    pacer: &Pacer<'_>,
-    lookup: Lookup,
+    (target, pacer): (&R, &Pacer<'_>),
+    surveyed: &Surveyed,
     cycle: (CycleId, Timestamp),
-) -> Result<(), CycleError> {
-    let roles = context.store.read(|view| view.app_roles())?;
-    let principals = context.store.read(|view| view.filter_principals())?;
-    let parts = (context.job, context.store);
-    let default_domain = context.store.read(|view| view.fact(DEFAULT_DOMAIN))?;
-    let eyes = Eyes::new(parts, (target, pacer), lookup, (roles, default_domain), cycle.1);
+) -> Result<Drafted, CycleError> {
     let goes_on = context.store.read(|view| view.is_draft_open())?;
-    let drafting = Drafting { context, eyes, cycle, principals, goes_on };
-    let tracker = Tracker::new(context, cycle.0, "draft");
-    let total = context.store.read(|view| view.dirty_count())?;
     context.store.write(|tx| if goes_on { tx.trim_open_draft() } else { tx.clear_plan() })?;
-    let (mut after, mut done) = (None, 0);
-    let mut deferred = Vec::new();
-    loop {
-        let ids = context.store.read(|view| view.dirty_users(after, BATCH))?;
-        let Some(last) = ids.last().copied() else { break };
-        after = Some(last);
-        for id in &ids {
-            context.check_end(|| Ok(WorkLeft::People(total.max(done) - done)))?;
-            if drafting.person(*id, Turn::First).await? == Drafted::Deferred {
-                deferred.push(*id);
+    let at = (cycle, goes_on);
+    draft_kind(context, context.job, (target, pacer), surveyed.users, at).await?;
+    let mut drafted = Drafted::default();
+    let groups = context.job.groups.as_deref();
+    match groups.map(|job| (job, &surveyed.groups)) {
+        None => {}
+        Some((_, GroupSurvey::None(fault))) => drafted.warnings.push(no_groups(fault)),
+        Some((job, GroupSurvey::Found(lookup))) => {
+            context.store.write(|tx| tx.mark_groups_of_drafted())?;
+            match draft_kind(context, job, (target, pacer), *lookup, at).await {
+                Err(CycleError::Target(fault)) if has_no_groups(&fault) => {
+                    drafted.warnings.push(no_groups(&fault));
+                    context.store.write(|tx| tx.forget_drafted_groups())?;
+                }
+                other => other?,
             }
-            done += 1;
+            memberships(context, job, (target, pacer), cycle.0).await?;
         }
-        tracker.at(done, Some(total.max(done)))?;
-    }
-    for (index, id) in deferred.iter().copied().enumerate() {
-        context.check_end(|| Ok(WorkLeft::People((deferred.len() - index) as u64)))?;
-        drafting.person(id, Turn::Second).await?;
     }
     context.store.write(|tx| tx.close_draft())?;
     if let Some(path) = manager_path(context.job) {
-        references(context, cycle.0, &drafting.eyes.unique, &path)?;
+        references(context, cycle.0, &matching_paths(context.job), &path)?;
     }
-    drafting.refuse_contested()?;
+    refuse_contested(context, cycle.0)?;
     order(context)?;
+    Ok(drafted)
+}
+
+fn no_groups(fault: &TargetFault) -> String {
+    format!(
+        "`groups.enabled` is true, and the application offers no groups: {}. People are \
+         provisioned all the same. Set `groups.enabled` to false, or ask the vendor where its \
+         `/Groups` are",
+        fault.detail
+    )
+}
+
+/// Decides about every dirty object of one kind.
+async fn draft_kind<D: Sync, R: TargetRead>(
+    context: &Context<'_, D>,
+    job: &Job,
+    (target, pacer): (&R, &Pacer<'_>),
+    lookup: Lookup,
+    (cycle, goes_on): ((CycleId, Timestamp), bool),
+) -> Result<(), CycleError> {
+    let roles = context.store.read(|view| view.app_roles())?;
+    let principals = context.store.read(|view| view.filter_principals())?;
+    let default_domain = context.store.read(|view| view.fact(DEFAULT_DOMAIN))?;
+    let known = (roles, default_domain);
+    let eyes = Eyes::new((job, context.store), (target, pacer), lookup, known, cycle.1);
+    let drafting = Drafting { context, job, eyes, cycle, principals, goes_on };
+    let tracker = Tracker::new(context, cycle.0, "draft");
+    drafting.everything_dirty(&tracker).await?;
+    // Who reports to somebody who gets an account now is to refer to it in this very cycle.
+    if manager_path(job).is_some() && context.store.write(|tx| tx.wake_reports())? > 0 {
+        drafting.everything_dirty(&tracker).await?;
+    }
     Ok(())
 }
 
-impl<D, R: TargetRead> Drafting<'_, D, R> {
-    async fn person(&self, id: SourceId, turn: Turn) -> Result<Drafted, CycleError> {
+impl<D: Sync, R: TargetRead> Drafting<'_, D, R> {
+    /// Decides about every dirty object of the job's kind.
+    async fn everything_dirty(&self, tracker: &Tracker<'_, D>) -> Result<(), CycleError> {
+        let (context, kind) = (self.context, self.job.kind);
+        let total = context.store.read(|view| view.dirty_count(kind))?;
+        let (mut after, mut done) = (None, 0);
+        let mut deferred = Vec::new();
+        loop {
+            let ids = context.store.read(|view| view.dirty_objects(kind, after, BATCH))?;
+            let Some(last) = ids.last().copied() else { break };
+            after = Some(last);
+            for id in &ids {
+                context.check_end(|| Ok(WorkLeft::People(total.max(done) - done)))?;
+                if self.object(*id, Turn::First).await? == Turned::Deferred {
+                    deferred.push(*id);
+                }
+                done += 1;
+            }
+            tracker.at(done, Some(total.max(done)))?;
+        }
+        for (index, id) in deferred.iter().copied().enumerate() {
+            context.check_end(|| Ok(WorkLeft::People((deferred.len() - index) as u64)))?;
+            self.object(id, Turn::Second).await?;
+        }
+        Ok(())
+    }
+
+    async fn object(&self, id: SourceId, turn: Turn) -> Result<Turned, CycleError> {
         let store = self.context.store;
         let Some(subject) = store.read(|view| view.subject(id))? else {
-            return Ok(Drafted::Stored);
+            return Ok(Turned::Stored);
         };
         let mut link = match store.read(|view| view.link(id))? {
             Some(link) if link.stale && !self.is_matched_anew(&link, &subject) => {
@@ -134,13 +193,13 @@ impl<D, R: TargetRead> Drafting<'_, D, R> {
             }
             verdict = self.decide(&subject, link.as_ref(), &evidence)?;
         }
-        let Verdict::Decided(decision) = verdict else { return Ok(Drafted::Stored) };
+        let Verdict::Decided(decision) = verdict else { return Ok(Turned::Stored) };
         let claimed = |row: &PlannedChange| row.reason == Reason::DuplicateSourceEntries;
         if turn == Turn::First && decision.changes.iter().any(claimed) {
-            return Ok(Drafted::Deferred);
+            return Ok(Turned::Deferred);
         }
         self.store(id, &decision)?;
-        Ok(Drafted::Stored)
+        Ok(Turned::Stored)
     }
 
     /// Ends a link that leads nowhere.
@@ -160,7 +219,7 @@ impl<D, R: TargetRead> Drafting<'_, D, R> {
         let (memory, unsettled) =
             store.read(|view| Ok((view.entitlement(id)?, view.unsettled_create(id)?)))?;
         Ok(decide(&PlanInputs {
-            job: self.context.job,
+            job: self.job,
             cycle: self.cycle,
             now: self.context.clock.now(),
             subject,
@@ -176,7 +235,7 @@ impl<D, R: TargetRead> Drafting<'_, D, R> {
     }
 
     fn is_matched_anew(&self, link: &Link, subject: &Subject) -> bool {
-        is_matched_anew(self.context.job, link, subject, self.scoping_inputs())
+        is_matched_anew(self.job, link, subject, self.scoping_inputs())
     }
 
     fn scoping_inputs(&self) -> ScopingInputs<'_> {
@@ -215,7 +274,7 @@ impl<D, R: TargetRead> Drafting<'_, D, R> {
             let mut kept = Vec::new();
             for hit in hits {
                 let freed = match &hit.claim {
-                    Claim::LinkedTo(other) => view.frees(*other, &key.value)?,
+                    Claim::LinkedTo(other) => view.frees((self.job.kind, *other), &key.value)?,
                     Claim::Free | Claim::ReleasedFrom(_) | Claim::OtherApplication(_) => false,
                 };
                 if !freed {
@@ -226,10 +285,10 @@ impl<D, R: TargetRead> Drafting<'_, D, R> {
         })
     }
 
-    fn failed_lookup(&self, subject: &Subject, failure: Failure) -> Result<Drafted, CycleError> {
+    fn failed_lookup(&self, subject: &Subject, failure: Failure) -> Result<Turned, CycleError> {
         let mut change = failed_lookup(self.cycle.0, subject, failure);
         let store = self.context.store;
-        let scoping = scope(self.context.job, subject, self.scoping_inputs()).scoping;
+        let scoping = scope(self.job, subject, self.scoping_inputs()).scoping;
         if !is_wanted(subject, &scoping) && store.read(|view| view.link(subject.id))?.is_some() {
             // It should have been a disable, and is tried again as one.
             change.action = Action::Disable;
@@ -244,7 +303,7 @@ impl<D, R: TargetRead> Drafting<'_, D, R> {
             reconsider_at: None,
         };
         self.store(subject.id, &decision)?;
-        Ok(Drafted::Stored)
+        Ok(Turned::Stored)
     }
 
     fn store(&self, id: SourceId, decision: &Decision) -> Result<(), StoreError> {
@@ -266,27 +325,32 @@ impl<D, R: TargetRead> Drafting<'_, D, R> {
             Ok(())
         })
     }
+}
 
-    /// An account that several people would adopt is adopted by none of them.
-    fn refuse_contested(&self) -> Result<(), StoreError> {
-        let now = self.context.clock.now();
-        self.context.store.write(|tx| {
-            for (seq, mut row) in tx.contested_adoptions()? {
-                let failure = Failure {
-                    reason: Reason::DuplicateSourceEntries,
-                    detail: "several people match the same account; nothing was written to it"
-                        .to_owned(),
-                };
-                row.status = ChangeStatus::Failure;
-                row.error = Some(failure);
-                row.changes.clear();
-                tx.update_planned(seq, &row)?;
-                row.effect = LinkEffect::Unchanged;
-                tx.record_decision(self.cycle.0, &row, now)?;
-            }
-            Ok(())
-        })
-    }
+/// An account or a group that several would adopt is adopted by none of them.
+fn refuse_contested<D>(context: &Context<'_, D>, cycle: CycleId) -> Result<(), StoreError> {
+    let now = context.clock.now();
+    context.store.write(|tx| {
+        for (seq, mut row) in tx.contested_adoptions()? {
+            let detail = match row.kind {
+                ObjectKind::User => {
+                    "several people match the same account; nothing was written to it"
+                }
+                ObjectKind::Group => {
+                    "several groups match the same group at the target; nothing was written to it"
+                }
+            };
+            let failure =
+                Failure { reason: Reason::DuplicateSourceEntries, detail: detail.to_owned() };
+            row.status = ChangeStatus::Failure;
+            row.error = Some(failure);
+            row.changes.clear();
+            tx.update_planned(seq, &row)?;
+            row.effect = LinkEffect::Unchanged;
+            tx.record_decision(cycle, &row, now)?;
+        }
+        Ok(())
+    })
 }
 
 /// Lets whoever gives up a unique value go before whoever takes it.

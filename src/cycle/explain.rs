@@ -13,7 +13,9 @@ use super::{
     import::{needs_default_domain, selection_of, warnings_of},
     look::{Eyes, Hinted, ReadBack, failed_lookup},
     pace::{self, Pacer},
-    references::{Resolved, found_manager, manager_path, resolve, wants_manager},
+    references::{
+        Resolved, exported_manager, found_manager, manager_path, resolve, waiting, wants_manager,
+    },
     survey::Lookup,
     told::{self, AssignedRole, WouldSend},
 };
@@ -177,7 +179,7 @@ async fn of_person<D: Directory, S: StateRead, R: TargetRead>(
     };
     let is_soft_deleted = !(in_scope && subject.is_enabled());
     let inputs = MappingInputs { is_soft_deleted, ..eyes.mapping_inputs() };
-    let mut mapping = mapped_values(&job.users, &subject, inputs, memory.link.as_ref());
+    let mut mapping = mapped_values(&job.attributes, &subject, inputs, memory.link.as_ref());
     if let Some((path, standing)) = &manager {
         told::tell_manager(&mut mapping, path, standing);
     }
@@ -354,7 +356,10 @@ fn refer(
     };
     let Some(at) = changes.iter().position(wants_manager) else { return Ok((path, standing)) };
     let is_linked = matches!(standing, ManagerStanding::Linked(_));
-    if found_manager(&changes[at], &path).is_some() && !is_linked {
+    let (exported, found) =
+        (exported_manager(&changes[at], link.as_ref(), &path), found_manager(&changes[at], &path));
+    changes[at].steps.extend(waiting((&path, exported.as_ref(), found.as_ref()), &standing));
+    if found.is_some() && !is_linked {
         return Ok((path, standing));
     }
     match resolve((cycle, &path), changes[at].clone(), link, &standing) {

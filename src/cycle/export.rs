@@ -11,6 +11,7 @@ use futures_util::{StreamExt, stream};
 
 use super::{
     context::{Context, CycleError, Tracker, WorkLeft},
+    group::{Sender, Sent},
     guard::{is_postponed, not_ours, of_neighbour},
     import::DEFAULT_DOMAIN,
     pace::{Class, Pacer},
@@ -19,11 +20,11 @@ use super::{
     survey::{Lookup, candidates, matching_paths},
 };
 use crate::{
-    model::{AppRole, CycleId, ObjectKind, TargetId, Timestamp},
+    model::{AppRole, CycleId, TargetId, Timestamp},
     port::{FaultClass, Resource, TargetFault, TargetWrite},
     provisioning::{
         ChangeStatus, Claim, Cleared, Failure, LinkEffect, MappingInputs, Outcome, Phase, Plan,
-        PlannedChange, Reason, Remedy, Revealed, Secrets, Write, failure_of, remedy,
+        PlannedChange, Reason, Remedy, Revealed, Secrets, Write, failure_of, job::Job, remedy,
     },
     scim::{AttributePath, EqFilter, Values, create_body, patch, read, same},
 };
@@ -80,7 +81,8 @@ pub(super) async fn export<D: Sync, W: TargetWrite>(
                 | Phase::Updates
                 | Phase::Creates
                 | Phase::AfterCreates
-                | Phase::References => usize::from(context.job.pace.concurrency.max(1)),
+                | Phase::References
+                | Phase::Memberships => usize::from(context.job.pace.concurrency.max(1)),
             };
             let mut under_way = stream::iter(&rows)
                 .map(|(seq, row)| exporting.row(*seq, row))
@@ -129,6 +131,11 @@ impl<D: Sync, W: TargetWrite> Exporting<'_, D, W> {
         let mut row = row.clone();
         let outcome = match self.prepare(seq, &mut row)? {
             Some(outcome) => outcome,
+            None if row.write == Write::Members => match self.members(seq, &row).await? {
+                Some(outcome) => outcome,
+                // The row stays planned, and the next cycle goes on with it.
+                None => return Ok(()),
+            },
             None => match revealed(self.context, &row, self.mapping_inputs())? {
                 Err(failure) => Outcome::Failed(failure),
                 Ok(revealed) => {
@@ -178,7 +185,8 @@ impl<D: Sync, W: TargetWrite> Exporting<'_, D, W> {
     /// be sent any more.
     fn prepare(&self, seq: i64, row: &mut PlannedChange) -> Result<Option<Outcome>, CycleError> {
         let store = self.context.store;
-        let waits_for_link = matches!(row.phase, Phase::AfterCreates | Phase::References);
+        let waits_for_link =
+            matches!(row.phase, Phase::AfterCreates | Phase::References | Phase::Memberships);
         if !waits_for_link {
             if let Some(outcome) = of_neighbour(self.context, row)? {
                 return Ok(Some(outcome));
@@ -233,6 +241,34 @@ impl<D: Sync, W: TargetWrite> Exporting<'_, D, W> {
         of_neighbour(self.context, row)
     }
 
+    /// Sends the members of a group; `None` where the export is to end before it is done.
+    async fn members(&self, seq: i64, row: &PlannedChange) -> Result<Option<Outcome>, CycleError> {
+        let exported = self.context.store.read(|view| view.link(row.source))?;
+        let exported = exported.map(|link| link.exported).unwrap_or_default();
+        let (Some(target), job) = (&row.target, self.job_of(row)) else {
+            return Ok(Some(no_account()));
+        };
+        let (context, pacer) = (self.context, self.pacer);
+        let sender = Sender { context, job, target: self.target, pacer };
+        match sender.send((seq, row), target, exported).await? {
+            Sent::Ended(outcome, fault) => {
+                if let Some(fault) = fault {
+                    self.refused(&fault);
+                }
+                Ok(Some(outcome))
+            }
+            Sent::Interrupted(end) => {
+                self.trouble().end.get_or_insert(end);
+                Ok(None)
+            }
+        }
+    }
+
+    /// The job of the row's kind of object.
+    fn job_of(&self, row: &PlannedChange) -> &Job {
+        self.context.job.of(row.kind).unwrap_or(self.context.job)
+    }
+
     async fn send(&self, row: &PlannedChange, revealed: &Revealed) -> Result<Outcome, CycleError> {
         match (&row.write, &row.target) {
             (Write::Create(values), _) => self.create(row, values, revealed).await,
@@ -241,11 +277,8 @@ impl<D: Sync, W: TargetWrite> Exporting<'_, D, W> {
                 self.patch(row, target, baseline, revealed).await
             }
             (Write::Delete, Some(target)) => self.delete(row, target, &revealed.secrets).await,
-            (Write::Nothing | Write::Patch { .. } | Write::Delete, None) => {
-                Ok(Outcome::Failed(Failure {
-                    reason: Reason::InvalidAnchor,
-                    detail: "the plan names no account".to_owned(),
-                }))
+            (Write::Members, _) | (Write::Nothing | Write::Patch { .. } | Write::Delete, None) => {
+                Ok(no_account())
             }
         }
     }
@@ -258,7 +291,7 @@ impl<D: Sync, W: TargetWrite> Exporting<'_, D, W> {
     ) -> Result<Outcome, CycleError> {
         let body = create_body(row.kind, &revealed.values(values), self.context.job.dialect);
         let created =
-            self.pacer.ask(Class::UserWrite, || self.target.create(row.kind, &body)).await;
+            self.pacer.ask(Class::write(row.kind), || self.target.create(row.kind, &body)).await;
         let fault = match created {
             Ok(resource) => return self.created(row, &resource),
             Err(fault) => revealed.secrets.clean_fault(fault),
@@ -274,7 +307,8 @@ impl<D: Sync, W: TargetWrite> Exporting<'_, D, W> {
 
     /// A created account must not be one that belongs to somebody else already.
     fn created(&self, row: &PlannedChange, resource: &Resource) -> Result<Outcome, CycleError> {
-        let claim = self.context.store.read(|view| view.claim(&resource.id, row.source))?;
+        let claim =
+            self.context.store.read(|view| view.claim(row.kind, &resource.id, row.source))?;
         Ok(match claim {
             Claim::Free => success(row, resource.id.clone(), None),
             Claim::LinkedTo(other) | Claim::ReleasedFrom(other) => {
@@ -291,13 +325,13 @@ impl<D: Sync, W: TargetWrite> Exporting<'_, D, W> {
         values: &Values,
         fault: &TargetFault,
     ) -> Result<Outcome, CycleError> {
-        for path in matching_paths(self.context.job) {
+        for path in matching_paths(self.job_of(row)) {
             let Some(text) = values.get(&path).and_then(serde_json::Value::as_str) else {
                 continue;
             };
             let key = EqFilter { path: path.clone(), value: text.to_owned() };
             let found = candidates(
-                (self.context.job, self.context.store),
+                (self.job_of(row), self.context.store),
                 self.target,
                 self.pacer,
                 Lookup::Filtered,
@@ -356,7 +390,7 @@ impl<D: Sync, W: TargetWrite> Exporting<'_, D, W> {
             return Ok(success(row, target.clone(), None));
         }
         let send = || self.target.patch(row.kind, target, &request);
-        let answer = self.pacer.ask(Class::UserWrite, send).await;
+        let answer = self.pacer.ask(Class::write(row.kind), send).await;
         match answer.map_err(|fault| revealed.secrets.clean_fault(fault)) {
             Ok(Some(resource)) => Ok(self.patched(row, target, &resource)),
             Ok(None) => Ok(success(row, target.clone(), None)),
@@ -373,7 +407,7 @@ impl<D: Sync, W: TargetWrite> Exporting<'_, D, W> {
     /// An answer about somebody else is a broken link, whatever its status.
     fn patched(&self, row: &PlannedChange, target: &TargetId, answer: &Resource) -> Outcome {
         let stranger = answer.id != *target
-            || matching_paths(self.context.job).iter().any(|path| {
+            || matching_paths(self.job_of(row)).iter().any(|path| {
                 let wanted = match &row.effect {
                     LinkEffect::Exported(values) => values.get(path),
                     LinkEffect::Unchanged | LinkEffect::Kept | LinkEffect::Removed => None,
@@ -414,7 +448,7 @@ impl<D: Sync, W: TargetWrite> Exporting<'_, D, W> {
                 link.exported.contains_key(path) && !link.may_have(path, &theirs)
             })
         };
-        if matching_paths(self.context.job).iter().any(is_strange) {
+        if matching_paths(self.job_of(row)).iter().any(is_strange) {
             return Ok(Outcome::Failed(Failure {
                 reason: Reason::InvalidAnchor,
                 detail: format!(
@@ -422,8 +456,8 @@ impl<D: Sync, W: TargetWrite> Exporting<'_, D, W> {
                 ),
             }));
         }
-        let send = || self.target.delete(ObjectKind::User, target);
-        let answer = self.pacer.ask(Class::UserWrite, send).await;
+        let send = || self.target.delete(row.kind, target);
+        let answer = self.pacer.ask(Class::write(row.kind), send).await;
         Ok(match answer.map_err(|fault| secrets.clean_fault(fault)) {
             Ok(()) => Outcome::Gone { failure: None },
             Err(fault) if fault.class == FaultClass::Missing => Outcome::Gone { failure: None },
@@ -433,6 +467,13 @@ impl<D: Sync, W: TargetWrite> Exporting<'_, D, W> {
             Err(fault) => failed(&fault),
         })
     }
+}
+
+fn no_account() -> Outcome {
+    Outcome::Failed(Failure {
+        reason: Reason::InvalidAnchor,
+        detail: "the plan names no account".to_owned(),
+    })
 }
 
 /// The account is gone. That is what a removal wanted; anything else starts again without link.

@@ -13,7 +13,7 @@ use super::{
     survey::{Lookup, candidates, matching_paths},
 };
 use crate::{
-    model::{AppRole, ChangeId, CycleId, ObjectKind, Timestamp},
+    model::{AppRole, ChangeId, CycleId, Timestamp},
     port::{FaultClass, Resource, TargetFault, TargetRead},
     provisioning::{
         Action, Candidate, ChangeStatus, Claim, Evidence, Failure, Link, LinkEffect, MappingInputs,
@@ -138,7 +138,9 @@ impl<'a, S: StateRead, R: TargetRead> Eyes<'a, S, R> {
         keys: &[EqFilter],
     ) -> Result<Hinted, CycleError> {
         let surveyed = match self.lookup {
-            Lookup::Surveyed => self.store.read(|view| view.surveyed_account(&hint.target))?,
+            Lookup::Surveyed => {
+                self.store.read(|view| view.surveyed_account(self.job.kind, &hint.target))?
+            }
             Lookup::Filtered => None,
         };
         let values = match surveyed {
@@ -174,7 +176,7 @@ impl<'a, S: StateRead, R: TargetRead> Eyes<'a, S, R> {
         subject: &Subject,
     ) -> Result<Result<Option<Values>, Failure>, CycleError> {
         let answer =
-            self.pacer.ask(Class::Read, || self.target.get(ObjectKind::User, &link.target)).await;
+            self.pacer.ask(Class::Read, || self.target.get(self.job.kind, &link.target)).await;
         match answer {
             Ok(found) => {
                 let (job, key) = (self.job, self.store.key());
@@ -197,7 +199,7 @@ impl<'a, S: StateRead, R: TargetRead> Eyes<'a, S, R> {
             Ok(None) => return Ok(ReadBack::Gone),
             Err(failure) => return Ok(ReadBack::Failed(failure)),
         };
-        let users = &self.job.users;
+        let users = &self.job.attributes;
         let mapped = map_to_compare(users, subject, self.mapping_inputs()).unwrap_or_default();
         let is_stranger = self.unique.iter().any(|path| {
             let wanted = mapped.value(path);
@@ -269,7 +271,7 @@ impl<'a, S: StateRead, R: TargetRead> Eyes<'a, S, R> {
 pub(super) fn failed_lookup(cycle: CycleId, subject: &Subject, failure: Failure) -> PlannedChange {
     PlannedChange {
         id: ChangeId::derive(&[&cycle.to_string(), &subject.id.to_string(), Action::Skip.as_str()]),
-        kind: ObjectKind::User,
+        kind: subject.kind,
         source: subject.id,
         source_display: subject.display(),
         target: None,

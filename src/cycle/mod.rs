@@ -13,6 +13,7 @@ mod drift;
 mod explain;
 mod export;
 mod find;
+mod group;
 mod guard;
 mod import;
 mod look;

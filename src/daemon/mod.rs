@@ -16,6 +16,7 @@ mod once;
 mod order;
 mod run;
 mod service;
+mod sign_in;
 mod signals;
 mod trouble;
 

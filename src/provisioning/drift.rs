@@ -133,16 +133,20 @@ pub struct DriftFinding {
 impl DriftFinding {
     /// What was found, in a sentence.
     pub fn sentence(&self) -> String {
+        let (noun, whose) = match self.object {
+            ObjectKind::User => ("account", "its account"),
+            ObjectKind::Group => ("group", "the group"),
+        };
         let found = match self.kind {
             DriftKind::Changed => {
                 let paths: Vec<String> = self.changes.iter().map(|c| c.path.to_string()).collect();
                 format!("not as last exported: {}", paths.join(", "))
             }
             DriftKind::Missing => {
-                format!("its account `{}` is gone from the application", self.target)
+                format!("{whose} `{}` is gone from the application", self.target)
             }
             DriftKind::Added => format!(
-                "account `{}` came to be at the application, and nobody is linked to it",
+                "{noun} `{}` came to be at the application, and nobody is linked to it",
                 self.target
             ),
         };
@@ -204,7 +208,7 @@ pub fn drift_of(
 /// What a correction of these differences comes to.
 pub fn correction(job: &Job, mode: DriftMode, changes: &[AttributeChange]) -> Correction {
     let matches = |path: &AttributePath| {
-        job.users.iter().any(|row| row.matching_priority.is_some() && &row.target == path)
+        job.attributes.iter().any(|row| row.matching_priority.is_some() && &row.target == path)
     };
     match mode {
         DriftMode::Off | DriftMode::Report => Correction::None,
@@ -221,9 +225,10 @@ fn rows<'j>(
     expected: Expected<'j>,
     key: &'j RedactionKey,
 ) -> impl Iterator<Item = (&'j AttributeMapping, &'j Value)> {
-    job.users.iter().filter_map(move |mapping| {
+    job.attributes.iter().filter_map(move |mapping| {
         let ours = expected.exported.get(&mapping.target)?;
         let is_kept_up = mapping.apply == Apply::Always
+            && Some(&mapping.target) != job.members_path()
             && (expected.is_wanted || mentions_soft_deleted(&mapping.source))
             && !is_default(mapping, ours, key);
         is_kept_up.then_some((mapping, ours))

@@ -44,14 +44,14 @@ impl AttributeMapping {
 impl Job {
     /// The attributes of an account whose values are shown and stored nowhere.
     pub fn redacted_paths(&self) -> BTreeSet<AttributePath> {
-        let redacted = self.users.iter().filter(|mapping| mapping.is_redacted());
+        let redacted = self.attributes.iter().filter(|mapping| mapping.is_redacted());
         redacted.map(|mapping| mapping.target.clone()).collect()
     }
 
     /// The directory's properties that stand below a `Redact`, which the state holds sealed.
     pub fn sealed_properties(&self) -> BTreeSet<String> {
         let mut properties = BTreeSet::new();
-        for mapping in &self.users {
+        for mapping in &self.attributes {
             if let MappingSource::Expression(expression) = &mapping.source {
                 let names = expression.redacted_attributes().into_iter();
                 properties.extend(names.filter_map(selected_property));
@@ -73,9 +73,12 @@ pub fn is_always_in_clear(property: &str) -> bool {
     ALWAYS_IN_CLEAR.contains(&property)
 }
 
-/// What a resource has at the mapped paths, with stand-ins for what is redacted.
+/// What a resource has at the mapped paths, with stand-ins for what is redacted. The members of a
+/// group are not among it: they are many, and each is compared by itself.
 pub fn project_redacted(job: &Job, document: &Map<String, Value>, key: &RedactionKey) -> Values {
-    let mut values = project(document, job.users.iter().map(|mapping| &mapping.target));
+    let members = job.members_path();
+    let paths = job.attributes.iter().map(|mapping| &mapping.target);
+    let mut values = project(document, paths.filter(|path| Some(*path) != members));
     for path in job.redacted_paths() {
         if let Some(value) = values.get_mut(&path) {
             *value = redact(key, &path, value);
@@ -109,7 +112,7 @@ pub fn reveal(
         return unknown.map_or_else(|| Ok(Revealed::default()), Err);
     };
     let mut values = Vec::new();
-    for mapping in job.users.iter().filter(|mapping| mapping.is_redacted()) {
+    for mapping in job.attributes.iter().filter(|mapping| mapping.is_redacted()) {
         let path = &mapping.target;
         let Some(planned) = written(change, path).filter(|value| is_redacted(value)) else {
             continue;
@@ -126,7 +129,7 @@ pub fn reveal(
     }
     let baseline = match &change.write {
         Write::Patch { baseline } => Some(baseline),
-        Write::Create(_) | Write::Nothing | Write::Delete => None,
+        Write::Create(_) | Write::Nothing | Write::Delete | Write::Members => None,
     };
     let known = exported.into_iter().chain(baseline);
     Ok(Revealed { values, secrets: Secrets::of(job, subject, inputs, known) })
@@ -160,7 +163,7 @@ fn redacted_writes(change: &PlannedChange) -> impl Iterator<Item = &AttributePat
     let (created, changed) = match &change.write {
         Write::Create(values) => (Some(values), None),
         Write::Patch { .. } => (None, Some(&change.changes)),
-        Write::Nothing | Write::Delete => (None, None),
+        Write::Nothing | Write::Delete | Write::Members => (None, None),
     };
     let created = created.into_iter().flatten().map(|(path, value)| (path, Some(value)));
     let changed = changed.into_iter().flatten().map(|one| (&one.path, one.new.as_ref()));
@@ -175,7 +178,7 @@ fn written<'c>(change: &'c PlannedChange, path: &AttributePath) -> Option<&'c Va
         Write::Patch { .. } => {
             change.changes.iter().find(|one| &one.path == path).and_then(|one| one.new.as_ref())
         }
-        Write::Nothing | Write::Delete => None,
+        Write::Nothing | Write::Delete | Write::Members => None,
     }
 }
 
@@ -222,7 +225,7 @@ impl Secrets {
     ) -> Self {
         let mut secrets = Self::default();
         let known: Vec<&Values> = known.into_iter().collect();
-        for mapping in job.users.iter().filter(|mapping| mapping.is_redacted()) {
+        for mapping in job.attributes.iter().filter(|mapping| mapping.is_redacted()) {
             let possible = possible(mapping, subject, inputs).unwrap_or_default();
             let own: Vec<Value> =
                 possible.iter().map(|value| redact(inputs.key, &mapping.target, value)).collect();

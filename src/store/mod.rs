@@ -18,9 +18,11 @@ mod fact;
 mod filter;
 mod forget;
 mod held;
+mod held_member;
 mod key;
 mod link;
 mod log;
+mod member;
 mod neighbour;
 mod notice;
 mod open;
@@ -30,24 +32,30 @@ mod plan;
 mod private;
 mod reading;
 mod redaction;
+mod settle;
 mod source;
 mod survey;
 mod waiting;
 mod watch;
 
 pub use account::{AccountRow, AccountStanding};
+pub use assignment::GroupObjects;
 pub use chain::Chain;
 pub use command::{Command, CommandAnswer};
 pub use cycle::{
     Counted, CycleKind, CycleReport, HeldReport, Progress, Requests, RevisionReport, Totals,
 };
-pub use drift::{DriftBrokenOff, DriftCheck, DriftCounts, DriftListing, DriftStage, LinkedAccount};
+pub use drift::{
+    DriftBrokenOff, DriftCheck, DriftCounts, DriftListing, DriftPart, DriftStage, LinkedAccount,
+};
 pub use escrow::{EscrowCounts, EscrowRow};
 pub use fact::{Binding, JobState, Paused};
 pub use forget::{Forgotten, Traces, Whereabouts};
 pub use held::HeldChange;
+pub use held_member::MembershipCounts;
 pub use link::LinkCounts;
 pub use log::{LogFilter, LogRow, ModifiedProperty, STAGED_DELETE};
+pub use member::{MemberCounts, PlannedMember};
 pub use neighbour::Neighbours;
 pub use notice::OpenNotice;
 pub use open::{Engine, Reader, StateRead, StoreError, Tx, View, preview_copy};

@@ -1,8 +1,11 @@
 //! The port's reads and writes, said in HTTP and read back.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU64, Ordering},
+use std::{
+    collections::BTreeSet,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use bytes::Bytes;
@@ -17,10 +20,10 @@ use super::{
     fault::{About, fault, is_blank, is_foreign},
 };
 use crate::{
-    http::{Authorizer, Exchange},
+    http::{Exchange, SignIn},
     model::{Clock, ObjectKind, TargetId},
     port::{FaultClass, ListPage, Resource, TargetFault, TargetRead, TargetWrite},
-    scim::{EqFilter, ListResponse, PatchRequest, ScimError, resource_id},
+    scim::{EqFilter, ListResponse, PatchRequest, ScimError, member_ids, resource_id},
 };
 
 /// Where a target is and how requests to it look.
@@ -49,14 +52,14 @@ impl ScimTarget {
     pub fn new(
         settings: TargetSettings,
         exchange: Arc<dyn Exchange>,
-        authorizer: Authorizer,
+        sign_in: impl Into<SignIn>,
         clock: Arc<dyn Clock>,
     ) -> Self {
         Self(Arc::new(Client {
             address: Address::new(settings.base_url, settings.query),
             user_agent: settings.user_agent,
             exchange,
-            authorizer,
+            sign_in: sign_in.into(),
             clock,
             sent: AtomicU64::new(0),
         }))
@@ -111,10 +114,7 @@ impl ScimReader {
     ) -> Result<Response<Bytes>, TargetFault> {
         let parameters: Vec<_> =
             projection(kind).filter(|_| method == Method::GET).into_iter().collect();
-        let uri = self.0.address.resource(kind, id, &parameters).map_err(|_| {
-            let detail = "the id of this resource cannot be part of an address; nothing was sent";
-            fault(FaultClass::Rejected, None, detail)
-        })?;
+        let uri = self.0.address.resource(kind, id, &parameters).map_err(|_| unaddressable())?;
         self.0.send(Call { about: About::Resource, method, uri, body }).await
     }
 }
@@ -176,9 +176,34 @@ impl TargetRead for ScimReader {
         }
     }
 
+    async fn members(&self, id: &TargetId) -> Result<Option<BTreeSet<TargetId>>, TargetFault> {
+        // Without the projection that leaves the members out.
+        let uri =
+            self.0.address.resource(ObjectKind::Group, id, &[]).map_err(|_| unaddressable())?;
+        let call = Call { about: About::Resource, method: Method::GET, uri, body: None };
+        let answer = match self.0.send(call).await {
+            Err(missing) if missing.class == FaultClass::Missing => return Ok(None),
+            other => other?,
+        };
+        let status = Some(answer.status());
+        let Some(document) = object(answer.body()) else {
+            let detail = "answered a read with something that is no JSON object";
+            return Err(fault(FaultClass::NotCompliant, status, detail));
+        };
+        if resource_id(&document).as_ref() != Some(id) {
+            return Err(fault(FaultClass::Malformed, status, ANOTHER));
+        }
+        Ok(Some(member_ids(&document)))
+    }
+
     fn requests(&self) -> u64 {
         self.0.sent.load(Ordering::Relaxed)
     }
+}
+
+fn unaddressable() -> TargetFault {
+    let detail = "the id of this resource cannot be part of an address; nothing was sent";
+    fault(FaultClass::Rejected, None, detail)
 }
 
 const ANOTHER: &str = "answered about another resource than the one asked for";
@@ -203,6 +228,10 @@ impl TargetRead for ScimWriter {
 
     async fn get(&self, kind: ObjectKind, id: &TargetId) -> Result<Option<Resource>, TargetFault> {
         self.0.get(kind, id).await
+    }
+
+    async fn members(&self, id: &TargetId) -> Result<Option<BTreeSet<TargetId>>, TargetFault> {
+        self.0.members(id).await
     }
 
     fn requests(&self) -> u64 {

@@ -18,3 +18,4 @@ mod redaction;
 mod refusals;
 mod safeguard;
 mod service;
+mod sign_in;

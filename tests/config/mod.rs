@@ -1,9 +1,11 @@
 //! The configuration as its user meets it: the example, good files, and every way to get one wrong.
 
 mod example;
+mod groups;
 mod mistakes;
 mod secrets;
 mod settings;
+mod sign_in;
 
 use entra_scim::config::{Config, Diagnosis, parse};
 

@@ -22,7 +22,7 @@ fn report(world: &World) -> String {
         return "no comparison yet\n".to_owned();
     };
     let rows = state.read(|view| view.drift_findings(check.id, 0, 1_000)).expect("the state");
-    let mut text = format!("{} of {} compared\n", check.compared, check.linked);
+    let mut text = format!("{} of {} compared\n", check.users.compared, check.users.linked);
     for (_, finding) in rows {
         let name = finding.source_display.or(finding.target_display).unwrap_or_default();
         let name = name.split('@').next().unwrap_or_default();
@@ -59,8 +59,8 @@ async fn a_week_later(world: &World) {
 /// What else is to be said of the last comparison.
 fn said(world: &World) -> String {
     let check = world.state().read(|view| view.last_drift_check()).expect("the state");
-    let check = check.expect("a comparison");
-    format!("{:?}; {} unread, {} unproven", check.listing, check.unread, check.unproven)
+    let part = check.expect("a comparison").users;
+    format!("{:?}; {} unread, {} unproven", part.listing, part.unread, part.unproven)
 }
 
 fn account_id(world: &World, name: &str) -> String {
@@ -305,7 +305,7 @@ async fn an_attribute_that_the_application_never_shows_was_not_cleared() {
     assert_snapshot!(report(&world), @"2 of 2 compared");
     let check = world.state().read(|view| view.last_drift_check()).expect("a state");
     let not_shown: Vec<String> =
-        check.expect("a comparison").not_shown().map(ToString::to_string).collect();
+        check.expect("a comparison").users.not_shown().map(ToString::to_string).collect();
     assert_eq!(not_shown, ["externalId"]);
 }
 
@@ -523,7 +523,11 @@ async fn a_comparison_that_asks_for_each_account_goes_on_where_its_time_was_up()
     world.reconfigure(&lines("5m"));
     a_week_later(&world).await;
     let open = world.state().read(|view| view.open_drift_check()).expect("the state");
-    assert_eq!(open.expect("it is under way").compared, 400, "two batches of one read a second");
+    assert_eq!(
+        open.expect("it is under way").users.compared,
+        400,
+        "two batches of one read a second"
+    );
     world.later();
     world.application.take_requests();
     world.sync_well().await;

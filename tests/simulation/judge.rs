@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::TimeDelta;
 use entra_scim::{
     cycle::{CycleEnd, CycleOptions},
-    model::{DEFAULT_ACCESS, SourceId, Timestamp},
+    model::{DEFAULT_ACCESS, ObjectKind, SourceId, Timestamp},
     provisioning::{Action, PlannedChange},
     sandbox::application::{AccountEvent, AccountEventKind, RecordedRequest, ViolationKind},
     scim::AttributeChange,
@@ -157,7 +157,11 @@ impl Story {
                 continue;
             }
             // What somebody changed at the application may be what the tenant wants, or gone.
-            let meddled = [ViolationKind::NeedlessWrite, ViolationKind::GoneId];
+            let meddled = [
+                ViolationKind::NeedlessWrite,
+                ViolationKind::GoneId,
+                ViolationKind::UnknownReference,
+            ];
             if self.was_meddled_with && meddled.contains(&violation.kind) {
                 continue;
             }
@@ -359,7 +363,7 @@ impl Story {
             return Ok(());
         }
         let state = self.world.state();
-        let dirty = state.read(|view| view.dirty_users(None, u32::MAX));
+        let dirty = state.read(|view| view.dirty_objects(ObjectKind::User, None, u32::MAX));
         let dirty: BTreeSet<SourceId> =
             dirty.map_err(|error| error.to_string())?.into_iter().collect();
         let is_open = |id: SourceId| {

@@ -54,7 +54,7 @@ use super::{
 };
 
 const TENANT_ID: &str = "11111111-2222-3333-4444-555555555555";
-const APP_ID: &str = "77777777-2222-3333-4444-555555555555";
+pub(crate) const APP_ID: &str = "77777777-2222-3333-4444-555555555555";
 const NEIGHBOUR_APP_ID: &str = "88888888-2222-3333-4444-555555555555";
 const GRAPH: &str = "https://graph.sandbox.example";
 const TARGET: &str = "https://app.sandbox.example/scim/v2";
@@ -76,7 +76,7 @@ pub(crate) struct World {
     expects_violations: bool,
     graph: Line,
     target: Line,
-    /// Listens on the way to the target, where that leads to somebody else's service.
+    /// Listens on the way to the target, where a story wants it.
     wiretap: Option<Wiretap>,
 }
 
@@ -116,6 +116,7 @@ fn network() -> Arc<dyn Exchange> {
         ca_pem: None,
         proxy: None,
         body_limit_bytes: 16 * 1024 * 1024,
+        client_certificate: None,
     };
     Arc::new(Network::new(&options).expect("options without a certificate or proxy"))
 }
@@ -233,6 +234,13 @@ impl World {
         world
     }
 
+    /// Listens on the line to the application from now on, for [`World::sent`].
+    pub(crate) fn listen(&mut self) {
+        let wiretap = Wiretap::on(Arc::clone(&self.target.exchange));
+        self.target.exchange = Arc::new(wiretap.clone());
+        self.wiretap = Some(wiretap);
+    }
+
     /// Compiles the job again, from other lines of configuration.
     pub(crate) fn configure(&mut self, lines: &str) {
         self.job = job_at(lines, APP_ID, self.target.base_url.as_str());
@@ -245,9 +253,9 @@ impl World {
         self.store = Some(open(&self.folder, &self.wire));
     }
 
-    /// What was sent to somebody else's service since the last call.
+    /// What was sent to the application since the last call, where somebody listens.
     pub(crate) fn sent(&self) -> Vec<Sent> {
-        self.wiretap.as_ref().expect("a world against a real server").take()
+        self.wiretap.as_ref().expect("somebody listens on the line").take()
     }
 
     /// A world with these people, all of them Editors.

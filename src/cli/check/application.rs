@@ -3,7 +3,7 @@
 
 use super::finding::{Blame, Findings};
 use crate::{
-    config::{AppSettings, TargetSignIn},
+    config::{AppSettings, OAuthCredential, TargetSignIn},
     port::{FaultClass, TargetFault, TargetRead},
     scim::AttributePath,
     target::test_connection,
@@ -18,7 +18,7 @@ pub(super) async fn examine(
 ) {
     let mut matching: Vec<_> = app
         .job
-        .users
+        .attributes
         .iter()
         .filter_map(|row| Some((row.matching_priority?, &row.target)))
         .collect();
@@ -92,16 +92,7 @@ fn refused(path: &AttributePath, fault: &TargetFault, findings: &mut Findings) {
 fn unusable(app: &AppSettings, fault: &TargetFault, findings: &mut Findings) {
     let name = app.job.app.as_str();
     let action = match fault.class {
-        FaultClass::Unauthorized => match &app.target.sign_in {
-            TargetSignIn::SecretToken(_) => format!(
-                "take a new secret token from the application and put it where \
-                 `apps.{name}.target.secret_token` reads it"
-            ),
-            TargetSignIn::OAuth(_) => format!(
-                "compare `apps.{name}.target.oauth` with what the application shows of its OAuth \
-                 client: token URL, client id, secret and scopes"
-            ),
-        },
+        FaultClass::Unauthorized => renew(app),
         FaultClass::NotCompliant | FaultClass::Missing | FaultClass::Malformed => format!(
             "compare `apps.{name}.target.tenant_url` with what the application shows; it usually \
              ends in /scim or /scim/v2"
@@ -112,10 +103,38 @@ fn unusable(app: &AppSettings, fault: &TargetFault, findings: &mut Findings) {
         }
         FaultClass::Throttled => "wait some minutes, then check again".to_owned(),
         FaultClass::Unavailable | FaultClass::Lost | FaultClass::Conflict => format!(
-            "check the way from here to {}, and `proxy` and `ca_file` under [apps.{name}.target]",
+            "check the way from here to {}, and `proxy`, `ca_file` and `client_certificate` under \
+             [apps.{name}.target]",
             app.target.base
         ),
     };
     let message = format!("{}: {fault}", app.target.base);
     findings.error("target", Blame::Connection, message, action);
+}
+
+/// What to look at where the application does not know who asks.
+fn renew(app: &AppSettings) -> String {
+    let place = format!("apps.{}.target.{}", app.job.app, app.target.sign_in_key());
+    match &app.target.sign_in {
+        TargetSignIn::SecretToken(_) => format!(
+            "take a new secret token from the application and put it where `{place}` reads it"
+        ),
+        TargetSignIn::OAuth(oauth) => match oauth.credential {
+            OAuthCredential::Secret { .. } => format!(
+                "compare `{place}` with what the application shows of its OAuth client: token URL, \
+                 client id, secret and scopes"
+            ),
+            OAuthCredential::EntraToken { .. } | OAuthCredential::TokenFile(_) => format!(
+                "compare `{place}` with the issuer, subject and audience that the application \
+                 trusts, and with its token URL and scopes"
+            ),
+        },
+        TargetSignIn::Basic { .. } => format!(
+            "compare the user name in `{place}` and the password that it reads with what the \
+             application expects"
+        ),
+        TargetSignIn::Otherwise => {
+            format!("compare `{place}` with what the application expects of a request")
+        }
+    }
 }

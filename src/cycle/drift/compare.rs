@@ -12,12 +12,12 @@ use crate::{
     cycle::{
         context::{Context, CycleError, Tracker},
         pace::{Class, Pacer},
-        survey::{Listed, list_all},
+        survey::{Listed, has_no_groups, list_all},
     },
     model::{CycleId, ObjectKind},
     port::{FaultClass, TargetFault, TargetRead},
     provisioning::{
-        Correction, DriftFinding, DriftKind, Expected, compared_paths, correction, drift_of,
+        DriftFinding, DriftKind, Expected, compared_paths, correction, drift_of, job::Job,
         project_redacted,
     },
     scim::{AttributeChange, AttributePath, Values},
@@ -26,6 +26,9 @@ use crate::{
 
 /// Accounts compared, and findings recorded, in one transaction.
 pub(super) const BATCH: u32 = 200;
+
+/// Members of one group that are told as lost by their ids; the rest is counted.
+const MEMBERS_TOLD_MAX: usize = 20;
 
 /// Server errors in one comparison after which they are no longer about single accounts.
 const SERVER_ERRORS_MAX: u32 = 5;
@@ -67,25 +70,16 @@ pub(super) async fn compare<D: Sync, R: TargetRead>(
 impl<D: Sync, R: TargetRead> Comparing<'_, D, R> {
     async fn run(&self, check: &mut DriftCheck) -> Result<(), CycleError> {
         let store = self.context.store;
-        if check.stage == DriftStage::Listing {
-            let before = self.target.requests();
-            self.list(check).await?;
-            check.requests += self.target.requests() - before;
-            store.write(|tx| tx.save_drift_check(check))?;
-        }
-        if check.stage != DriftStage::Recording {
-            self.compare_all(check).await?;
-            self.take_out_not_shown(check)?;
-            self.doubt_missing(check)?;
-            self.tell_added(check)?;
-            check.stage = DriftStage::Recording;
-            check.after = None;
-            store.write(|tx| {
-                if check.listing == Some(DriftListing::Complete) {
-                    tx.set_drift_baseline()?;
-                }
-                tx.save_drift_check(check)
-            })?;
+        while check.stage != DriftStage::Recording {
+            let Some(job) = self.context.job.of(check.kind) else { break };
+            if check.stage == DriftStage::Listing {
+                let before = self.target.requests();
+                self.list(job, check).await?;
+                check.requests += self.target.requests() - before;
+                store.write(|tx| tx.save_drift_check(check))?;
+            }
+            self.compare_all(job, check).await?;
+            self.conclude(job, check)?;
         }
         self.record(check)?;
         check.ended_in = Some(self.cycle);
@@ -93,51 +87,61 @@ impl<D: Sync, R: TargetRead> Comparing<'_, D, R> {
         Ok(())
     }
 
-    /// Reads the target's list of accounts, where it has one.
-    async fn list(&self, check: &mut DriftCheck) -> Result<(), CycleError> {
-        self.context.store.write(|tx| tx.clear_survey())?;
-        let listed = if self.context.job.capability.list {
-            list_all(self.context, self.target, self.pacer, &self.tracker).await?
+    /// Reads the target's list, where it has one.
+    async fn list(&self, job: &Job, check: &mut DriftCheck) -> Result<(), CycleError> {
+        let (store, noun) = (self.context.store, noun(job.kind));
+        store.write(|tx| tx.clear_survey())?;
+        let listed = if job.capability.list {
+            list_all(self.context, job, (self.target, self.pacer), &self.tracker).await
         } else {
-            None
+            Ok(None)
         };
-        check.listing = Some(match listed {
-            None if self.context.job.capability.list => {
-                DriftListing::None("the application refuses to list its users".to_owned())
+        let listing = match listed {
+            Ok(Some(listed)) => worth(listed, noun),
+            Ok(None) if job.capability.list => {
+                DriftListing::None(format!("the application refuses to list its {noun}"))
             }
-            None => DriftListing::None("the application does not list its users".to_owned()),
-            Some(listed) => worth(listed),
-        });
-        if listed.is_none() {
+            Ok(None) => DriftListing::None(format!("the application does not list its {noun}")),
+            Err(CycleError::Target(fault))
+                if job.kind == ObjectKind::Group && has_no_groups(&fault) =>
+            {
+                DriftListing::None("the application has no groups".to_owned())
+            }
+            Err(error) => return Err(error),
+        };
+        if matches!(listing, DriftListing::None(_)) {
             check.stage = DriftStage::Asking;
         }
-        let paths = self.context.store.read(|view| view.surveyed_paths())?;
-        check.shown.extend(paths.iter().cloned());
-        check.listed.extend(paths);
+        let paths = store.read(|view| view.surveyed_paths(job.kind))?;
+        let part = check.current();
+        part.listing = Some(listing);
+        part.shown.extend(paths.iter().cloned());
+        part.listed.extend(paths);
         Ok(())
     }
 
-    async fn compare_all(&self, check: &mut DriftCheck) -> Result<(), CycleError> {
-        let store = self.context.store;
-        let (total, linked) = store.read(|view| view.comparable_count(self.cycle))?;
-        (check.linked, check.left_out) = (linked, linked - total);
-        let concurrency = usize::from(self.context.job.pace.concurrency.max(1));
-        let mut done = check.compared;
+    async fn compare_all(&self, job: &Job, check: &mut DriftCheck) -> Result<(), CycleError> {
+        let (store, kind) = (self.context.store, job.kind);
+        let (total, linked) = store.read(|view| view.comparable_count(self.cycle, kind))?;
+        let part = check.current();
+        (part.linked, part.left_out) = (linked, linked - total);
+        let concurrency = usize::from(job.pace.concurrency.max(1));
+        let mut done = part.compared;
         loop {
             self.context.check_stop()?;
             let before = self.target.requests();
             let accounts =
-                store.read(|view| view.linked_accounts(self.cycle, check.after, BATCH))?;
+                store.read(|view| view.linked_accounts(self.cycle, kind, check.after, BATCH))?;
             let Some(last) = accounts.last() else { return Ok(()) };
             check.after = Some(last.source);
-            let shown = check.listed.clone();
+            let listed = check.current().listed.clone();
             let looks = stream::iter(&accounts)
-                .map(|account| self.look(account, &shown))
+                .map(|account| self.look(job, account, &listed))
                 .buffered(concurrency);
             let looks: Vec<Looked> = looks.try_collect().await?;
             let mut findings = Vec::new();
             for (account, looked) in accounts.iter().zip(looks) {
-                findings.extend(self.judge(check, account, looked));
+                findings.extend(self.judge(job, check, account, looked));
             }
             check.requests += self.target.requests() - before;
             store.write(|tx| {
@@ -151,22 +155,37 @@ impl<D: Sync, R: TargetRead> Comparing<'_, D, R> {
         }
     }
 
-    /// Looks at one account: in the list, and by itself where that shows a difference, or does not
-    /// show the account.
+    /// Looks at one object: in the list, and by itself where that shows a difference, or does not
+    /// show the object; of a group also at its members.
     async fn look(
         &self,
+        job: &Job,
         account: &LinkedAccount,
-        shown: &BTreeSet<AttributePath>,
+        listed: &BTreeSet<AttributePath>,
     ) -> Result<Looked, CycleError> {
-        let (job, key) = (self.context.job, self.context.store.key());
-        if let Some(listed) = &account.listed {
-            let mut changes = drift_of(job, expected(account), listed, key);
-            changes.retain(|change| shown.contains(&change.path));
+        match (self.look_at_attributes(job, account, listed).await?, job.members_path()) {
+            (Looked::Read { found, changes }, Some(path)) if has_members(account) => {
+                self.look_at_members(path, account, (found, changes)).await
+            }
+            (looked, _) => Ok(looked),
+        }
+    }
+
+    async fn look_at_attributes(
+        &self,
+        job: &Job,
+        account: &LinkedAccount,
+        listed: &BTreeSet<AttributePath>,
+    ) -> Result<Looked, CycleError> {
+        let key = self.context.store.key();
+        if let Some(found) = &account.listed {
+            let mut changes = drift_of(job, expected(account), found, key);
+            changes.retain(|change| listed.contains(&change.path));
             if changes.is_empty() {
-                return Ok(Looked::Read { found: listed.clone(), changes });
+                return Ok(Looked::Read { found: found.clone(), changes });
             }
         }
-        let get = || self.target.get(ObjectKind::User, &account.target);
+        let get = || self.target.get(job.kind, &account.target);
         match self.pacer.ask(Class::Read, get).await {
             // The list still has it: one of the two is not up to date.
             Ok(None) if account.listed.is_some() => Ok(Looked::Unread),
@@ -179,6 +198,51 @@ impl<D: Sync, R: TargetRead> Comparing<'_, D, R> {
             Err(fault) if self.concerns_one(&fault) => Ok(Looked::Unread),
             Err(fault) => Err(fault.into()),
         }
+    }
+
+    /// Looks whether the members that we made are there. Others are the application's own.
+    async fn look_at_members(
+        &self,
+        path: &AttributePath,
+        account: &LinkedAccount,
+        (mut found, mut changes): (Values, Vec<AttributeChange>),
+    ) -> Result<Looked, CycleError> {
+        let read = || self.target.members(&account.target);
+        let shown = match self.pacer.ask(Class::Read, read).await {
+            Ok(Some(shown)) => shown,
+            Ok(None) => return Ok(Looked::Unread),
+            Err(fault) if self.concerns_one(&fault) => return Ok(Looked::Unread),
+            Err(fault) => return Err(fault.into()),
+        };
+        let (mut lost, mut first, mut after) = (0_usize, Vec::new(), String::new());
+        let made = |after: &str| {
+            self.context.store.read(|view| view.made_members(account.source, after, BATCH))
+        };
+        loop {
+            let page = made(&after)?;
+            let Some(last) = page.last() else { break };
+            last.as_str().clone_into(&mut after);
+            for member in page.iter().filter(|member| !shown.contains(*member)) {
+                lost += 1;
+                if first.len() < MEMBERS_TOLD_MAX {
+                    first.push(member.to_string());
+                }
+            }
+        }
+        if !shown.is_empty() {
+            found.insert(path.clone(), shown.len().into());
+        }
+        if lost > 0 {
+            if lost > first.len() {
+                first.push(format!("and {} more", lost - first.len()));
+            }
+            changes.push(AttributeChange {
+                path: path.clone(),
+                old: Some(first.into()),
+                new: None,
+            });
+        }
+        Ok(Looked::Read { found, changes })
     }
 
     fn concerns_one(&self, fault: &TargetFault) -> bool {
@@ -201,53 +265,76 @@ impl<D: Sync, R: TargetRead> Comparing<'_, D, R> {
     /// Counts what a look came to; what there is to tell of it.
     fn judge(
         &self,
+        job: &Job,
         check: &mut DriftCheck,
         account: &LinkedAccount,
         looked: Looked,
     ) -> Option<DriftFinding> {
-        let job = self.context.job;
+        let mode = check.mode;
+        let part = check.current();
         let paths = compared_paths(job, expected(account), self.context.store.key());
-        check.asked.extend(paths.cloned());
-        match looked {
+        part.asked.extend(paths.cloned());
+        part.asked.extend(job.members_path().filter(|_| has_members(account)).cloned());
+        let (kind, changes) = match looked {
             Looked::Unread => {
-                check.unread += 1;
-                None
+                part.unread += 1;
+                return None;
             }
+            // Some services show no account that is disabled.
             Looked::Gone if !account.is_enabled => {
-                // Some services show no account that is disabled.
-                check.hidden += 1;
-                None
+                part.hidden += 1;
+                return None;
             }
-            Looked::Gone => Some(finding(account, DriftKind::Missing, Vec::new(), {
-                correction(job, check.mode, &[])
-            })),
+            Looked::Gone => (DriftKind::Missing, Vec::new()),
             Looked::Read { found, changes } => {
-                check.compared += 1;
-                if account.listed.is_none()
-                    && account.is_enabled
-                    && check.listing == Some(DriftListing::Complete)
-                {
-                    check.listing = Some(DriftListing::Partial(format!(
-                        "its list of users does not show account `{}`, which is there",
+                part.compared += 1;
+                let is_unlisted = account.listed.is_none() && account.is_enabled;
+                if is_unlisted && part.listing == Some(DriftListing::Complete) {
+                    part.listing = Some(DriftListing::Partial(format!(
+                        "its list of {} does not show `{}`, which is there",
+                        noun(job.kind),
                         account.target
                     )));
                 }
-                check.shown.extend(found.into_keys());
-                let correction = correction(job, check.mode, &changes);
-                (!changes.is_empty())
-                    .then(|| finding(account, DriftKind::Changed, changes, correction))
+                part.shown.extend(found.into_keys());
+                if changes.is_empty() {
+                    return None;
+                }
+                (DriftKind::Changed, changes)
             }
-        }
+        };
+        Some(DriftFinding {
+            kind,
+            object: job.kind,
+            source: Some(account.source),
+            source_display: Some(account.display.clone()),
+            target: account.target.clone(),
+            target_display: name_of(&account.exported),
+            correction: correction(job, mode, &changes),
+            changes,
+        })
+    }
+}
+
+/// Whether a group is to have members that we made.
+fn has_members(account: &LinkedAccount) -> bool {
+    account.is_wanted && account.members > 0
+}
+
+fn noun(kind: ObjectKind) -> &'static str {
+    match kind {
+        ObjectKind::User => "users",
+        ObjectKind::Group => "groups",
     }
 }
 
 /// What a list that came to its end is worth.
-fn worth(listed: Listed) -> DriftListing {
+fn worth(listed: Listed, noun: &str) -> DriftListing {
     let Listed { seen, claimed, unusable } = listed;
     if unusable > 0 {
-        DriftListing::Partial(format!("its list of users has {unusable} rows without a usable id"))
+        DriftListing::Partial(format!("its list of {noun} has {unusable} rows without a usable id"))
     } else if seen != claimed {
-        DriftListing::Partial(format!("its list of users shows {seen}, and says {claimed}"))
+        DriftListing::Partial(format!("its list of {noun} shows {seen}, and says {claimed}"))
     } else {
         DriftListing::Complete
     }
@@ -255,22 +342,4 @@ fn worth(listed: Listed) -> DriftListing {
 
 fn expected(account: &LinkedAccount) -> Expected<'_> {
     Expected { exported: &account.exported, is_wanted: account.is_wanted }
-}
-
-fn finding(
-    account: &LinkedAccount,
-    kind: DriftKind,
-    changes: Vec<AttributeChange>,
-    correction: Correction,
-) -> DriftFinding {
-    DriftFinding {
-        kind,
-        object: ObjectKind::User,
-        source: Some(account.source),
-        source_display: Some(account.display.clone()),
-        target: account.target.clone(),
-        target_display: name_of(&account.exported),
-        changes,
-        correction,
-    }
 }

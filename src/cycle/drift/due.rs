@@ -1,16 +1,14 @@
 //! When accounts are compared, and what becomes of a comparison that does not come to its end.
 
-use std::collections::BTreeSet;
-
 use chrono::TimeDelta;
 
-use super::compare::compare;
+use super::{compare::compare, conclude::new_part};
 use crate::{
     cycle::{
         context::{Context, CycleError},
         pace::Pacer,
     },
-    model::{CycleId, Timestamp},
+    model::{CycleId, ObjectKind, Timestamp},
     port::TargetRead,
     provisioning::{DriftMode, DriftRule},
     store::{Binding, DriftBrokenOff, DriftCheck, DriftStage, StoreError, View},
@@ -35,7 +33,7 @@ pub(in crate::cycle) async fn compare_when_due<D: Sync, R: TargetRead>(
             let counts = context.store.read(|view| view.drift_counts(check.id))?;
             tracing::info!(
                 app = context.job.app.as_str(),
-                compared = check.compared,
+                compared = check.users.compared,
                 changed = counts.changed,
                 missing = counts.missing,
                 added = counts.added,
@@ -144,7 +142,6 @@ fn new_check(
     (id, began): (CycleId, Timestamp),
     mode: DriftMode,
 ) -> Result<DriftCheck, StoreError> {
-    let (_, linked) = view.comparable_count(id)?;
     Ok(DriftCheck {
         id,
         began,
@@ -152,17 +149,10 @@ fn new_check(
         ended_in: None,
         mode,
         stage: DriftStage::Listing,
+        kind: ObjectKind::User,
         after: None,
-        listing: None,
-        linked,
-        compared: 0,
-        left_out: 0,
-        unread: 0,
-        hidden: 0,
-        unproven: 0,
         requests: 0,
-        asked: BTreeSet::new(),
-        shown: view.drift_shown()?,
-        listed: view.drift_listed()?,
+        users: new_part(view, ObjectKind::User)?,
+        groups: None,
     })
 }

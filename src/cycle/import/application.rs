@@ -38,7 +38,7 @@ pub(in crate::cycle) struct Imported {
 /// The properties that a job needs of each user.
 pub fn selection_of(job: &Job) -> Selection {
     let mut names: Vec<&str> = Vec::new();
-    for mapping in &job.users {
+    for mapping in &job.attributes {
         match &mapping.source {
             MappingSource::Attribute(name) => names.push(name),
             MappingSource::Constant(_) => {}
@@ -65,21 +65,29 @@ pub fn selection_of(job: &Job) -> Selection {
 }
 
 /// What a complete read is good for: the properties, and whose.
-fn selection_text(selection: &Selection, scope: Scope) -> String {
+fn selection_text(selection: &Selection, job: &Job) -> String {
     let mut names: Vec<&str> = selection.properties.iter().map(String::as_str).collect();
-    names.push(match scope {
+    names.push(match job.scope {
         Scope::Assigned => "of assigned users",
         Scope::All => "of all users",
     });
     if selection.manager {
         names.push("manager");
     }
-    names.join(",")
+    if job.nested_groups {
+        names.push("of nested groups");
+    }
+    let mut text = names.join(",");
+    if job.groups.is_some() {
+        let of_groups: Vec<String> = groups::group_properties(job).into_iter().collect();
+        text = format!("{text},groups with {}", of_groups.join(","));
+    }
+    text
 }
 
 /// Whether this cycle reads everything.
 pub(in crate::cycle) fn kind<D>(context: &Context<'_, D>) -> Result<CycleKind, CycleError> {
-    let selection = selection_text(&selection_of(context.job), context.job.scope);
+    let selection = selection_text(&selection_of(context.job), context.job);
     let now = context.clock.now();
     let full = context.options.initial
         || context.store.read(|view| {
@@ -181,7 +189,7 @@ async fn round<D: Directory>(
     if context.job.scope == Scope::Assigned {
         read_assignments(context, application, tracker, warnings).await?;
     }
-    groups::read(context, full, tracker).await?;
+    groups::read(context, (full, generation), tracker).await?;
     filters::check(context)?;
     people::look_up(context, &selection, full, generation, tracker).await?;
     if full {
@@ -191,7 +199,7 @@ async fn round<D: Directory>(
         if let Some(chain) = &users_chain {
             tx.set_chain(chain)?;
         }
-        tx.set_fact("selection", Some(&selection_text(&selection, context.job.scope)))?;
+        tx.set_fact("selection", Some(&selection_text(&selection, context.job)))?;
         tx.set_fact("full_read", None)?;
         if full {
             tx.store_property_statistics()?;
@@ -203,7 +211,7 @@ async fn round<D: Directory>(
 
 /// Whether a mapping needs the tenant's default domain.
 pub fn needs_default_domain(job: &Job) -> bool {
-    job.users.iter().any(|mapping| match &mapping.source {
+    job.attributes.iter().any(|mapping| match &mapping.source {
         MappingSource::Attribute(_) | MappingSource::Constant(_) => false,
         MappingSource::Expression(expression) => expression.uses_default_domain(),
     })
@@ -232,7 +240,7 @@ fn begin<D>(
     selection: &Selection,
     full: bool,
 ) -> Result<u64, StoreError> {
-    let selection = selection_text(selection, context.job.scope);
+    let selection = selection_text(selection, context.job);
     let number = |text: Option<String>| text.and_then(|t| t.parse().ok()).unwrap_or(0_u64);
     context.store.write(|tx| {
         let last = number(tx.fact("read_generation")?);

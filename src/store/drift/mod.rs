@@ -7,4 +7,6 @@ mod model;
 mod read;
 mod write;
 
-pub use model::{DriftBrokenOff, DriftCheck, DriftCounts, DriftListing, DriftStage, LinkedAccount};
+pub use model::{
+    DriftBrokenOff, DriftCheck, DriftCounts, DriftListing, DriftPart, DriftStage, LinkedAccount,
+};

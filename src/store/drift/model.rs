@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    model::{CycleId, SourceId, TargetId, Timestamp},
+    model::{CycleId, ObjectKind, SourceId, TargetId, Timestamp},
     provisioning::DriftMode,
     scim::{AttributePath, Values},
 };
@@ -58,41 +58,73 @@ pub struct DriftCheck {
     pub mode: DriftMode,
     /// How far it is.
     pub stage: DriftStage,
-    /// The last person whose account was compared.
+    /// What it compares: people's accounts first, then groups.
+    pub kind: ObjectKind,
+    /// The last person or group whose object was compared.
     pub after: Option<SourceId>,
+    /// Requests to the target.
+    pub requests: u64,
+    /// What was counted of people's accounts.
+    pub users: DriftPart,
+    /// The same of groups, where they are provisioned.
+    pub groups: Option<DriftPart>,
+}
+
+/// What a comparison counted of one kind of object.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DriftPart {
     /// What the list was worth; `None` before it was read.
     pub listing: Option<DriftListing>,
-    /// Accounts that are linked.
+    /// Objects that are linked.
     pub linked: u64,
-    /// Accounts that were compared.
+    /// Objects that were compared.
     pub compared: u64,
-    /// Accounts that a cycle had just written, or whose last write has no known outcome.
+    /// Objects that a cycle had just written, or whose last write has no known outcome.
     pub left_out: u64,
-    /// Accounts that could not be read.
+    /// Objects that could not be read.
     pub unread: u64,
     /// Disabled accounts that the target does not show: gone or only hidden.
     pub hidden: u64,
-    /// Accounts that answer like missing ones, without proof that they are.
+    /// Objects that answer like missing ones, without proof that they are.
     pub unproven: u64,
-    /// Requests to the target.
-    pub requests: u64,
-    /// Attributes that were exported to some account.
+    /// Attributes that were exported to some object.
     pub asked: BTreeSet<AttributePath>,
-    /// Attributes that the target has ever shown of some account.
+    /// Attributes that the target has ever shown of some object.
     pub shown: BTreeSet<AttributePath>,
     /// Those of them that its list has ever shown. Lists leave out more than reads do.
     pub listed: BTreeSet<AttributePath>,
 }
 
 impl DriftCheck {
+    /// What was counted of this kind, where it is provisioned.
+    pub fn part(&self, kind: ObjectKind) -> Option<&DriftPart> {
+        match kind {
+            ObjectKind::User => Some(&self.users),
+            ObjectKind::Group => self.groups.as_ref(),
+        }
+    }
+
+    /// What is counted of the kind that is compared just now.
+    pub fn current(&mut self) -> &mut DriftPart {
+        match self.kind {
+            ObjectKind::User => &mut self.users,
+            ObjectKind::Group => self.groups.get_or_insert_default(),
+        }
+    }
+}
+
+impl DriftPart {
     /// Attributes that are exported and that were seen of nobody, where the comparison looked:
     /// nothing can be said about them.
     pub fn not_shown(&self) -> impl Iterator<Item = &AttributePath> {
-        let seen = match self.listing {
-            Some(DriftListing::Complete | DriftListing::Partial(_)) => &self.listed,
-            Some(DriftListing::None(_)) | None => &self.shown,
+        let is_seen = |path: &&AttributePath| match self.listing {
+            // Members are never listed: those of a group are read by themselves.
+            Some(DriftListing::Complete | DriftListing::Partial(_)) => {
+                self.listed.contains(path) || (path.is_members() && self.shown.contains(path))
+            }
+            Some(DriftListing::None(_)) | None => self.shown.contains(path),
         };
-        self.asked.difference(seen)
+        self.asked.iter().filter(move |path| !is_seen(path))
     }
 }
 
@@ -132,7 +164,7 @@ impl DriftBrokenOff {
     }
 }
 
-/// A linked account, and what the list showed of it.
+/// A linked account or group, and what the list showed of it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LinkedAccount {
     /// Whose.
@@ -149,4 +181,14 @@ pub struct LinkedAccount {
     pub is_wanted: bool,
     /// What the list showed, if it was in it.
     pub listed: Option<Values>,
+    /// Of a group, the members that we made.
+    pub members: u64,
+}
+
+/// The name of a fact about one kind of object.
+pub(super) fn named(fact: &str, kind: ObjectKind) -> String {
+    match kind {
+        ObjectKind::User => format!("{fact}.users"),
+        ObjectKind::Group => format!("{fact}.groups"),
+    }
 }

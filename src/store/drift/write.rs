@@ -2,11 +2,16 @@
 
 use rusqlite::params;
 
-use super::model::{ANCHOR, BASELINE, BROKEN_OFF, DriftBrokenOff, DriftCheck, LISTED, SHOWN};
+use super::model::{
+    ANCHOR, BASELINE, BROKEN_OFF, DriftBrokenOff, DriftCheck, LISTED, SHOWN, named,
+};
 use crate::{
-    model::{CycleId, Timestamp},
+    model::{CycleId, ObjectKind, Timestamp},
     provisioning::{DriftFinding, DriftKind},
-    store::open::{StoreError, Tx},
+    store::{
+        open::{StoreError, Tx},
+        source::stored_kind,
+    },
 };
 
 /// The shapes of `drift_check.body` and `drift_finding.body`.
@@ -58,8 +63,6 @@ impl Tx<'_> {
 
     /// Adds what a comparison found.
     pub fn add_drift(&self, check: CycleId, finding: &DriftFinding) -> Result<(), StoreError> {
-        let word = serde_json::to_value(finding.object)
-            .map_err(|error| StoreError::stored("object", error))?;
         self.connection
             .prepare_cached(
                 "INSERT INTO drift_finding (check_id, object, kind, source, target, version, body) \
@@ -67,7 +70,7 @@ impl Tx<'_> {
             )?
             .execute(params![
                 check.to_string(),
-                word.as_str(),
+                stored_kind(finding.object),
                 finding.kind.as_str(),
                 finding.source.map(|id| id.to_string()),
                 finding.target.as_str(),
@@ -89,13 +92,13 @@ impl Tx<'_> {
         Ok(())
     }
 
-    /// Takes back what a comparison found in this way.
-    pub fn drop_drift(&self, check: CycleId, kind: DriftKind) -> Result<(), StoreError> {
-        self.connection.execute(
-            "DELETE FROM drift_finding WHERE check_id = ?1 AND kind = ?2",
-            [check.to_string().as_str(), kind.as_str()],
+    /// Takes back the missing objects of this kind that a comparison found; returns how many.
+    pub fn drop_missing(&self, check: CycleId, object: ObjectKind) -> Result<u64, StoreError> {
+        let dropped = self.connection.execute(
+            "DELETE FROM drift_finding WHERE check_id = ?1 AND object = ?2 AND kind = ?3",
+            params![check.to_string(), stored_kind(object), DriftKind::Missing.as_str()],
         )?;
-        Ok(())
+        Ok(dropped as u64)
     }
 
     /// Puts a finding into the log, and marks it as recorded.
@@ -122,24 +125,28 @@ impl Tx<'_> {
             "UPDATE drift_check SET ended = ?2 WHERE id = ?1",
             params![id, now.timestamp_millis()],
         )?;
-        for (fact, paths) in [(SHOWN, &check.shown), (LISTED, &check.listed)] {
-            let paths = serde_json::to_string(paths)
-                .map_err(|error| StoreError::stored("shown attributes", error))?;
-            self.set_fact(fact, Some(&paths))?;
+        for kind in [ObjectKind::User, ObjectKind::Group] {
+            let Some(part) = check.part(kind) else { continue };
+            for (fact, paths) in [(SHOWN, &part.shown), (LISTED, &part.listed)] {
+                let paths = serde_json::to_string(paths)
+                    .map_err(|error| StoreError::stored("shown attributes", error))?;
+                self.set_fact(&named(fact, kind), Some(&paths))?;
+            }
         }
         self.set_fact(BROKEN_OFF, None)?;
         self.set_drift_anchor(check.began)
     }
 
-    /// Remembers the surveyed accounts that nobody is linked to; others are new from now on.
-    pub fn set_drift_baseline(&self) -> Result<(), StoreError> {
-        self.connection.execute_batch(
-            "DELETE FROM drift_unlinked WHERE object = 'user'; \
-             INSERT INTO drift_unlinked (object, target) \
-             SELECT 'user', target FROM survey_account \
-             WHERE target NOT IN (SELECT target FROM link);",
+    /// Remembers the surveyed objects that nobody is linked to; others are new from now on.
+    pub fn set_drift_baseline(&self, kind: ObjectKind) -> Result<(), StoreError> {
+        let code = stored_kind(kind);
+        self.connection.execute("DELETE FROM drift_unlinked WHERE kind = ?1", [code])?;
+        self.connection.execute(
+            "INSERT INTO drift_unlinked (kind, target) SELECT kind, target FROM survey_account \
+             WHERE kind = ?1 AND target NOT IN (SELECT target FROM link WHERE kind = ?1)",
+            [code],
         )?;
-        self.set_fact(BASELINE, Some("1"))
+        self.set_fact(&named(BASELINE, kind), Some("1"))
     }
 }
 

@@ -12,7 +12,7 @@ CREATE TABLE drift_check (
 CREATE TABLE drift_finding (
     seq      INTEGER PRIMARY KEY,
     check_id TEXT NOT NULL,
-    object   TEXT NOT NULL,                -- user | group
+    object   INTEGER NOT NULL,             -- 0 user, 1 group
     kind     TEXT NOT NULL,                -- changed | missing | added
     source   TEXT,                         -- null: nobody is linked to it
     target   TEXT NOT NULL,
@@ -23,9 +23,9 @@ CREATE TABLE drift_finding (
 CREATE INDEX drift_finding_by_check ON drift_finding (check_id, seq);
 CREATE INDEX drift_finding_by_source ON drift_finding (source) WHERE source IS NOT NULL;
 
--- The accounts that nobody was linked to when the target last listed all of them.
+-- The accounts and groups that nobody was linked to when the target last listed all of them.
 CREATE TABLE drift_unlinked (
-    object TEXT NOT NULL,                  -- user | group
+    kind   INTEGER NOT NULL,               -- 0 user, 1 group
     target TEXT NOT NULL,
-    PRIMARY KEY (object, target)
+    PRIMARY KEY (kind, target)
 ) STRICT, WITHOUT ROWID;
