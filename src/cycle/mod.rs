@@ -9,6 +9,7 @@
 mod accounts;
 mod context;
 mod draft;
+mod drift;
 mod explain;
 mod explain_group;
 mod export;
@@ -30,6 +31,7 @@ mod told;
 
 pub use accounts::survey_accounts;
 pub use context::{Context, CycleError, CycleOptions, Stop, WorkLeft};
+pub use drift::compare_now;
 pub use explain::{Explained, Explanation, Found, explain, found_person, steps_of};
 pub use explain_group::Members;
 pub use find::{FoundBy, FoundGroup, Namesake, Person, Question, Search};

@@ -77,11 +77,13 @@ pub enum Reason {
     SystemForCrossDomainIdentityManagementServiceIncompatible,
     /// The cycle ended before it was sent.
     Interrupted,
+    /// The account is not as it was left: it was changed at the target.
+    Drift,
 }
 
 impl Reason {
     /// Every reason, for documentation and its test.
-    pub const ALL: [Self; 35] = [
+    pub const ALL: [Self; 36] = [
         Self::InScope,
         Self::Matched,
         Self::AttributesChanged,
@@ -117,6 +119,7 @@ impl Reason {
         Self::UnprocessableEntity,
         Self::SystemForCrossDomainIdentityManagementServiceIncompatible,
         Self::Interrupted,
+        Self::Drift,
     ];
 
     /// What to do about it, for the log and for people.
@@ -178,6 +181,7 @@ impl Reason {
             Self::InternalServerError | Self::Timeout | Self::Interrupted => {
                 "Nothing: the next cycle tries again."
             }
+            Self::Drift => "Mend it in the application, or set `drift` to \"repair\".",
             Self::Unauthorized => "Renew the application's token and run `check`.",
             Self::InsufficientRights => {
                 "Give the token the right to manage users, and groups where they are provisioned."
