@@ -5,6 +5,9 @@
 //! its own memory is measured. Prints each figure with what is to be reached, and ends non-zero
 //! where it falls short. `CROWD=100000 cargo bench --bench crowd` takes another number of members.
 
+#![expect(clippy::disallowed_methods, reason = "a benchmark is about the machine's memory")]
+#![expect(clippy::print_stdout, reason = "the figures are its output")]
+
 use std::{path::Path, process::Stdio, sync::Arc, time::Duration};
 
 use entra_scim::{

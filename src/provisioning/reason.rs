@@ -165,9 +165,7 @@ impl Reason {
             Self::CreateUnsettled => "Nothing: the next cycles look it up in the application.",
             Self::Protected => "Take it out of `safeguards.protect` if it may be changed.",
             Self::ActionDisabled => "Switch the action on under `safeguards`, or do it by hand.",
-            Self::RenameNotSupported => {
-                "Rename it in the application by hand, or leave it as it is."
-            }
+            Self::RenameNotSupported => "Rename it in the application, or leave it as it is.",
             Self::HeldBySafeguard => {
                 "Read the list with `plan --held`; restore the scope or `approve` it."
             }
