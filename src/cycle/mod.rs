@@ -29,7 +29,9 @@ mod told;
 
 pub use accounts::survey_accounts;
 pub use context::{Context, CycleError, CycleOptions, Stop, WorkLeft};
-pub use explain::{Explained, Explanation, Found, Members, explain, found_person, steps_of};
+pub use explain::{
+    Explained, Explanation, Found, Members, explain, found_group, found_person, steps_of,
+};
 pub use find::{FoundBy, FoundGroup, Namesake, Person, Question, Search};
 pub use import::{FULL_READ_AFTER, needs_default_domain, selection_of};
 pub use provision::{HeldOnDemand, Provisioned, preview_provision, provision};

@@ -37,8 +37,8 @@ fn objects_of(job: &Job) -> GroupObjects {
     }
 }
 
-/// The properties that a job of groups needs of each.
-pub(super) fn group_properties(job: &Job) -> BTreeSet<String> {
+/// The properties that the groups of a job need.
+pub(in crate::cycle) fn group_properties(job: &Job) -> BTreeSet<String> {
     let mut names: Vec<&str> = Vec::new();
     for mapping in job.groups.iter().flat_map(|groups| &groups.attributes) {
         match &mapping.source {
