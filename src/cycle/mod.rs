@@ -9,7 +9,9 @@
 mod accounts;
 mod context;
 mod draft;
+mod drift;
 mod explain;
+mod explain_group;
 mod export;
 mod find;
 mod group;
@@ -29,9 +31,9 @@ mod told;
 
 pub use accounts::survey_accounts;
 pub use context::{Context, CycleError, CycleOptions, Stop, WorkLeft};
-pub use explain::{
-    Explained, Explanation, Found, Members, explain, found_group, found_person, steps_of,
-};
+pub use drift::compare_now;
+pub use explain::{Explained, Explanation, Found, explain, found_group, found_person, steps_of};
+pub use explain_group::Members;
 pub use find::{FoundBy, FoundGroup, Namesake, Person, Question, Search};
 pub use import::{FULL_READ_AFTER, needs_default_domain, selection_of};
 pub use provision::{HeldOnDemand, Provisioned, preview_provision, provision};

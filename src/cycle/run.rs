@@ -5,6 +5,7 @@ use chrono::TimeDelta;
 use super::{
     context::{Context, CycleError, Tracker, WorkLeft},
     draft::draft,
+    drift,
     export::export,
     guard::closed_window,
     import::{import, kind},
@@ -56,6 +57,9 @@ pub async fn sync<D: Directory, W: TargetWrite>(
         }
         Err(error) => Err(error),
     };
+    if result.is_ok() && !start.in_quarantine {
+        Box::pin(drift::compare_when_due(context, target, &pacer, start.id)).await?;
+    }
     start.close(context, target, result.err(), told)
 }
 

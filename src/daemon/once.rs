@@ -150,6 +150,25 @@ pub async fn list_accounts(
     Ok(listed.map(|()| copy))
 }
 
+/// Compares every linked account with what was last exported to it, into a private copy of the
+/// state; returns the copy. Needs no lock, corrects nothing, and writes nothing else.
+pub async fn compare_accounts(
+    config: &Config,
+    app: &AppSettings,
+    stop: &Stop,
+    observer: Observer<'_>,
+    clock: Arc<dyn Clock>,
+) -> Result<Result<Engine, CycleError>, DaemonError> {
+    let connection = connect(config, app, clock)?;
+    let path = state_path(config, &app.job.app);
+    let copy = preview_copy(&path).map_err(DaemonError::store(app))?;
+    let copy = copy.beside(neighbours(config, app));
+    let options = CycleOptions::default();
+    let context = context(app, &connection, &copy, options, stop, observer);
+    let compared = cycle::compare_now(&context, &connection.target.reader()).await;
+    Ok(compared.map(|()| copy))
+}
+
 /// One cycle for real, of a state whose lock is held.
 pub(super) async fn run_cycle(
     app: &AppSettings,

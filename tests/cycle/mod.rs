@@ -6,6 +6,7 @@ mod clock;
 mod default_domain;
 mod delete_after;
 mod directory_faults;
+mod drift;
 mod escrow;
 mod explain;
 mod forget;

@@ -37,7 +37,7 @@ fn objects_of(job: &Job) -> GroupObjects {
     }
 }
 
-/// The properties that the groups of a job need.
+/// The properties that a job of groups needs of each.
 pub(in crate::cycle) fn group_properties(job: &Job) -> BTreeSet<String> {
     let mut names: Vec<&str> = Vec::new();
     for mapping in job.groups.iter().flat_map(|groups| &groups.attributes) {
