@@ -72,7 +72,7 @@ pub(super) enum Command {
     /// Run as a service: every enabled application on its schedule, until SIGTERM
     #[command(after_help = "Example: entra-scim run --log-format json")]
     Run,
-    /// Provision one person, now
+    /// Provision one person or group, now
     Provision(ProvisionArgs),
     /// Say why somebody is in scope or not, and what would be sent; only reads
     Explain(ExplainArgs),
@@ -232,7 +232,7 @@ pub(super) struct ProvisionArgs {
     /// The application; may be left out where the file has one
     #[arg(value_name = "APP")]
     pub(super) app_or_who: String,
-    /// The person: an object id, user principal name or mail address
+    /// An object id, user principal name, mail address, or the display name of a group
     #[arg(value_name = "WHO")]
     pub(super) who: Option<String>,
     /// Only say what would be done; touches neither the target nor the state

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use super::{
     context::{Context, CycleError, Tracker, WorkLeft},
-    group::memberships,
+    group::{memberships, memberships_of},
     import::DEFAULT_DOMAIN,
     look::{Eyes, Hinted, ReadBack, failed_lookup, is_matched_anew},
     pace::Pacer,
@@ -116,13 +116,16 @@ pub(super) async fn draft_one<D: Sync, R: TargetRead>(
     (subject, principals): (&Subject, FilterPrincipals),
     cycle: (CycleId, Timestamp),
 ) -> Result<(), CycleError> {
-    let job = context.job;
+    let Some(job) = context.job.of(subject.kind) else { return Ok(()) };
     let (roles, default_domain) =
         context.store.read(|view| Ok((view.app_roles()?, view.fact(DEFAULT_DOMAIN)?)))?;
     let known = (roles, default_domain);
     let eyes = Eyes::new((job, context.store), (target, pacer), Lookup::Filtered, known, cycle.1);
     let drafting = Drafting { context, job, eyes, cycle, principals, goes_on: false };
     drafting.subject(subject, Turn::Second).await?;
+    if subject.kind == ObjectKind::Group {
+        return memberships_of(context, job, (target, pacer), cycle.0, subject.id).await;
+    }
     if let Some(path) = manager_path(job) {
         let unique = matching_paths(job);
         context.store.write(|tx| reference(tx, (cycle.0, subject.id), &unique, &path))?;

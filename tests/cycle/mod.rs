@@ -18,6 +18,7 @@ mod notices;
 mod profiles;
 mod protect;
 mod provision;
+mod provision_groups;
 mod quarantine;
 mod redaction;
 mod rematching;
