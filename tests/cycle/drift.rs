@@ -7,7 +7,7 @@ use entra_scim::{
     scim::shown,
 };
 use insta::assert_snapshot;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::support::world::World;
 
@@ -416,7 +416,11 @@ async fn roles_that_somebody_added_are_no_drift_and_a_lost_manager_is() {
     let enterprise = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
     tamper(&world, "ada", enterprise, json!({"department": "Sales"}));
     a_week_later(&world).await;
-    assert_snapshot!(report(&world), @"2 of 2 compared");
+    assert_snapshot!(report(&world), @r#"
+    2 of 2 compared
+    changed ada  None
+        urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:manager: "u-c5fc598e707e7291" → ∅
+    "#);
 }
 
 #[tokio::test]
@@ -552,4 +556,100 @@ async fn whoever_is_forgotten_is_forgotten_here_too() {
     let id = world.id("barbara").to_string();
     assert!(memchr::memmem::find(&stored, id.as_bytes()).is_none());
     assert_snapshot!(report(&world), @"2 of 2 compared");
+}
+
+const GROUPS: &str = "[apps.crm.groups]\nenabled = true\n";
+
+/// The groups of these names, each with these people, a week before the next comparison.
+async fn departments(lines: &str, names: [&str; 2], people: [&str; 3]) -> World {
+    let mut world = World::with_config(lines);
+    for person in people {
+        world.person(person);
+    }
+    for name in names {
+        let group = world.assigned_group(name, world.editor);
+        for person in people {
+            world.join(group, person);
+        }
+    }
+    let world = Box::pin(world.all_provisioned()).await;
+    a_week_later(&world).await;
+    world.take_writes();
+    world
+}
+
+fn group_at(world: &World, name: &str) -> Map<String, Value> {
+    let groups = world.application.groups();
+    groups.into_iter().find(|group| group["displayName"] == name).expect("a group")
+}
+
+fn tamper_group(world: &World, name: &str, attribute: &str, value: Option<Value>) {
+    let id = group_at(world, name)["id"].as_str().expect("an id").to_owned();
+    assert!(world.application.tamper_group(&id, attribute, value));
+}
+
+#[tokio::test]
+async fn a_group_that_lost_members_is_told_and_gets_them_back_where_it_is_repaired() {
+    let lines = format!("{REPAIR}{GROUPS}");
+    let world = departments(&lines, ["Sales", "Legal"], ["ada", "barbara", "chloe"]).await;
+    let mut members = group_at(&world, "Sales")["members"].as_array().expect("members").clone();
+    members.truncate(1);
+    let local = world.seed_account(json!({"userName": "local@crm.example"}));
+    members.push(json!({ "value": local }));
+    tamper_group(&world, "Sales", "members", Some(json!(members)));
+    tamper_group(&world, "Legal", "externalId", Some(json!("somebody else's")));
+    a_week_later(&world).await;
+    assert_snapshot!(report(&world), @r#"
+    3 of 3 compared
+    added local  None
+    changed Sales  Planned
+        members: ["u-38f4d74b451e8c20","u-b7e1e15867216173"] → ∅
+    changed Legal  ByHand
+        externalId: "7d82590f-97da-46a6-be32-0e3921f8bd91" → "somebody else's"
+    "#);
+    assert!(world.take_writes().is_empty());
+    world.later();
+    world.sync_well().await;
+    assert_snapshot!(world.last_plan(), @r#"
+    update Sales  success  2 members added, 1 member there already
+        members: ∅ → "u-38f4d74b451e8c20"
+        members: ∅ → "u-b7e1e15867216173"
+    "#);
+    let members = group_at(&world, "Sales")["members"].as_array().expect("members").clone();
+    assert_eq!(members.len(), 4, "the local one stays: {members:?}");
+}
+
+#[tokio::test]
+async fn a_group_that_is_gone_is_missing_and_one_that_came_is_added() {
+    let lines = format!("---\n{GROUPS}");
+    let mut world = departments(&lines, ["Sales", "Legal"], ["ada", "barbara", "chloe"]).await;
+    world.expects_violations();
+    let id = group_at(&world, "Legal")["id"].as_str().expect("an id").to_owned();
+    assert!(world.application.tamper_delete_group(&id));
+    let Value::Object(group) = json!({"displayName": "Intruders"}) else { unreachable!() };
+    world.application.seed_group(group);
+    a_week_later(&world).await;
+    assert_snapshot!(report(&world), @"
+    3 of 3 compared
+    missing Legal  None
+    added Intruders  None
+    ");
+    assert!(world.take_writes().is_empty());
+}
+
+#[tokio::test]
+async fn members_that_an_application_never_shows_were_not_taken_out() {
+    let lines = format!("---\n{GROUPS}");
+    let mut world = World::with_config(&lines);
+    world.quirks(Quirks { hides_members: true, ..Quirks::default() });
+    world.person("ada");
+    let group = world.assigned_group("Sales", world.editor);
+    world.join(group, "ada");
+    let world = Box::pin(world.all_provisioned()).await;
+    a_week_later(&world).await;
+    assert_snapshot!(report(&world), @"1 of 1 compared");
+    let check = world.state().read(|view| view.last_drift_check()).expect("the state");
+    let groups = check.expect("a comparison").groups.expect("groups are provisioned");
+    let not_shown: Vec<String> = groups.not_shown().map(ToString::to_string).collect();
+    assert_eq!((groups.compared, not_shown), (1, vec!["members".to_owned()]));
 }

@@ -125,7 +125,7 @@ impl<D: Sync, R: TargetRead> Comparing<'_, D, R> {
                         tx.set_stale(source)?;
                         tx.mark_dirty(source)?;
                         if finding.changes.iter().any(|change| change.path.is_members()) {
-                            tx.set_members_unread(source)?;
+                            tx.doubt_made_members(source)?;
                         }
                     }
                 }

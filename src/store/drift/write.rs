@@ -6,7 +6,7 @@ use super::model::{
     ANCHOR, BASELINE, BROKEN_OFF, DriftBrokenOff, DriftCheck, LISTED, SHOWN, named,
 };
 use crate::{
-    model::{CycleId, ObjectKind, Timestamp},
+    model::{CycleId, ObjectKind, SourceId, Timestamp},
     provisioning::{DriftFinding, DriftKind},
     store::{
         open::{StoreError, Tx},
@@ -112,6 +112,16 @@ impl Tx<'_> {
         self.connection
             .prepare_cached("UPDATE drift_finding SET recorded = 1 WHERE seq = ?1")?
             .execute([seq])?;
+        Ok(())
+    }
+
+    /// Nothing is sure of a group's members before the target has shown them: those that we made
+    /// and that are not there are added again.
+    pub fn doubt_made_members(&self, group: SourceId) -> Result<(), StoreError> {
+        self.set_members_unread(group)?;
+        self.connection
+            .prepare_cached("UPDATE member_link SET doubt = 1 WHERE group_id = ?1")?
+            .execute([group.to_string()])?;
         Ok(())
     }
 
