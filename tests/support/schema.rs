@@ -13,13 +13,10 @@ pub(crate) enum Document {
     Log,
     /// `explain --json`.
     Explain,
-<<<<<<< HEAD
     /// `provision --json`.
     Provision,
-=======
     /// `drift --json`.
     Drift,
->>>>>>> drift
 }
 
 /// What the document breaks of its promise, one line each; empty where it keeps all of it.
@@ -29,11 +26,8 @@ pub(crate) fn violations(document: Document, value: &Value) -> Vec<String> {
         Document::Status => include_str!("../schemas/status.json"),
         Document::Log => include_str!("../schemas/log.json"),
         Document::Explain => include_str!("../schemas/explain.json"),
-<<<<<<< HEAD
         Document::Provision => include_str!("../schemas/provision.json"),
-=======
         Document::Drift => include_str!("../schemas/drift.json"),
->>>>>>> drift
     };
     let schema: Value = serde_json::from_str(text).expect("the schema is JSON");
     let validator = jsonschema::options()
