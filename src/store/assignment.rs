@@ -59,6 +59,18 @@ impl View<'_> {
         .collect()
     }
 
+    /// Assigned groups that are known for their members alone: a filter named them, or they stood
+    /// inside another one.
+    pub fn assigned_unread_groups(&self) -> Result<Vec<SourceId>, StoreError> {
+        self.ids(
+            "SELECT DISTINCT principal FROM assignment \
+             JOIN source_group ON source_group.id = principal AND source_group.presence = 0 \
+             WHERE assignment.kind = 1 AND NOT EXISTS (SELECT 1 FROM source_object \
+                 WHERE source_object.id = principal AND source_object.kind = 1) \
+             ORDER BY principal",
+        )
+    }
+
     /// The assigned groups, by id.
     pub fn assigned_groups(&self) -> Result<Vec<SourceId>, StoreError> {
         self.ids("SELECT DISTINCT principal FROM assignment WHERE kind = 1 ORDER BY principal")
@@ -233,7 +245,8 @@ impl Tx<'_> {
             GroupObjects::Every => return Ok(true),
             GroupObjects::Assigned => {
                 "SELECT EXISTS (SELECT 1 FROM assignment WHERE principal = ?1 AND kind = 1) \
-                 OR EXISTS (SELECT 1 FROM link WHERE source = ?1)"
+                 OR EXISTS (SELECT 1 FROM link WHERE source = ?1) \
+                 OR EXISTS (SELECT 1 FROM source_object WHERE id = ?1 AND kind = 1)"
             }
         };
         Ok(self.connection.prepare_cached(sql)?.query_row([id], |row| row.get(0))?)

@@ -116,9 +116,14 @@ fn arrange<D>(
             generation,
             members,
         };
+        let unread = match objects {
+            GroupObjects::Assigned => tx.assigned_unread_groups()?,
+            GroupObjects::None | GroupObjects::Every => Vec::new(),
+        };
         for chain in &mut chains {
             chain.members.retain(|group| wanted.contains(group));
-            if full && chain.complete {
+            let lacks = chain.members.iter().any(|group| unread.contains(group));
+            if (full || lacks) && chain.complete {
                 restart(chain, generation);
             }
         }
