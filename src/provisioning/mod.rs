@@ -34,6 +34,7 @@ mod source_attribute;
 mod step;
 mod sticky;
 mod window;
+mod words;
 
 pub use drift::{
     Correction, DriftFinding, DriftKind, DriftMode, DriftRule, Expected, compared_paths,
@@ -52,7 +53,8 @@ pub use mapping::{
 pub use matching::{Candidate, Claim, Evidence, Matched, match_keys, settle};
 pub use notice::{
     CSV_ROWS_MAX, LastSent, NOTICES_PER_HOUR_MAX, NextStep, Notice, NoticeKind, NoticeRow,
-    NoticeTopic, UNDELIVERABLE_AFTER, batches, csv, expiry_stage, is_due, next_attempt, room_left,
+    NoticeTopic, UNDELIVERABLE_AFTER, batches, csv, csv_cell, expiry_stage, is_due, next_attempt,
+    room_left,
 };
 pub use outcome::{Failure, Outcome, Remedy, failure_of, remedy};
 pub use plan::{

@@ -25,6 +25,7 @@ mod log;
 mod member;
 mod neighbour;
 mod notice;
+mod on_demand;
 mod open;
 mod outbox;
 mod outcome;

@@ -14,6 +14,7 @@ mod hostile;
 mod import_schema;
 mod notices;
 mod oauth;
+mod provision;
 mod quarantine;
 mod redaction;
 mod refusals;

@@ -17,6 +17,8 @@ mod matching;
 mod notices;
 mod profiles;
 mod protect;
+mod provision;
+mod provision_groups;
 mod quarantine;
 mod redaction;
 mod rematching;

@@ -114,7 +114,7 @@ impl View<'_> {
         Ok(self.connection.query_row(&sql, params![cycle.to_string(), stored_kind(kind)], row)?)
     }
 
-    /// Up to `limit` objects that can be compared in this cycle, after this one, in order of id.
+    /// Up to `limit` objects that can be compared in this cycle, after this one, by id.
     pub fn linked_accounts(
         &self,
         cycle: CycleId,
