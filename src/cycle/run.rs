@@ -57,9 +57,14 @@ pub async fn sync<D: Directory, W: TargetWrite>(
         }
         Err(error) => Err(error),
     };
-    if result.is_ok() && !start.in_quarantine {
-        Box::pin(drift::compare_when_due(context, target, &pacer, start.id)).await?;
-    }
+    let result = match result {
+        Ok(()) if !start.in_quarantine => {
+            Box::pin(drift::compare_when_due(context, target, &pacer, start.id))
+                .await
+                .map_err(CycleError::Store)
+        }
+        ended => ended,
+    };
     start.close(context, target, result.err(), told)
 }
 

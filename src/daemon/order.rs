@@ -233,8 +233,9 @@ fn forget_person(engine: &Engine, person: SourceId, now: Timestamp) -> Result<An
 
 fn forget(tx: &Tx<'_>, reset: Reset, now: Timestamp) -> Result<(), StoreError> {
     if reset.rebind {
-        // Ids of another application's accounts are no hint.
+        // Ids of another application's accounts are no hint, nor is what that one showed.
         tx.drop_links(now)?;
+        tx.forget_drift()?;
     } else if reset.links || reset.full {
         tx.rematch_links()?;
     }
@@ -259,6 +260,7 @@ fn forget(tx: &Tx<'_>, reset: Reset, now: Timestamp) -> Result<(), StoreError> {
     }
     if reset.full {
         tx.set_fact("property_statistics", None)?;
+        tx.forget_drift()?;
     }
     Ok(())
 }

@@ -122,7 +122,7 @@ impl View<'_> {
                  UNION ALL SELECT id, attributes ->> 'mail' FROM source_object WHERE kind = 0 \
                  UNION ALL SELECT source, display FROM link WHERE kind = 0 \
                  UNION ALL SELECT source, source_name FROM provisioning_log \
-                     WHERE body ->> 'kind' <> 'group') \
+                     WHERE body ->> 'kind' <> 'group' AND source <> '') \
              SELECT DISTINCT id FROM named WHERE lower(name) IN (lower(?1), ?2) \
              ORDER BY id LIMIT ?3",
         )?;

@@ -653,3 +653,19 @@ async fn members_that_an_application_never_shows_were_not_taken_out() {
     let not_shown: Vec<String> = groups.not_shown().map(ToString::to_string).collect();
     assert_eq!((groups.compared, not_shown), (1, vec!["members".to_owned()]));
 }
+
+#[tokio::test]
+async fn another_applications_accounts_are_not_all_new_after_a_rebind() {
+    let world = company("", ["ada"]).await;
+    world.state().write(|tx| tx.forget_drift()).expect("the state");
+    world.seed_account(json!({"userName": "local@crm.example"}));
+    assert_eq!(report(&world), "no comparison yet\n");
+    a_week_later(&world).await;
+    assert_eq!(report(&world), "1 of 1 compared\n");
+    world.seed_account(json!({"userName": "mallory@evil.example"}));
+    a_week_later(&world).await;
+    assert_snapshot!(report(&world), @"
+    1 of 1 compared
+    added mallory  None
+    ");
+}

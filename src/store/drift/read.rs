@@ -185,8 +185,10 @@ impl View<'_> {
         let mut statement = self.connection.prepare_cached(
             "SELECT target, \"values\" FROM survey_account AS account \
              WHERE kind = ?1 AND target > ?2 \
-             AND target NOT IN (SELECT target FROM link WHERE kind = ?1) \
-             AND target NOT IN (SELECT target FROM released WHERE kind = ?1) \
+             AND NOT EXISTS (SELECT 1 FROM link \
+                 WHERE link.kind = ?1 AND link.target = account.target) \
+             AND NOT EXISTS (SELECT 1 FROM released AS was \
+                 WHERE was.kind = ?1 AND was.target = account.target) \
              AND NOT EXISTS (SELECT 1 FROM drift_unlinked AS known \
                  WHERE known.kind = ?1 AND known.target = account.target) \
              AND NOT EXISTS (SELECT 1 FROM unsettled_create, json_each(unsettled_create.sent) \

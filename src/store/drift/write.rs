@@ -147,6 +147,19 @@ impl Tx<'_> {
         self.set_drift_anchor(check.began)
     }
 
+    /// Forgets every comparison, and what was learned of the target by them.
+    pub fn forget_drift(&self) -> Result<(), StoreError> {
+        self.connection.execute_batch(
+            "DELETE FROM drift_check; DELETE FROM drift_finding; DELETE FROM drift_unlinked;",
+        )?;
+        for kind in [ObjectKind::User, ObjectKind::Group] {
+            for fact in [SHOWN, LISTED, BASELINE] {
+                self.set_fact(&named(fact, kind), None)?;
+            }
+        }
+        self.set_fact(BROKEN_OFF, None)
+    }
+
     /// Remembers the surveyed objects that nobody is linked to; others are new from now on.
     pub fn set_drift_baseline(&self, kind: ObjectKind) -> Result<(), StoreError> {
         let code = stored_kind(kind);
