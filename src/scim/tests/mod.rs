@@ -4,6 +4,7 @@ mod bodies;
 mod members;
 mod parsing;
 mod properties;
+mod replacing;
 mod roles;
 
 use serde_json::Value;
