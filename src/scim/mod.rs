@@ -4,6 +4,7 @@
 //! before anything could send it. The room knows neither HTTP nor what a plan is.
 
 mod create;
+mod description;
 mod dialect;
 mod document;
 mod error;
@@ -23,6 +24,7 @@ mod tenant_url;
 mod tests;
 
 pub use create::create_body;
+pub use description::{BulkLimits, Discovery, ServiceDescription};
 pub use dialect::Dialect;
 pub use document::{Values, project, read, same};
 pub use error::ScimError;

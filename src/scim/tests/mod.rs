@@ -1,6 +1,7 @@
 //! The wire forms as stories and as properties.
 
 mod bodies;
+mod describing;
 mod members;
 mod parsing;
 mod properties;
