@@ -16,7 +16,7 @@ use std::{
 use entra_scim::{
     expression::{Expression, parse_date},
     gallery,
-    model::{AppRole, AppRoleId, Attributes, RedactionKey, SourceId},
+    model::{AppRole, AppRoleId, Attributes, ObjectKind, RedactionKey, SourceId},
     provisioning::{
         Clause, ClauseText, FilterInputs, FilterPrincipals, FilterResult, Grant, MappingInputs,
         Presence, ScopingFilter, Subject, map,
@@ -151,6 +151,7 @@ fn subject() -> Subject {
     }))
     .expect("an object");
     Subject {
+        kind: ObjectKind::User,
         id: SourceId::derive(&["ada"]),
         attributes,
         presence: Presence::Live,

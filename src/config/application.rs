@@ -14,10 +14,13 @@ use super::{
 };
 use crate::{
     gallery::{self, Profile, Unsupported},
-    model::{AppName, ApplicationRef, Fingerprint},
+    model::{AppName, ApplicationRef, Fingerprint, ObjectKind},
     provisioning::{
         Schedule, is_always_in_clear,
-        job::{Capability, DirectoryDelete, Job, MappingSource, OutOfScope, Safeguards, Scope},
+        job::{
+            Capability, DirectoryDelete, Job, MEMBERS_PER_REQUEST_DEFAULT, MappingSource,
+            OutOfScope, Safeguards, Scope,
+        },
     },
 };
 
@@ -97,13 +100,15 @@ pub(super) fn decode(
     let scoping_filters = filter::decode(section.get("users").as_ref(), scope, findings);
     let Target { connection, dialect, pace, tenant_url_at } = target?;
     let mut job = Job {
+        kind: ObjectKind::User,
         app: app?,
         tenant: defaults.tenant.to_owned(),
         application: enterprise_app?,
         provisioning,
         scope,
         exclude_default_access,
-        users: users.rows,
+        nested_groups: false,
+        attributes: users.rows,
         scoping_filters,
         target_base: connection.base.to_string(),
         dialect,
@@ -112,6 +117,7 @@ pub(super) fn decode(
         safeguards,
         revision: Fingerprint::of([]),
         revision_parts: Vec::new(),
+        groups: None,
     };
     (job.revision, job.revision_parts) = revision::of(&job, &profile.name);
     let profile = profile.name.clone();
@@ -139,6 +145,11 @@ fn capability(profile: &Profile) -> Capability {
         list: profile.list,
         renames: profile.supports(Unsupported::UserRename),
         page_size_max: profile.limits.page_size.as_ref().map(|limit| limit.max),
+        members_per_request_max: profile
+            .limits
+            .members_per_request
+            .as_ref()
+            .map_or(MEMBERS_PER_REQUEST_DEFAULT, |limit| limit.max.max(1)),
     }
 }
 

@@ -42,14 +42,14 @@ pub(super) fn of(job: &Job, profile: &str) -> (Fingerprint, RevisionParts) {
     part("whether the application renames accounts", job.capability.renames.to_string());
     safeguards(job, &mut part);
     // The order of rows is the order of attributes in requests, so it counts.
-    for row in &job.users {
+    for row in &job.attributes {
         part(&format!("{MAPPING_ROW}`{}`", row.target), canonical(row));
     }
     for (index, filter) in job.scoping_filters.iter().enumerate() {
         let name = filter.name.as_ref().map(|name| format!(" {name:?}")).unwrap_or_default();
         part(&format!("users.scoping_filters {}{name}", index + 1), filter.to_string());
     }
-    let hidden = job.users.iter().filter(|row| row.is_redacted());
+    let hidden = job.attributes.iter().filter(|row| row.is_redacted());
     let hidden: Vec<String> =
         hidden.map(|row| format!("{:?} {:?}", row.source, row.default)).collect();
     let texts = parts.iter().flat_map(|(name, value)| [name.as_str(), value.as_str()]);

@@ -53,6 +53,7 @@ const DELETE_AFTER_LEAST: Duration = Duration::from_secs(1);
 fn defaults(can_delete: bool) -> Safeguards {
     Safeguards {
         max_removals: Threshold::Default,
+        max_membership_removals: Threshold::Default,
         max_creates: None,
         protect: BTreeSet::new(),
         on_out_of_scope: OutOfScope::Disable,

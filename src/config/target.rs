@@ -197,6 +197,7 @@ fn pace(section: &Section<'_, '_>, profile: &Profile, findings: &mut Findings<'_
         requests_per_second_max: own_limit.or(profile.limits.rate(RateClass::All)),
         reads_per_second_max: profile.limits.rate(RateClass::Read),
         user_writes_per_second_max: profile.limits.rate(RateClass::UserWrite),
+        group_writes_per_second_max: profile.limits.rate(RateClass::GroupWrite),
         request_timeout: request_timeout.map_or(REQUEST_TIMEOUT_DEFAULT, |duration| duration.value),
     }
 }

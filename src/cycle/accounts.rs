@@ -12,7 +12,7 @@ use super::{
     survey::list_all,
 };
 use crate::{
-    model::{AppRole, CycleId, SourceObject},
+    model::{AppRole, CycleId, ObjectKind, SourceObject},
     port::{Directory, FaultClass, Link, TargetFault, TargetRead},
     provisioning::{Claim, Presence, Subject, map_to_compare, match_keys},
     scim::same,
@@ -93,6 +93,7 @@ async fn match_users<D: Directory>(
 impl Matching {
     fn note<D>(&self, context: &Context<'_, D>, user: SourceObject) -> Result<(), StoreError> {
         let subject = Subject {
+            kind: ObjectKind::User,
             id: user.id,
             attributes: user.attributes,
             presence: Presence::Live,
@@ -106,7 +107,7 @@ impl Matching {
         let (now, store) = (context.clock.now(), context.store);
         let inputs = mapping_inputs(&self.roles, self.default_domain.as_deref(), now, store.key());
         // Whose values cannot be computed matches nobody, as in a cycle.
-        let Ok(mapped) = map_to_compare(&context.job.users, &subject, inputs) else {
+        let Ok(mapped) = map_to_compare(&context.job.attributes, &subject, inputs) else {
             return Ok(());
         };
         for key in match_keys(&mapped, None) {

@@ -177,7 +177,7 @@ async fn of_person<D: Directory, S: StateRead, R: TargetRead>(
     };
     let is_soft_deleted = !(in_scope && subject.is_enabled());
     let inputs = MappingInputs { is_soft_deleted, ..eyes.mapping_inputs() };
-    let mut mapping = mapped_values(&job.users, &subject, inputs, memory.link.as_ref());
+    let mut mapping = mapped_values(&job.attributes, &subject, inputs, memory.link.as_ref());
     if let Some((path, standing)) = &manager {
         told::tell_manager(&mut mapping, path, standing);
     }

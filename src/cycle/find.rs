@@ -292,7 +292,15 @@ impl<D: Directory, S: StateRead> Question<'_, D, S> {
                 filter_groups.extend(groups.into_keys());
             }
         }
-        Ok(Subject { id, attributes: object.attributes, presence, manager, grants, filter_groups })
+        Ok(Subject {
+            kind: ObjectKind::User,
+            id,
+            attributes: object.attributes,
+            presence,
+            manager,
+            grants,
+            filter_groups,
+        })
     }
 
     /// The groups of which a user is a direct member, with their names; at least those that are

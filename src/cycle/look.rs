@@ -197,7 +197,7 @@ impl<'a, S: StateRead, R: TargetRead> Eyes<'a, S, R> {
             Ok(None) => return Ok(ReadBack::Gone),
             Err(failure) => return Ok(ReadBack::Failed(failure)),
         };
-        let users = &self.job.users;
+        let users = &self.job.attributes;
         let mapped = map_to_compare(users, subject, self.mapping_inputs()).unwrap_or_default();
         let is_stranger = self.unique.iter().any(|path| {
             let wanted = mapped.value(path);

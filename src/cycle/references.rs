@@ -20,7 +20,7 @@ const BATCH: u32 = 200;
 
 /// The attribute that holds the manager, where one is mapped.
 pub(super) fn manager_path(job: &Job) -> Option<AttributePath> {
-    job.users
+    job.attributes
         .iter()
         .find(|mapping| {
             mapping.value_type == ValueType::Reference

@@ -36,7 +36,7 @@ pub(super) enum Lookup {
 
 /// The attributes that matching compares.
 pub(super) fn matching_paths(job: &Job) -> Vec<AttributePath> {
-    job.users
+    job.attributes
         .iter()
         .filter(|mapping| mapping.matching_priority.is_some())
         .map(|mapping| mapping.target.clone())

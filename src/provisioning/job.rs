@@ -9,13 +9,24 @@ use serde_json::Value;
 use super::{Clause, DailyWindow, RevisionParts, ScopingFilter};
 use crate::{
     expression::Expression,
-    model::{AppName, ApplicationRef, Fingerprint},
+    model::{AppName, ApplicationRef, Fingerprint, ObjectKind},
     scim::{AttributePath, Dialect},
 };
 
-/// One application's provisioning, as configured.
+/// The source attribute that holds a group's members.
+pub const MEMBERS: &str = "members";
+
+/// Members in one request where neither the configuration nor the profile says so.
+pub const MEMBERS_PER_REQUEST_DEFAULT: u32 = 100;
+
+/// One application's provisioning of one kind of object, as configured.
+///
+/// The job of users holds that of groups, where group objects are provisioned: the same
+/// application, target and schedule, with another mapping and other filters.
 #[derive(Clone, Debug)]
 pub struct Job {
+    /// Whether it is about people's accounts or about groups.
+    pub kind: ObjectKind,
     /// The section's name.
     pub app: AppName,
     /// The tenant, as configured: its id or a verified domain.
@@ -28,8 +39,10 @@ pub struct Job {
     pub scope: Scope,
     /// Whether principals whose only role is Default Access are left out.
     pub exclude_default_access: bool,
-    /// The mapping of users, at least one of them matching.
-    pub users: Vec<AttributeMapping>,
+    /// Whether the members of groups inside an assigned group count as its members.
+    pub nested_groups: bool,
+    /// The mapping, at least one of its rows matching.
+    pub attributes: Vec<AttributeMapping>,
     /// Who of those that the scope holds belongs to the job; everybody if there is none.
     pub scoping_filters: Vec<ScopingFilter>,
     /// The target's base URL without the flag, which the state file is bound to.
@@ -46,9 +59,30 @@ pub struct Job {
     pub revision: Fingerprint,
     /// What that fingerprint is made of, for a person to read.
     pub revision_parts: RevisionParts,
+    /// The job of group objects, where they are provisioned; `None` in that job itself.
+    pub groups: Option<Box<Job>>,
 }
 
 impl Job {
+    /// The job of one kind of object; `None` of groups that are not provisioned.
+    pub fn of(&self, kind: ObjectKind) -> Option<&Job> {
+        if self.kind == kind { Some(self) } else { self.groups.as_deref() }
+    }
+
+    /// The jobs of every kind of object that is provisioned, that of users first.
+    pub fn kinds(&self) -> impl Iterator<Item = &Job> {
+        std::iter::once(self).chain(self.groups.as_deref())
+    }
+
+    /// The attribute that holds a group's members, where they are provisioned.
+    pub fn members_path(&self) -> Option<&AttributePath> {
+        let is_members = |mapping: &&AttributeMapping| {
+            mapping.value_type == ValueType::Reference
+                && matches!(&mapping.source, MappingSource::Attribute(name) if name == MEMBERS)
+        };
+        self.attributes.iter().find(is_members).map(|mapping| &mapping.target)
+    }
+
     /// What two jobs with the same target have in common: its base URL without a slash at the end.
     pub fn target_key(&self) -> &str {
         self.target_base.trim_end_matches('/')
@@ -168,8 +202,10 @@ pub struct Capability {
     pub list: bool,
     /// Whether an account's `userName` can change.
     pub renames: bool,
-    /// Users in one page of a list at most, where the target says so.
+    /// Resources in one page of a list at most, where the target says so.
     pub page_size_max: Option<u32>,
+    /// Members that one request adds to a group or removes from it at most, at least 1.
+    pub members_per_request_max: u32,
 }
 
 /// How requests to the target are paced.
@@ -183,6 +219,8 @@ pub struct Pace {
     pub reads_per_second_max: Option<f64>,
     /// Writes of users a second at most, where the target limits them by themselves.
     pub user_writes_per_second_max: Option<f64>,
+    /// Writes of groups a second at most, where the target limits them by themselves.
+    pub group_writes_per_second_max: Option<f64>,
     /// How long one request may take.
     pub request_timeout: Duration,
 }
@@ -203,6 +241,8 @@ pub enum Threshold {
 pub struct Safeguards {
     /// Disables and deletes in any 24 hours; above it all removals of a cycle are held.
     pub max_removals: Threshold,
+    /// Members removed from groups in any 24 hours; above it all removals of a cycle are held.
+    pub max_membership_removals: Threshold,
     /// Creates in a cycle; above it all creates are held.
     pub max_creates: Option<u64>,
     /// Never disabled, deleted or renamed: user principal names, mail addresses or object ids.

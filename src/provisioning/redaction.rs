@@ -44,14 +44,14 @@ impl AttributeMapping {
 impl Job {
     /// The attributes of an account whose values are shown and stored nowhere.
     pub fn redacted_paths(&self) -> BTreeSet<AttributePath> {
-        let redacted = self.users.iter().filter(|mapping| mapping.is_redacted());
+        let redacted = self.attributes.iter().filter(|mapping| mapping.is_redacted());
         redacted.map(|mapping| mapping.target.clone()).collect()
     }
 
     /// The directory's properties that stand below a `Redact`, which the state holds sealed.
     pub fn sealed_properties(&self) -> BTreeSet<String> {
         let mut properties = BTreeSet::new();
-        for mapping in &self.users {
+        for mapping in &self.attributes {
             if let MappingSource::Expression(expression) = &mapping.source {
                 let names = expression.redacted_attributes().into_iter();
                 properties.extend(names.filter_map(selected_property));
@@ -75,7 +75,7 @@ pub fn is_always_in_clear(property: &str) -> bool {
 
 /// What a resource has at the mapped paths, with stand-ins for what is redacted.
 pub fn project_redacted(job: &Job, document: &Map<String, Value>, key: &RedactionKey) -> Values {
-    let mut values = project(document, job.users.iter().map(|mapping| &mapping.target));
+    let mut values = project(document, job.attributes.iter().map(|mapping| &mapping.target));
     for path in job.redacted_paths() {
         if let Some(value) = values.get_mut(&path) {
             *value = redact(key, &path, value);
@@ -109,7 +109,7 @@ pub fn reveal(
         return unknown.map_or_else(|| Ok(Revealed::default()), Err);
     };
     let mut values = Vec::new();
-    for mapping in job.users.iter().filter(|mapping| mapping.is_redacted()) {
+    for mapping in job.attributes.iter().filter(|mapping| mapping.is_redacted()) {
         let path = &mapping.target;
         let Some(planned) = written(change, path).filter(|value| is_redacted(value)) else {
             continue;
@@ -222,7 +222,7 @@ impl Secrets {
     ) -> Self {
         let mut secrets = Self::default();
         let known: Vec<&Values> = known.into_iter().collect();
-        for mapping in job.users.iter().filter(|mapping| mapping.is_redacted()) {
+        for mapping in job.attributes.iter().filter(|mapping| mapping.is_redacted()) {
             let possible = possible(mapping, subject, inputs).unwrap_or_default();
             let own: Vec<Value> =
                 possible.iter().map(|value| redact(inputs.key, &mapping.target, value)).collect();

@@ -149,6 +149,7 @@ mod tests {
     fn limits(max_removals: Threshold, max_creates: Option<u64>) -> Safeguards {
         Safeguards {
             max_removals,
+            max_membership_removals: Threshold::Default,
             max_creates,
             protect: BTreeSet::new(),
             on_out_of_scope: OutOfScope::Disable,

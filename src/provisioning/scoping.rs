@@ -13,7 +13,9 @@ use super::{
     StepKind, StepStatus,
     job::{Job, Scope},
 };
-use crate::model::{AppRole, AppRoleId, Attributes, DEFAULT_ACCESS, SourceId, Timestamp};
+use crate::model::{
+    AppRole, AppRoleId, Attributes, DEFAULT_ACCESS, ObjectKind, SourceId, Timestamp,
+};
 
 /// An entitlement older than this is established: its end is believed at once.
 pub const ENTITLEMENT_SETTLES_AFTER: Duration = Duration::from_secs(60 * 60);
@@ -44,9 +46,11 @@ pub struct Grant {
     pub via: Option<(SourceId, String)>,
 }
 
-/// What is known of one person.
+/// What is known of one person, or of one group.
 #[derive(Clone, Debug)]
 pub struct Subject {
+    /// Whether it is a person or a group.
+    pub kind: ObjectKind,
     /// The directory's id.
     pub id: SourceId,
     /// Every selected property that has a value.

@@ -9,7 +9,7 @@ use super::{
     redaction::{opened, sealed},
 };
 use crate::{
-    model::{Attributes, ManagerChange, SourceId, Timestamp},
+    model::{Attributes, ManagerChange, ObjectKind, SourceId, Timestamp},
     provisioning::{Decision, EntitlementMemory, Grant, Presence, Subject},
 };
 
@@ -65,7 +65,15 @@ impl View<'_> {
         let grants = self.grants(&key)?;
         let filter_groups = self.filter_groups_of(&key)?;
         let presence = presence_of(presence);
-        Ok(Some(Subject { id, attributes, presence, manager, grants, filter_groups }))
+        Ok(Some(Subject {
+            kind: ObjectKind::User,
+            id,
+            attributes,
+            presence,
+            manager,
+            grants,
+            filter_groups,
+        }))
     }
 
     fn filter_groups_of(&self, user: &str) -> Result<BTreeSet<SourceId>, StoreError> {

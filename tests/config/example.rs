@@ -20,7 +20,7 @@ fn the_example_loads_as_it_is() {
     assert_eq!(app.job.app.as_str(), "whimsical");
     assert_eq!(app.schedule, Schedule::Every(Duration::from_secs(2_400)));
     assert_eq!(app.target.base.as_str(), "https://whimsical.com/public-api/scim-v2");
-    let rows: Vec<_> = app.job.users.iter().map(|row| row.target.to_string()).collect();
+    let rows: Vec<_> = app.job.attributes.iter().map(|row| row.target.to_string()).collect();
     assert_eq!(
         rows,
         [
@@ -31,7 +31,7 @@ fn the_example_loads_as_it_is() {
             "urn:ietf:params:scim:schemas:extension:whimsical:2.0:User:editor"
         ]
     );
-    assert!(matches!(app.job.users[3].source, MappingSource::Expression(_)));
+    assert!(matches!(app.job.attributes[3].source, MappingSource::Expression(_)));
 }
 
 #[test]

@@ -44,7 +44,7 @@ fn what_is_left_out_has_the_promised_defaults() {
     assert_eq!(safeguards.cycle_time_max, Duration::from_secs(6 * 3_600));
     assert!(safeguards.create && safeguards.update && safeguards.delete);
     assert!(!app.shared_target);
-    assert_eq!(app.job.users.len(), 22);
+    assert_eq!(app.job.attributes.len(), 22);
 }
 
 #[test]
@@ -189,7 +189,7 @@ apply = "create"
 null = "keep""#;
 
 fn targets(config: &Config) -> Vec<String> {
-    config.apps[0].job.users.iter().map(|row| row.target.to_string()).collect()
+    config.apps[0].job.attributes.iter().map(|row| row.target.to_string()).collect()
 }
 
 #[test]
@@ -203,7 +203,7 @@ fn own_rows_replace_the_profiles_unless_they_inherit() {
     let rows = targets(&inherited);
     assert_eq!(rows.len(), 23);
     assert_eq!(rows[0], "userName");
-    let user_name = &inherited.apps[0].job.users[0];
+    let user_name = &inherited.apps[0].job.attributes[0];
     assert!(matches!(&user_name.source, MappingSource::Attribute(name) if name == "mail"));
 }
 
@@ -216,7 +216,7 @@ target = "roles"
 expression = 'AssertiveAppRoleAssignmentsComplex([appRoleAssignments])'"#));
     let of = |text: &str| {
         let path = AttributePath::parse(text).expect(text);
-        let row = config.apps[0].job.users.iter().find(|row| row.target == path);
+        let row = config.apps[0].job.attributes.iter().find(|row| row.target == path);
         row.map(|row| (row.value_type, row.required)).expect(text)
     };
     assert_eq!(of("userName"), (ValueType::String, true));
@@ -327,7 +327,7 @@ fn a_profile_brings_its_limits_and_what_it_cannot_do() {
     assert_eq!(slack.safeguards.on_directory_delete, DirectoryDelete::Disable);
     assert_eq!(slack.pace.requests_per_second_max, None);
     assert_eq!(slack.pace.user_writes_per_second_max, Some(3.0));
-    let user_name = slack.users.iter().find(|row| row.target.is_user_name()).expect("mapped");
+    let user_name = slack.attributes.iter().find(|row| row.target.is_user_name()).expect("mapped");
     assert_eq!(user_name.limit.characters_max, Some(20));
     assert!(slack.capability.renames);
     let one_password = accept(&profile("1password")).apps.remove(0).job;

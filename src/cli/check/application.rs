@@ -18,7 +18,7 @@ pub(super) async fn examine(
 ) {
     let mut matching: Vec<_> = app
         .job
-        .users
+        .attributes
         .iter()
         .filter_map(|row| Some((row.matching_priority?, &row.target)))
         .collect();

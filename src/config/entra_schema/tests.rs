@@ -93,7 +93,7 @@ fn rows(schema: &Value) -> String {
 fn the_schema_of_a_non_gallery_application_becomes_the_generic_mapping() {
     let imported = read(SAMPLE).expect("a schema");
     let config = loaded(&imported);
-    let users = &config.apps[0].job.users;
+    let users = &config.apps[0].job.attributes;
     let generic = &gallery::profile("generic").expect("a profile").users;
     assert_eq!((imported.rows, users.len()), (generic.len(), generic.len()));
     for row in generic {
@@ -531,7 +531,7 @@ fn of_several_mappings_the_first_enabled_one_of_users_is_taken() {
     );
     let imported = import(&schema);
     let config = loaded(&imported);
-    assert_eq!(config.apps[0].job.users.len(), 2);
+    assert_eq!(config.apps[0].job.attributes.len(), 2);
     assert_snapshot!(imported.notes.join("\n"), @r#"
     rule `IN` writes into Entra's own directory; only the way out is here
     the mapping `Off` is disabled in Entra and provisions nobody
@@ -561,7 +561,7 @@ fn precedences_are_kept_where_they_are_unique_and_counted_where_not() {
     };
     let config = loaded(&import(&with_rows(vec![row("externalId", 5), row("displayName", 3)])));
     let precedences = |config: &Config| -> Vec<Option<u32>> {
-        config.apps[0].job.users.iter().map(|row| row.matching_priority).collect()
+        config.apps[0].job.attributes.iter().map(|row| row.matching_priority).collect()
     };
     assert_eq!(precedences(&config), [Some(1), None, Some(5), Some(3)]);
     let config = loaded(&import(&with_rows(vec![row("externalId", 1), row("displayName", 900)])));

@@ -38,7 +38,7 @@ pub(in crate::cycle) struct Imported {
 /// The properties that a job needs of each user.
 pub fn selection_of(job: &Job) -> Selection {
     let mut names: Vec<&str> = Vec::new();
-    for mapping in &job.users {
+    for mapping in &job.attributes {
         match &mapping.source {
             MappingSource::Attribute(name) => names.push(name),
             MappingSource::Constant(_) => {}
@@ -203,7 +203,7 @@ async fn round<D: Directory>(
 
 /// Whether a mapping needs the tenant's default domain.
 pub fn needs_default_domain(job: &Job) -> bool {
-    job.users.iter().any(|mapping| match &mapping.source {
+    job.attributes.iter().any(|mapping| match &mapping.source {
         MappingSource::Attribute(_) | MappingSource::Constant(_) => false,
         MappingSource::Expression(expression) => expression.uses_default_domain(),
     })

@@ -7,7 +7,7 @@ use super::model::{
     Action, ChangeStatus, Decision, LinkEffect, Phase, PlanInputs, PlannedChange, Verdict, Write,
 };
 use crate::{
-    model::{ChangeId, ObjectKind, Timestamp},
+    model::{ChangeId, Timestamp},
     provisioning::{
         Basis, CONFIRMATION_DELAY, EntitlementMemory, Failure, Mapped, MappingFault, MappingInputs,
         Presence, Reason, Scoping, Step, StepKind, StepStatus, UnsettledCreate, earliest,
@@ -170,7 +170,9 @@ impl<'a> Case<'a> {
         let PlanInputs { job, subject, declared_roles, .. } = self.inputs;
         match job.dialect {
             Dialect::Rfc7644 => mapped,
-            Dialect::EntraLegacy => mapped.with_whole_role(&job.users, subject, declared_roles),
+            Dialect::EntraLegacy => {
+                mapped.with_whole_role(&job.attributes, subject, declared_roles)
+            }
         }
     }
 
@@ -241,7 +243,7 @@ impl<'a> Case<'a> {
                     &subject.id.to_string(),
                     row.action.as_str(),
                 ]),
-                kind: ObjectKind::User,
+                kind: subject.kind,
                 source: subject.id,
                 source_display: subject.display(),
                 target: target.clone(),

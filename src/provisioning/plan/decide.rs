@@ -150,7 +150,7 @@ pub(super) fn keep(case: Case<'_>, link: &Link, reason: Reason) -> Verdict {
 fn update(mut case: Case<'_>, link: &Link) -> Verdict {
     let job = case.inputs.job;
     let inputs = case.mapping_inputs(false);
-    let mapped = match map_linked(&job.users, case.inputs.subject, inputs, link) {
+    let mapped = match map_linked(&job.attributes, case.inputs.subject, inputs, link) {
         Ok(mapped) => case.as_sent(mapped),
         Err(fault) => return faulty(case, link, &fault),
     };
@@ -200,7 +200,7 @@ fn update(mut case: Case<'_>, link: &Link) -> Verdict {
 /// A person whose account cannot be computed fails alone. An account that the mapping of `active`
 /// turns off is turned off first all the same; what is wrong is said in the next cycle.
 fn faulty(case: Case<'_>, link: &Link, fault: &MappingFault) -> Verdict {
-    let users = &case.inputs.job.users;
+    let users = &case.inputs.job.attributes;
     let inputs = case.mapping_inputs(false);
     let Ok(mapped) = map_active(users, case.inputs.subject, inputs, link) else {
         return case.fault(fault);

@@ -43,7 +43,7 @@ pub(super) fn unlinked(mut case: Case<'_>, scoping: &Scoping) -> Verdict {
         Scoping::Undecided(problem) => return case.undecided(problem),
     }
     let enabled = subject.is_enabled();
-    let mapped = match map(&case.inputs.job.users, subject, case.mapping_inputs(!enabled)) {
+    let mapped = match map(&case.inputs.job.attributes, subject, case.mapping_inputs(!enabled)) {
         Ok(mapped) => case.as_sent(mapped),
         Err(fault) if enabled => return case.fault(&fault),
         Err(_) => Mapped::default(),
@@ -103,8 +103,8 @@ fn owner(claim: &Claim) -> String {
 /// is looked for and linked, so that the next cycle withdraws it like any other.
 fn abandoned(mut case: Case<'_>, unsettled: &UnsettledCreate) -> Verdict {
     let inputs = case.mapping_inputs(false);
-    let mapped =
-        map_to_compare(&case.inputs.job.users, case.inputs.subject, inputs).unwrap_or_default();
+    let mapped = map_to_compare(&case.inputs.job.attributes, case.inputs.subject, inputs)
+        .unwrap_or_default();
     let keys = match_keys(&mapped, case.inputs.unsettled.as_ref());
     let found = match &case.inputs.evidence {
         Evidence::NotLooked if !keys.is_empty() => {

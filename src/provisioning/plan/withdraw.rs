@@ -55,7 +55,7 @@ pub(super) fn leave(case: Case<'_>, reason: Reason) -> Verdict {
 pub(super) fn withdraw(mut case: Case<'_>, link: &Link, reason: Reason) -> Verdict {
     let job = case.inputs.job;
     let inputs = case.mapping_inputs(true);
-    let mapped = match map_withdrawal(&job.users, case.inputs.subject, inputs, link) {
+    let mapped = match map_withdrawal(&job.attributes, case.inputs.subject, inputs, link) {
         Ok(mapped) => mapped,
         Err(fault) => {
             // It should have been a disable, and is tried again as one.

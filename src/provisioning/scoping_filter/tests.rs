@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::{
     expression::parse_date,
-    model::{AppRole, AppRoleId, Attributes, SourceId, Timestamp},
+    model::{AppRole, AppRoleId, Attributes, ObjectKind, SourceId, Timestamp},
     provisioning::{Grant, Presence, Subject},
 };
 
@@ -43,6 +43,7 @@ fn person(attributes: Value) -> Person {
 impl Person {
     fn subject(&self) -> Subject {
         Subject {
+            kind: ObjectKind::User,
             id: SourceId::derive(&["ada"]),
             attributes: self.attributes.clone(),
             presence: Presence::Live,
