@@ -51,8 +51,6 @@ pub struct ServiceDescription {
     pub filter: Option<bool>,
     /// Whether it compares versions (`If-Match`).
     pub etag: Option<bool>,
-    /// How much one bulk request may hold, where it takes any.
-    pub bulk: Option<BulkLimits>,
     /// Whether lists go on by `startIndex`.
     pub index_paging: Option<bool>,
     /// Whether lists go on by `cursor`.
@@ -63,15 +61,6 @@ pub struct ServiceDescription {
     pub groups: Option<bool>,
     /// Attributes that only the service itself may write, without their sub-attributes.
     pub read_only: BTreeSet<AttributePath>,
-}
-
-/// How much one bulk request may hold (RFC 7643 §5).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct BulkLimits {
-    /// Operations at most.
-    pub operations_max: u32,
-    /// Bytes of the body at most.
-    pub payload_bytes_max: u64,
 }
 
 impl ServiceDescription {
@@ -94,14 +83,6 @@ impl ServiceDescription {
         self.patch = supported("patch");
         self.filter = supported("filter");
         self.etag = supported("etag");
-        if supported("bulk") == Some(true) {
-            let bulk = part("bulk");
-            let limits = (number(bulk, "maxOperations"), number(bulk, "maxPayloadSize"));
-            if let (Some(operations), Some(payload_bytes_max)) = limits {
-                let operations_max = u32::try_from(operations).unwrap_or(u32::MAX);
-                self.bulk = Some(BulkLimits { operations_max, payload_bytes_max });
-            }
-        }
         let paging = part("pagination");
         self.index_paging = paging.and_then(|paging| flag(member(paging, "index")?));
         self.cursor_paging = paging.and_then(|paging| flag(member(paging, "cursor")?));
@@ -139,31 +120,33 @@ impl ServiceDescription {
             }
         }
     }
+}
 
-    /// A resource without what only the service may write; `id` stays.
-    ///
-    /// RFC 7644 §3.5.1 lets a service ignore such attributes in a PUT. Some refuse them.
-    pub fn without_read_only(&self, mut resource: Map<String, Value>) -> Map<String, Value> {
-        let names = |urn: Option<&str>| {
-            let is_of = |path: &&AttributePath| match (path.urn.as_deref(), urn) {
-                (Some(one), Some(other)) => one.eq_ignore_ascii_case(other),
-                (one, other) => one == other,
-            };
-            let of_schema = self.read_only.iter().filter(is_of);
-            of_schema.map(|path| path.attribute.to_lowercase()).collect::<BTreeSet<_>>()
+/// A resource without these attributes, which only the service may write; `id` stays.
+///
+/// RFC 7644 §3.5.1 lets a service ignore such attributes in a PUT. Some refuse them.
+pub fn without_read_only(
+    mut resource: Map<String, Value>,
+    read_only: &BTreeSet<AttributePath>,
+) -> Map<String, Value> {
+    let names = |urn: Option<&str>| {
+        let is_of = |path: &&AttributePath| match (path.urn.as_deref(), urn) {
+            (Some(one), Some(other)) => one.eq_ignore_ascii_case(other),
+            (one, other) => one == other,
         };
-        let core = names(None);
-        resource.retain(|name, _| {
-            name.eq_ignore_ascii_case("id") || !core.contains(&name.to_lowercase())
-        });
-        for (urn, extension) in &mut resource {
-            if let Value::Object(extension) = extension {
-                let read_only = names(Some(urn));
-                extension.retain(|name, _| !read_only.contains(&name.to_lowercase()));
-            }
+        let of_schema = read_only.iter().filter(is_of);
+        of_schema.map(|path| path.attribute.to_lowercase()).collect::<BTreeSet<_>>()
+    };
+    let core = names(None);
+    resource
+        .retain(|name, _| name.eq_ignore_ascii_case("id") || !core.contains(&name.to_lowercase()));
+    for (urn, extension) in &mut resource {
+        if let Value::Object(extension) = extension {
+            let read_only = names(Some(urn));
+            extension.retain(|name, _| !read_only.contains(&name.to_lowercase()));
         }
-        resource
     }
+    resource
 }
 
 /// The rows of a list, of a bare array, or the one resource that an answer is.

@@ -24,8 +24,8 @@ use crate::model::{ObjectKind, TargetId};
 /// `baseline` decides, as in [`patch`](super::patch), when the last known value of an element such
 /// as `emails[type eq "work"]` is cleared, so that the element goes with it. `id` stays, because
 /// some services take it from the body; `meta` goes, because only the service may write it
-/// (RFC 7643 §3.1). Nulls go too: they are the same as no value (RFC 7643 §2.5). `schemas` gets what
-/// is used beyond what it names, and loses the extensions that become empty.
+/// (RFC 7643 §3.1). Nulls go too: they are the same as no value (RFC 7643 §2.5). `schemas` gets
+/// what is used beyond what it names, and loses the extensions that become empty.
 pub fn replaced(
     kind: ObjectKind,
     document: &Map<String, Value>,
@@ -76,6 +76,13 @@ pub fn with_members(
     }
     name_schemas(ObjectKind::Group, &mut body);
     body
+}
+
+/// The ids of the members that a group shows; `None` where it shows no such attribute, which an
+/// empty group may do, and so does a service that keeps its members to itself.
+pub fn member_ids(group: &Map<String, Value>) -> Option<BTreeSet<&str>> {
+    let members = member(group, "members")?.as_array()?;
+    Some(members.iter().filter_map(member_id).collect())
 }
 
 /// What of `changes` is still to be made to a resource that is read as `document`, and what it has

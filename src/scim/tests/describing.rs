@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::{path, properties::some_json};
-use crate::scim::{BulkLimits, Discovery, ServiceDescription};
+use crate::scim::{Discovery, ServiceDescription, without_read_only};
 
 fn learned(from: Discovery, answer: &Value) -> ServiceDescription {
     let mut description = ServiceDescription::default();
@@ -29,7 +29,6 @@ fn the_configuration_of_the_rfc_is_read_whole() {
         patch: Some(false),
         filter: Some(true),
         etag: Some(true),
-        bulk: Some(BulkLimits { operations_max: 1_000, payload_bytes_max: 1_048_576 }),
         index_paging: Some(false),
         cursor_paging: Some(true),
         page_size_max: Some(100),
@@ -39,16 +38,9 @@ fn the_configuration_of_the_rfc_is_read_whole() {
 }
 
 #[test]
-fn a_bulk_without_limits_is_none_and_a_page_of_no_rows_is_no_limit() {
-    for bulk in [
-        json!({ "supported": true }),
-        json!({ "supported": true, "maxOperations": 0, "maxPayloadSize": 0 }),
-        json!({ "supported": false, "maxOperations": 10, "maxPayloadSize": 10 }),
-    ] {
-        let answer = json!({ "bulk": bulk, "filter": { "supported": true, "maxResults": 0 } });
-        let description = learned(Discovery::ServiceProviderConfig, &answer);
-        assert_eq!((description.bulk, description.page_size_max), (None, None), "{bulk}");
-    }
+fn a_page_of_no_rows_is_no_limit() {
+    let answer = json!({ "filter": { "supported": true, "maxResults": 0 } });
+    assert_eq!(learned(Discovery::ServiceProviderConfig, &answer).page_size_max, None);
 }
 
 #[test]
@@ -95,7 +87,7 @@ fn what_only_the_service_may_write_is_left_out_of_a_replacement() {
     });
     let Value::Object(resource) = resource else { unreachable!("an object") };
     assert_eq!(
-        Value::Object(description.without_read_only(resource)),
+        Value::Object(without_read_only(resource, &description.read_only)),
         json!({ "id": "7", "userName": "ada", "urn:x:theirs": { "badge": 12 } })
     );
     let stored = serde_json::to_string(&description).expect("JSON");
