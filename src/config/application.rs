@@ -19,9 +19,10 @@ use crate::{
         Schedule, is_always_in_clear,
         job::{
             Capability, DirectoryDelete, Job, MEMBERS_PER_REQUEST_DEFAULT, MappingSource,
-            OutOfScope, Safeguards, Scope,
+            OutOfScope, Overrides, Safeguards, Scope,
         },
     },
+    scim::MemberRemoval,
 };
 
 pub(super) const KEYS: [&str; 12] = [
@@ -98,7 +99,7 @@ pub(super) fn decode(
     let users = mapping::decode(section.get("users").as_ref(), &section.at, profile, findings);
     check_mapping(&users, &safeguards, findings);
     let scoping_filters = filter::decode(section.get("users").as_ref(), scope, findings);
-    let Target { connection, dialect, pace, tenant_url_at } = target?;
+    let Target { connection, dialect, pace, overrides, member_removal, tenant_url_at } = target?;
     let mut job = Job {
         kind: ObjectKind::User,
         app: app?,
@@ -112,7 +113,7 @@ pub(super) fn decode(
         scoping_filters,
         target_base: connection.base.to_string(),
         dialect,
-        capability: capability(profile),
+        capability: capability(profile, member_removal, overrides),
         pace,
         safeguards,
         revision: Fingerprint::of([]),
@@ -139,7 +140,11 @@ fn notify(section: &Section<'_, '_>, has_email: bool, findings: &mut Findings<'_
     email::addresses(&node, findings).value
 }
 
-fn capability(profile: &Profile) -> Capability {
+fn capability(
+    profile: &Profile,
+    member_removal: MemberRemoval,
+    overrides: Overrides,
+) -> Capability {
     Capability {
         filterable: profile.filterable.clone(),
         list: profile.list,
@@ -150,6 +155,8 @@ fn capability(profile: &Profile) -> Capability {
             .members_per_request
             .as_ref()
             .map_or(MEMBERS_PER_REQUEST_DEFAULT, |limit| limit.max.max(1)),
+        member_removal,
+        overrides,
     }
 }
 

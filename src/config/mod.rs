@@ -26,6 +26,7 @@ mod service;
 mod settings;
 mod surroundings;
 mod target;
+mod target_capability;
 mod template;
 mod tenant;
 mod webhook;

@@ -12,14 +12,15 @@ use super::{
     secret_source,
     settings::{OAuthAuth, OAuthSettings, TargetConnection, TargetSignIn},
     surroundings::Surroundings,
+    target_capability::{self, member_removal},
 };
 use crate::{
     gallery::{Profile, RateClass},
-    provisioning::job::Pace,
-    scim::{Dialect, parse_tenant_url},
+    provisioning::job::{Overrides, Pace},
+    scim::{Dialect, MemberRemoval, parse_tenant_url},
 };
 
-pub(super) const KEYS: [&str; 10] = [
+const KEYS: [&str; 10] = [
     "tenant_url",
     "secret_token",
     "oauth",
@@ -51,6 +52,8 @@ pub(super) struct Target {
     pub(super) connection: TargetConnection,
     pub(super) dialect: Dialect,
     pub(super) pace: Pace,
+    pub(super) overrides: Overrides,
+    pub(super) member_removal: MemberRemoval,
     pub(super) tenant_url_at: At,
 }
 
@@ -61,16 +64,19 @@ pub(super) fn decode(
     surroundings: Surroundings,
     findings: &mut Findings<'_>,
 ) -> Option<Target> {
-    let section = Section::open(node, &KEYS, findings)?;
+    let keys: Vec<&'static str> = KEYS.into_iter().chain(target_capability::KEYS).collect();
+    let section = Section::open(node, &keys, findings)?;
     let tenant_url = tenant_url(&section, findings);
     let sign_in = sign_in(&section, surroundings, findings);
     let secret_token_expires = expires(&section, findings);
     let dialect = section.choice("dialect", &DIALECTS, None, findings);
     let pace = pace(&section, profile, findings);
+    let overrides = target_capability::decode(&section, profile, findings);
     let ca_pem = endpoint::ca_pem(&section, surroundings, findings);
     let proxy = endpoint::proxy(&section, findings);
     let (url, tenant_url_at) = tenant_url?;
     let dialect = dialect.or(url.dialect).unwrap_or(profile.dialect);
+    let member_removal = member_removal(&section, profile, dialect, findings);
     let connection = TargetConnection {
         base: url.base,
         query: url.query,
@@ -79,7 +85,7 @@ pub(super) fn decode(
         ca_pem,
         proxy,
     };
-    Some(Target { connection, dialect, pace, tenant_url_at })
+    Some(Target { connection, dialect, pace, overrides, member_removal, tenant_url_at })
 }
 
 /// `secret_token` or `oauth`: exactly one of them.

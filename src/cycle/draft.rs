@@ -7,19 +7,21 @@ use std::collections::BTreeMap;
 
 use super::{
     context::{Context, CycleError, Tracker, WorkLeft},
+    discovery::known_capabilities,
     import::DEFAULT_DOMAIN,
+    listing::Listed,
     look::{Eyes, Hinted, ReadBack, failed_lookup, is_matched_anew},
     pace::Pacer,
     references::{manager_path, references},
-    survey::Lookup,
+    survey::{Lookup, list_all},
 };
 use crate::{
     model::{CycleId, SourceId, Timestamp},
     port::TargetRead,
     provisioning::{
-        Action, Candidate, ChangeStatus, Claim, Decision, Evidence, Failure, FilterPrincipals,
-        Link, LinkEffect, PlanInputs, PlannedChange, Reason, ScopingInputs, Subject, Verdict,
-        decide, is_wanted, order_claims, scope,
+        Action, Candidate, ChangeStatus, Claim, Decision, Discovered, Evidence, Failure,
+        FilterPrincipals, Filtering, Link, LinkEffect, PlanInputs, PlannedChange, Reason,
+        ScopingInputs, Subject, Verdict, decide, is_wanted, order_claims, scope,
     },
     scim::EqFilter,
     store::{Engine, StoreError},
@@ -195,14 +197,42 @@ impl<D, R: TargetRead> Drafting<'_, D, R> {
         required: bool,
         turn: Turn,
     ) -> Result<Result<Evidence, Failure>, CycleError> {
-        if !required && self.eyes.lookup == Lookup::Filtered {
+        if !required && self.eyes.lookup() == Lookup::Filtered {
             return Ok(Ok(Evidence::Found(BTreeMap::new())));
         }
         let keep = |hits, key: &EqFilter| match turn {
             Turn::First => Ok(hits),
             Turn::Second => self.without_freed(hits, key),
         };
+        let found = self.eyes.look(subject, keys, keep).await?;
+        if found.is_ok() || !self.eyes.has_filter_doubts() || !self.survey_instead().await? {
+            return Ok(found);
+        }
         self.eyes.look(subject, keys, keep).await
+    }
+
+    /// Lists all accounts after all, where the target turned out to ignore filters; false where
+    /// that was done already, or is of no use.
+    async fn survey_instead(&self) -> Result<bool, CycleError> {
+        let context = self.context;
+        note_filter_doubts(context)?;
+        let can = known_capabilities(context.job, context.store)?;
+        let is_doubted = can.filter == Filtering::Doubted;
+        let is_of_use = can.list && is_doubted && self.eyes.lookup() == Lookup::Filtered;
+        if !is_of_use || self.eyes.is_looking_up_instead() {
+            return Ok(false);
+        }
+        let tracker = Tracker::new(context, self.cycle.0, "survey");
+        let (target, pacer) = self.eyes.target();
+        match list_all(context, target, pacer, &tracker).await? {
+            Listed::Complete => self.eyes.look_up_instead(Lookup::Surveyed),
+            Listed::Incomplete => self.eyes.look_up_instead(Lookup::Partly),
+            Listed::Refused => {
+                self.eyes.look_up_instead(Lookup::Filtered);
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     /// The candidates without those that give the value up before it is taken.
@@ -287,6 +317,17 @@ impl<D, R: TargetRead> Drafting<'_, D, R> {
             Ok(())
         })
     }
+}
+
+/// Keeps in mind that the target cannot be searched, until it is asked again what it can do.
+fn note_filter_doubts<D>(context: &Context<'_, D>) -> Result<(), StoreError> {
+    let now = context.clock.now();
+    context.store.write(|tx| {
+        let known = tx.discovered()?;
+        let mut known = known.unwrap_or_else(|| Discovered::nothing(context.job, now));
+        known.filter_doubted = true;
+        tx.set_discovered(&known)
+    })
 }
 
 /// Lets whoever gives up a unique value go before whoever takes it.

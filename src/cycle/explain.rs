@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 
 use super::{
     context::CycleError,
+    discovery::known_capabilities,
     find::{FoundBy, FoundGroup, Namesake, Person, Question, Search},
     guard::closed_window,
     import::{needs_default_domain, selection_of, warnings_of},
@@ -21,9 +22,9 @@ use crate::{
     model::{CycleId, DEFAULT_ACCESS, MemberKind, ObjectKind, SourceId},
     port::{Directory, GroupsAt, RoundEnd, TargetRead},
     provisioning::{
-        Evidence, Failure, Link, ManagerStanding, MappedValue, MappingInputs, PlanInputs,
-        PlannedChange, Presence, Step, StepKind, StepStatus, Subject, Verdict, decide, job::Scope,
-        mapped_values, retry_sentence,
+        Capabilities, Evidence, Failure, Filtering, Link, ManagerStanding, MappedValue,
+        MappingInputs, PlanInputs, PlannedChange, Presence, Step, StepKind, StepStatus, Subject,
+        Verdict, decide, job::Scope, mapped_values, retry_sentence,
     },
     scim::{AttributePath, EqFilter},
     store::{EscrowRow, StateRead, StoreError, View},
@@ -138,12 +139,9 @@ async fn of_person<D: Directory, S: StateRead, R: TargetRead>(
     let pacer = Pacer::new(clock, &job.pace);
     let roles = &application.roles;
     let (state, target) = ((job, store), (target, &pacer));
-    let domain = if needs_default_domain(job) {
-        pace::directory(clock, || question.directory.default_domain()).await?
-    } else {
-        None
-    };
-    let eyes = Eyes::new(state, target, Lookup::Filtered, (roles.clone(), domain.clone()), now);
+    let domain = default_domain(question).await?;
+    let can = known_capabilities(job, store)?;
+    let eyes = Eyes::new(state, target, lookup(&can), (roles.clone(), domain.clone()), now);
     let failed = in_doubt(&eyes, &mut memory, &subject, &mut notes).await?;
     let mut deciding = Deciding {
         inputs: PlanInputs {
@@ -186,9 +184,37 @@ async fn of_person<D: Directory, S: StateRead, R: TargetRead>(
     notes.extend(told::remarks(&subject, &changes).map(str::to_owned));
     notes.extend(waits(question, &changes)?);
     let requests = told::requests(job.dialect, &changes);
+    notes.extend(goes_by_put(&can, &requests));
     told::hide(&mut changes);
     let found = found(&subject, by, assignments);
     Ok(Explanation { found, steps, mapping, changes, requests, is_soft_deleted, notes })
+}
+
+async fn default_domain<D: Directory, S>(
+    question: &Question<'_, D, S>,
+) -> Result<Option<String>, CycleError> {
+    if !needs_default_domain(question.job) {
+        return Ok(None);
+    }
+    Ok(pace::directory(question.clock, || question.directory.default_domain()).await?)
+}
+
+/// How one person is looked for.
+fn lookup(can: &Capabilities) -> Lookup {
+    match can.filter {
+        Filtering::Taken | Filtering::Doubted => Lookup::Filtered,
+        Filtering::NotTaken => Lookup::Nowhere,
+    }
+}
+
+/// That the shown PATCH is what changes, and not what is sent.
+fn goes_by_put(can: &Capabilities, requests: &[WouldSend]) -> Option<String> {
+    let changes = requests.iter().any(|request| request.method == "PATCH");
+    (changes && can.replaces.contains(&ObjectKind::User)).then(|| {
+        "the application has no PATCH: the change goes as a PUT of the whole account, made from \
+         what it has at that moment"
+            .to_owned()
+    })
 }
 
 /// That a removal would not be sent at this hour.

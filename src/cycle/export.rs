@@ -10,22 +10,25 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use futures_util::{StreamExt, stream};
 
 use super::{
+    change::{Changed, Changing, Difference},
     context::{Context, CycleError, Tracker, WorkLeft},
+    discovery::{discover, known_capabilities},
     guard::{is_postponed, not_ours, of_neighbour},
     import::DEFAULT_DOMAIN,
     pace::{Class, Pacer},
     quarantine::Watch,
     redaction::{mapping_inputs, revealed},
-    survey::{Lookup, candidates, matching_paths},
+    survey::{Lookup, Sought, candidates, matching_paths},
 };
 use crate::{
     model::{AppRole, CycleId, ObjectKind, TargetId, Timestamp},
-    port::{FaultClass, Resource, TargetFault, TargetWrite},
+    port::{Resource, TargetFault, TargetWrite},
     provisioning::{
-        ChangeStatus, Claim, Cleared, Failure, LinkEffect, MappingInputs, Outcome, Phase, Plan,
-        PlannedChange, Reason, Remedy, Revealed, Secrets, Write, failure_of, remedy,
+        ChangeStatus, Claim, Cleared, Failure, Filtering, Link, LinkEffect, MappingInputs, Outcome,
+        Phase, Plan, PlannedChange, Reason, Remedy, Revealed, Secrets, Write, failure_of, job::Job,
+        remedy,
     },
-    scim::{AttributePath, EqFilter, Values, create_body, patch, read, same},
+    scim::{EqFilter, Values, create_body, read, same},
 };
 
 /// Rows taken from the plan at once.
@@ -66,6 +69,9 @@ pub(super) async fn export<D: Sync, W: TargetWrite>(
     let exporting = Exporting { context, target, pacer, roles, default_domain, cycle, trouble };
     let tracker = Tracker::new(context, plan.cycle(), "export");
     let total = context.store.read(|view| view.plan_count(ChangeStatus::Planned))?;
+    if total > 0 {
+        discover(context, target, pacer).await?;
+    }
     let mut done = 0;
     for phase in Phase::ALL {
         loop {
@@ -291,20 +297,19 @@ impl<D: Sync, W: TargetWrite> Exporting<'_, D, W> {
         values: &Values,
         fault: &TargetFault,
     ) -> Result<Outcome, CycleError> {
+        let (job, store) = (self.context.job, self.context.store);
+        let lookup = match known_capabilities(job, store)?.filter {
+            Filtering::Taken | Filtering::Doubted => Lookup::Filtered,
+            Filtering::NotTaken => Lookup::Surveyed,
+        };
         for path in matching_paths(self.context.job) {
             let Some(text) = values.get(&path).and_then(serde_json::Value::as_str) else {
                 continue;
             };
             let key = EqFilter { path: path.clone(), value: text.to_owned() };
-            let found = candidates(
-                (self.context.job, self.context.store),
-                self.target,
-                self.pacer,
-                Lookup::Filtered,
-                (row.source, &key),
-            )
-            .await;
-            let Ok(found) = found else { break };
+            let found =
+                candidates((job, store), self.target, self.pacer, lookup, (row.source, &key)).await;
+            let Ok(Sought::Found(found)) = found else { break };
             let wanted = serde_json::Value::from(text);
             let mut matching = found.into_iter().filter(|candidate| {
                 candidate.values.get(&path).is_some_and(|value| same(&path, &wanted, value))
@@ -351,16 +356,18 @@ impl<D: Sync, W: TargetWrite> Exporting<'_, D, W> {
         baseline: &Values,
         revealed: &Revealed,
     ) -> Result<Outcome, CycleError> {
-        let request = patch(baseline, &revealed.changes(&row.changes), self.context.job.dialect);
-        if request.operations.is_empty() {
-            return Ok(success(row, target.clone(), None));
-        }
-        let send = || self.target.patch(row.kind, target, &request);
-        let answer = self.pacer.ask(Class::UserWrite, send).await;
-        match answer.map_err(|fault| revealed.secrets.clean_fault(fault)) {
-            Ok(Some(resource)) => Ok(self.patched(row, target, &resource)),
-            Ok(None) => Ok(success(row, target.clone(), None)),
-            Err(fault) if fault.class == FaultClass::Missing => Ok(missing(row)),
+        let link = self.context.store.read(|view| view.link(row.source))?;
+        let difference = Difference::Attributes(baseline.clone(), revealed.changes(&row.changes));
+        let wanted = wanted_of(row);
+        let job = self.context.job;
+        let is_strange = |found: &Resource| is_strange(job, link.as_ref(), wanted, found);
+        let place = (row.kind, target);
+        let sent = self.changing(Class::UserWrite).send(place, difference, is_strange).await?;
+        match sent.map_err(|fault| revealed.secrets.clean_fault(fault)) {
+            Ok(Changed::Sent(Some(resource))) => Ok(self.patched(row, target, &resource)),
+            Ok(Changed::Sent(None) | Changed::Already) => Ok(success(row, target.clone(), None)),
+            Ok(Changed::Gone) => Ok(missing(row)),
+            Ok(Changed::Strange) => Ok(stranger(target, "nothing was sent to it")),
             Err(fault) => Ok(match remedy(fault.class) {
                 Remedy::Settle => Outcome::Unknown(self.refused(&fault)),
                 Remedy::Rematch | Remedy::Pace | Remedy::Escrow | Remedy::Quarantine => {
@@ -370,14 +377,16 @@ impl<D: Sync, W: TargetWrite> Exporting<'_, D, W> {
         }
     }
 
+    fn changing(&self, class: Class) -> Changing<'_, W> {
+        let Context { job, store, clock, .. } = *self.context;
+        Changing { job, store, clock, target: self.target, pacer: self.pacer, class }
+    }
+
     /// An answer about somebody else is a broken link, whatever its status.
     fn patched(&self, row: &PlannedChange, target: &TargetId, answer: &Resource) -> Outcome {
         let stranger = answer.id != *target
             || matching_paths(self.context.job).iter().any(|path| {
-                let wanted = match &row.effect {
-                    LinkEffect::Exported(values) => values.get(path),
-                    LinkEffect::Unchanged | LinkEffect::Kept | LinkEffect::Removed => None,
-                };
+                let wanted = wanted_of(row).and_then(|values| values.get(path));
                 match (wanted, read(&answer.document, path)) {
                     (Some(wanted), Some(got)) => !same(path, wanted, &got),
                     (_, _) => false,
@@ -400,39 +409,53 @@ impl<D: Sync, W: TargetWrite> Exporting<'_, D, W> {
         target: &TargetId,
         secrets: &Secrets,
     ) -> Result<Outcome, CycleError> {
-        let failed = |fault: &TargetFault| Outcome::Failed(self.refused(fault));
-        let current = match self.pacer.ask(Class::Read, || self.target.get(row.kind, target)).await
-        {
-            Ok(Some(resource)) => resource,
-            Ok(None) => return Ok(Outcome::Gone { failure: None }),
-            Err(fault) => return Ok(failed(&secrets.clean_fault(fault))),
-        };
         let link = self.context.store.read(|view| view.link(row.source))?;
-        let is_strange = |path: &AttributePath| {
-            let theirs = read(&current.document, path);
-            link.as_ref().zip(theirs).is_some_and(|(link, theirs)| {
-                link.exported.contains_key(path) && !link.may_have(path, &theirs)
-            })
-        };
-        if matching_paths(self.context.job).iter().any(is_strange) {
-            return Ok(Outcome::Failed(Failure {
-                reason: Reason::InvalidAnchor,
-                detail: format!(
-                    "account `{target}` now has another person's matching value; it was not deleted"
-                ),
-            }));
-        }
-        let send = || self.target.delete(ObjectKind::User, target);
-        let answer = self.pacer.ask(Class::UserWrite, send).await;
-        Ok(match answer.map_err(|fault| secrets.clean_fault(fault)) {
-            Ok(()) => Outcome::Gone { failure: None },
-            Err(fault) if fault.class == FaultClass::Missing => Outcome::Gone { failure: None },
+        let job = self.context.job;
+        let is_strange = |found: &Resource| is_strange(job, link.as_ref(), None, found);
+        let place = (ObjectKind::User, target);
+        let removed = self.changing(Class::UserWrite).remove(place, is_strange).await?;
+        Ok(match removed.map_err(|fault| secrets.clean_fault(fault)) {
+            Ok(Changed::Sent(_) | Changed::Already | Changed::Gone) => {
+                Outcome::Gone { failure: None }
+            }
+            Ok(Changed::Strange) => stranger(target, "it was not deleted"),
             Err(fault) if remedy(fault.class) == Remedy::Settle => {
                 Outcome::Unknown(self.refused(&fault))
             }
-            Err(fault) => failed(&fault),
+            Err(fault) => Outcome::Failed(self.refused(&fault)),
         })
     }
+}
+
+/// Whether an account that was read has a matching value that is not the person's: neither what it
+/// may have from us, nor what it is to get.
+fn is_strange(job: &Job, link: Option<&Link>, wanted: Option<&Values>, found: &Resource) -> bool {
+    matching_paths(job).iter().any(|path| {
+        let theirs = read(&found.document, path);
+        link.zip(theirs).is_some_and(|(link, theirs)| {
+            let wanted = wanted.and_then(|wanted| wanted.get(path));
+            link.exported.contains_key(path)
+                && !link.may_have(path, &theirs)
+                && !wanted.is_some_and(|wanted| same(path, wanted, &theirs))
+        })
+    })
+}
+
+/// What a row's account is to have afterwards.
+fn wanted_of(row: &PlannedChange) -> Option<&Values> {
+    match &row.effect {
+        LinkEffect::Exported(values) => Some(values),
+        LinkEffect::Unchanged | LinkEffect::Kept | LinkEffect::Removed => None,
+    }
+}
+
+fn stranger(target: &TargetId, consequence: &str) -> Outcome {
+    Outcome::Failed(Failure {
+        reason: Reason::InvalidAnchor,
+        detail: format!(
+            "account `{target}` now has another person's matching value; {consequence}"
+        ),
+    })
 }
 
 /// The account is gone. That is what a removal wanted; anything else starts again without link.
@@ -458,9 +481,6 @@ fn adopted_in_passing(row: &PlannedChange, outcome: &Outcome) -> bool {
 }
 
 fn success(row: &PlannedChange, target: TargetId, warning: Option<String>) -> Outcome {
-    let exported = match &row.effect {
-        LinkEffect::Exported(values) => values.clone(),
-        LinkEffect::Unchanged | LinkEffect::Kept | LinkEffect::Removed => Values::new(),
-    };
+    let exported = wanted_of(row).cloned().unwrap_or_default();
     Outcome::Success { target, exported, warning }
 }

@@ -7,13 +7,16 @@
 //! **Invariant:** a preview is given no writer, and the export takes a cleared plan only.
 
 mod accounts;
+mod change;
 mod context;
+mod discovery;
 mod draft;
 mod explain;
 mod export;
 mod find;
 mod guard;
 mod import;
+mod listing;
 mod look;
 mod memberships;
 mod pace;
@@ -25,7 +28,7 @@ mod run;
 mod survey;
 mod told;
 
-pub use accounts::survey_accounts;
+pub use accounts::{Shown, survey_accounts};
 pub use context::{Context, CycleError, CycleOptions, Stop, WorkLeft};
 pub use explain::{Explained, Explanation, Found, Members, explain};
 pub use find::{FoundBy, FoundGroup, Namesake, Person, Question, Search};

@@ -5,7 +5,7 @@ use std::{path::PathBuf, sync::Arc};
 use super::{ConnectError, Connection, connect};
 use crate::{
     config::{AppSettings, Config},
-    cycle::{self, Context, CycleEnd, CycleError, CycleOptions, Stop},
+    cycle::{self, Context, CycleEnd, CycleError, CycleOptions, Shown, Stop},
     model::{AppName, Clock},
     store::{Engine, Neighbours, Progress, StoreError, preview_copy},
 };
@@ -114,21 +114,21 @@ pub async fn preview_once(
 }
 
 /// Lists every account of the application into a private copy of the state, with whose each is;
-/// returns the copy. Needs no lock, and writes nothing else.
+/// returns the copy, and whether the list was whole. Needs no lock, and writes nothing else.
 pub async fn list_accounts(
     config: &Config,
     app: &AppSettings,
     stop: &Stop,
     observer: Observer<'_>,
     clock: Arc<dyn Clock>,
-) -> Result<Result<Engine, CycleError>, DaemonError> {
+) -> Result<Result<(Engine, Shown), CycleError>, DaemonError> {
     let connection = connect(config, app, clock)?;
     let path = state_path(config, &app.job.app);
     let copy = preview_copy(&path).map_err(DaemonError::store(app))?;
     let options = CycleOptions::default();
     let context = context(app, &connection, &copy, options, stop, observer);
     let listed = cycle::survey_accounts(&context, &connection.target.reader()).await;
-    Ok(listed.map(|()| copy))
+    Ok(listed.map(|shown| (copy, shown)))
 }
 
 /// One cycle for real, of a state whose lock is held.

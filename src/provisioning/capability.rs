@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::job::{Job, Overrides};
 use crate::{
     model::{ObjectKind, Timestamp},
-    scim::{BulkLimits, ServiceDescription},
+    scim::{AttributePath, ServiceDescription},
 };
 
 /// Resources asked for in one page, where the target takes that many.
@@ -30,29 +30,10 @@ pub struct Discovered {
     pub says: ServiceDescription,
     /// Kinds whose PATCH it refused, and whose PUT it took.
     #[serde(default)]
-    pub without_patch: BTreeSet<KindName>,
+    pub without_patch: BTreeSet<ObjectKind>,
     /// Whether it refused a filter, or answered one as if there were none.
     #[serde(default)]
-    pub without_filter: bool,
-}
-
-/// A kind of object in stored JSON.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum KindName {
-    /// Users.
-    User,
-    /// Groups.
-    Group,
-}
-
-impl From<ObjectKind> for KindName {
-    fn from(kind: ObjectKind) -> Self {
-        match kind {
-            ObjectKind::User => Self::User,
-            ObjectKind::Group => Self::Group,
-        }
-    }
+    pub filter_doubted: bool,
 }
 
 impl Discovered {
@@ -64,7 +45,7 @@ impl Discovered {
             until: now,
             says: ServiceDescription::default(),
             without_patch: BTreeSet::new(),
-            without_filter: false,
+            filter_doubted: false,
         }
     }
 
@@ -89,6 +70,17 @@ pub enum Versions {
     Required,
 }
 
+/// Whether a target can be searched with a filter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Filtering {
+    /// It can.
+    Taken,
+    /// It should, and lately refused a filter or answered one as if there were none.
+    Doubted,
+    /// It cannot: every search is a list.
+    NotTaken,
+}
+
 /// How a target's lists go on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Paging {
@@ -102,11 +94,11 @@ pub enum Paging {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Capabilities {
     /// Kinds that are changed with PUT, because there is no PATCH.
-    pub replaces: BTreeSet<KindName>,
+    pub replaces: BTreeSet<ObjectKind>,
     /// Whether a refused PATCH is tried as a PUT.
     pub may_replace: bool,
     /// Whether it can be searched with a filter.
-    pub filter: bool,
+    pub filter: Filtering,
     /// Whether its resources can be listed.
     pub list: bool,
     /// How its versions are used.
@@ -115,10 +107,10 @@ pub struct Capabilities {
     pub paging: Paging,
     /// Resources to ask for in one page, at least 1.
     pub page_size: u32,
-    /// How much one bulk request may hold, where bulk requests are sent.
-    pub bulk: Option<BulkLimits>,
     /// Whether it has groups.
     pub groups: bool,
+    /// Attributes that only the target itself may write.
+    pub read_only: BTreeSet<AttributePath>,
 }
 
 /// What a target can do: the configuration and the profile say it before the target's own words,
@@ -127,8 +119,8 @@ pub fn capabilities(job: &Job, discovered: Option<&Discovered>) -> Capabilities 
     let known = discovered.filter(|discovered| discovered.target == job.target_key());
     let nothing = ServiceDescription::default();
     let says = known.map_or(&nothing, |known| &known.says);
-    let Overrides { patch, filter, etag, cursor, bulk } = job.capability.overrides;
-    let kinds = BTreeSet::from([KindName::User, KindName::Group]);
+    let Overrides { patch, filter, etag, cursor } = job.capability.overrides;
+    let kinds = BTreeSet::from([ObjectKind::User, ObjectKind::Group]);
     let replaces = match (patch, says.patch) {
         (Some(true), _) => BTreeSet::new(),
         (Some(false), _) | (None, Some(false)) => kinds,
@@ -136,7 +128,11 @@ pub fn capabilities(job: &Job, discovered: Option<&Discovered>) -> Capabilities 
             known.map(|known| known.without_patch.clone()).unwrap_or_default()
         }
     };
-    let filters = || says.filter != Some(false) && !known.is_some_and(|it| it.without_filter);
+    let filter = match (filter, says.filter) {
+        (Some(false), _) | (None, Some(false)) => Filtering::NotTaken,
+        (None, _) if known.is_some_and(|known| known.filter_doubted) => Filtering::Doubted,
+        (Some(true), _) | (None, Some(true) | None) => Filtering::Taken,
+    };
     let versions = match (etag, says.etag) {
         (Some(false), _) | (None, Some(false)) => Versions::Ignored,
         (Some(true), _) => Versions::Required,
@@ -149,12 +145,12 @@ pub fn capabilities(job: &Job, discovered: Option<&Discovered>) -> Capabilities 
     Capabilities {
         replaces,
         may_replace: patch != Some(true),
-        filter: filter.unwrap_or_else(filters),
+        filter,
         list: job.capability.list,
         versions,
         paging,
         page_size: sizes.fold(PAGE_SIZE, u32::min).max(1),
-        bulk: says.bulk.filter(|_| bulk),
         groups: says.groups != Some(false),
+        read_only: says.read_only.clone(),
     }
 }

@@ -9,6 +9,7 @@
 //!
 //! **Invariant:** knows no I/O. It never sees a clock, a socket, a file or a logger.
 
+mod capability;
 mod coerce;
 mod escrow;
 pub mod job;
@@ -33,6 +34,7 @@ mod step;
 mod sticky;
 mod window;
 
+pub use capability::{Capabilities, Discovered, Filtering, Paging, Versions, capabilities};
 pub use escrow::{
     Failures, GIVEN_UP_AFTER, IsRemoval, NextAttempt, REMOVAL_FAILURES_TOLD, Retry, retry,
     retry_at, retry_sentence,

@@ -191,6 +191,20 @@ impl View<'_> {
         Ok(self.connection.query_row(&sql, [], |row| row.get(0))?)
     }
 
+    /// Dirty users without a link who may have to be looked for at the target: those who may get an
+    /// account, and those whose create has no known outcome, wherever they stand by now.
+    pub fn unlinked_count(&self, every_user: bool) -> Result<u64, StoreError> {
+        let assigned = if every_user { "1" } else { "source_user.id IN assigned" };
+        let sql = format!(
+            "WITH assigned AS ({ASSIGNED}) SELECT count(*) FROM source_user \
+             WHERE dirty = 1 AND ((presence = 0 AND {assigned}) \
+                 OR EXISTS (SELECT 1 FROM unsettled_create AS lost \
+                            WHERE lost.source = source_user.id)) \
+             AND NOT EXISTS (SELECT 1 FROM link WHERE link.source = source_user.id AND is_hint = 0)"
+        );
+        Ok(self.connection.query_row(&sql, [], |row| row.get(0))?)
+    }
+
     /// Up to `limit` users after `after` whose state must be looked up: assigned ones that were
     /// never read or not shown, and linked ones that a read did not show.
     pub fn unread_users(
