@@ -63,7 +63,7 @@ fn filter(subject: &Subject, roles: &[AppRole]) -> bool {
     let clause = |attribute, operator, value| {
         let value = Some(value);
         let text = ClauseText { attribute, operator, value, quantifier: None, anchor: None };
-        Clause::compile(&text).expect("a clause")
+        Clause::compile(ObjectKind::User, &text).expect("a clause")
     };
     let filters = [ScopingFilter {
         name: None,

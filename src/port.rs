@@ -76,6 +76,13 @@ pub enum UsersAt<'a> {
 pub enum GroupsAt<'a> {
     /// From the beginning, for these groups only (at most [`GROUPS_PER_CHAIN_MAX`]).
     Initial(&'a [SourceId]),
+    /// From the beginning, as objects that are provisioned themselves.
+    Objects {
+        /// These groups only (at most [`GROUPS_PER_CHAIN_MAX`]); `None` for every group.
+        groups: Option<&'a [SourceId]>,
+        /// Graph property names; `id`, `displayName` and the members are always read.
+        properties: &'a BTreeSet<String>,
+    },
     /// Where an earlier page said.
     Link(&'a Link),
 }
@@ -329,6 +336,13 @@ pub trait TargetRead: Send + Sync {
         kind: ObjectKind,
         id: &TargetId,
     ) -> impl Future<Output = Result<Option<Resource>, TargetFault>> + Send;
+
+    /// The ids of a group's members, as far as the target shows them: none where it hides them.
+    /// `None` where it answers 404.
+    fn members(
+        &self,
+        id: &TargetId,
+    ) -> impl Future<Output = Result<Option<BTreeSet<TargetId>>, TargetFault>> + Send;
 
     /// Requests sent so far, reads and writes, sign-ins not counted.
     fn requests(&self) -> u64;

@@ -86,9 +86,8 @@ fn confirmed(
     if !global.quiet {
         view::rows(&mut stderr, reader, PlanFilter::Held)?;
     }
-    let count = held.removals + held.creates;
     writeln!(stderr, "\n{}", held.reason)?;
-    write!(stderr, "Release {} of `{app}`? [y/N] ", view::counted(count, "change"))?;
+    write!(stderr, "Release {} of `{app}`? [y/N] ", view::what_is_held(held))?;
     stderr.flush()?;
     drop(stderr);
     let mut line = String::new();
@@ -122,7 +121,10 @@ async fn release(
             Ok(ExitCode::Done)
         }
         Answer::Refused { message } => Err(Problem::new(ExitCode::Held, message).into()),
-        Answer::Done { .. } | Answer::Cycle { .. } | Answer::Forgotten(_) => {
+        Answer::Done { .. }
+        | Answer::Cycle { .. }
+        | Answer::Forgotten(_)
+        | Answer::Provisioned(_) => {
             let message = "the service answered something else";
             Err(Problem::new(ExitCode::Unexpected, message).into())
         }

@@ -72,6 +72,8 @@ pub(super) enum Command {
     /// Run as a service: every enabled application on its schedule, until SIGTERM
     #[command(after_help = "Example: entra-scim run --log-format json")]
     Run,
+    /// Provision one person, now
+    Provision(ProvisionArgs),
     /// Say why somebody is in scope or not, and what would be sent; only reads
     Explain(ExplainArgs),
     /// List every account at the application: linked, matched but not linked, or its own
@@ -196,6 +198,26 @@ pub(super) struct ExplainArgs {
     /// An object id, user principal name, mail address, or the display name of a group
     #[arg(value_name = "WHO")]
     pub(super) who: Option<String>,
+}
+
+#[derive(Args, Clone, Debug)]
+#[command(
+    after_help = "Nobody else is decided about, and the next cycle reads everything that it would \
+                  have read. The safeguards\ncount what is done. Exit codes: 0 done or nothing to \
+                  do, 3 it failed, 4 a safeguard holds it.\n\nExamples:\n  entra-scim provision \
+                  whimsical ada@contoso.com --dry-run\n  entra-scim provision whimsical \
+                  ada@contoso.com"
+)]
+pub(super) struct ProvisionArgs {
+    /// The application; may be left out where the file has one
+    #[arg(value_name = "APP")]
+    pub(super) app_or_who: String,
+    /// The person: an object id, user principal name or mail address
+    #[arg(value_name = "WHO")]
+    pub(super) who: Option<String>,
+    /// Only say what would be done; touches neither the target nor the state
+    #[arg(long)]
+    pub(super) dry_run: bool,
 }
 
 #[derive(Args, Clone, Debug)]

@@ -112,7 +112,7 @@ fn account_name(row: &PlannedChange) -> Option<String> {
     };
     exported.or_else(|| match &row.write {
         Write::Create(values) | Write::Patch { baseline: values } => name(values),
-        Write::Nothing | Write::Delete => None,
+        Write::Nothing | Write::Delete | Write::Members => None,
     })
 }
 
@@ -121,6 +121,7 @@ pub(super) fn held(held: &HeldReport) -> Value {
     json!({
         "plan": held.plan,
         "removals": held.removals,
+        "membership_removals": held.membership_removals,
         "creates": held.creates,
         "linked": held.linked,
         "threshold": held.threshold,

@@ -12,7 +12,7 @@ use super::{
     exit::ExitCode,
     explain, expression, forget, gallery, import_schema, init, log, notify_test, output, plan,
     problem::Problem,
-    run, status, sync,
+    provision, run, status, sync,
 };
 
 /// Characters of a hint's line; six blanks stand before it.
@@ -64,6 +64,7 @@ async fn dispatch(cli: &Cli) -> anyhow::Result<ExitCode> {
             refuse_json("run")?;
             run::run(global).await
         }
+        Command::Provision(args) => provision::run(args, global).await,
         Command::Explain(args) => explain::run(args, global).await,
         Command::Accounts(args) => accounts::run(args, global).await,
         Command::Expression(args) => expression::run(args, global).await,
@@ -96,6 +97,7 @@ fn log_lines(global: &Global, command: &Command) -> Result<(), Problem> {
         | Command::Check(_)
         | Command::Plan(_)
         | Command::Sync(_)
+        | Command::Provision(_)
         | Command::Explain(_)
         | Command::Accounts(_)
         | Command::Expression(_)

@@ -31,6 +31,7 @@ mod plan;
 mod plan_file;
 mod problem;
 mod progress;
+mod provision;
 mod report;
 mod rows;
 mod run;

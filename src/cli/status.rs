@@ -124,7 +124,7 @@ impl Standing {
             "last_cycle": self.last_cycle.as_ref().map(last_cycle),
             "running": self.running,
             "next_run": self.next_run.map(moment),
-            "links": { "users": self.links.linked, "groups": 0 },
+            "links": { "users": self.links.linked, "groups": self.links.groups },
             "escrows": self.escrows.all,
             "given_up": self.given_up.iter().map(given_up).collect::<Vec<Value>>(),
             "quarantine": self.quarantine.as_ref().map(|quarantine| json!({
@@ -142,6 +142,9 @@ impl Standing {
         self.say_cycles(&mut text, now);
         self.say_rest(&mut text, now);
         line(&mut text, "accounts", &format!("{} linked", view::thousands(self.links.linked)));
+        if self.links.groups > 0 {
+            line(&mut text, "groups", &format!("{} linked", view::thousands(self.links.groups)));
+        }
         self.say_escrows(&mut text);
         if let Some(held) = &self.held {
             let plan = view::short(&held.plan);

@@ -11,6 +11,7 @@ use super::{
     rows::Plan,
 };
 use crate::{
+    model::ObjectKind,
     provisioning::{Action, ChangeStatus, PlannedChange, Quarantine},
     scim::{REDACTED, is_redacted},
     store::{CycleReport, HeldReport, PlanFilter, RevisionReport, Totals},
@@ -51,7 +52,8 @@ fn is_failure(row: &PlannedChange) -> bool {
     row.status == ChangeStatus::Failure
 }
 
-fn change(out: &mut dyn Write, row: &PlannedChange) -> anyhow::Result<()> {
+/// Writes one row.
+pub(super) fn change(out: &mut dyn Write, row: &PlannedChange) -> anyhow::Result<()> {
     let (mark, style) = look(row.action);
     let (style, status) = match row.status {
         ChangeStatus::Planned | ChangeStatus::Sent | ChangeStatus::Success => (style, ""),
@@ -64,7 +66,11 @@ fn change(out: &mut dyn Write, row: &PlannedChange) -> anyhow::Result<()> {
     let action = row.action.as_str();
     let why = reason(row);
     let (name, told) = (output::plain(&row.source_display), output::plain(&why));
-    writeln!(out, "{style}{mark} {action} {name}{style:#}{status}  {told}")?;
+    let object = match row.kind {
+        ObjectKind::User => "",
+        ObjectKind::Group => "group ",
+    };
+    writeln!(out, "{style}{mark} {action} {object}{name}{style:#}{status}  {told}")?;
     for c in &row.changes {
         match (&c.old, &c.new) {
             (None, Some(new)) => writeln!(out, "    {}: {}", c.path, shown(new))?,
@@ -142,15 +148,28 @@ pub(super) fn totals(totals: &Totals, dry_run: bool) -> String {
     format!("{done}; {in_scope} in scope, {skipped} skipped")
 }
 
+/// `3 removals, 8 membership removals and 2 creates`.
+pub(super) fn what_is_held(held: &HeldReport) -> String {
+    let parts = [
+        (held.removals, "removal"),
+        (held.membership_removals, "membership removal"),
+        (held.creates, "create"),
+    ];
+    let mut parts: Vec<String> = parts
+        .into_iter()
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, noun)| counted(count, noun))
+        .collect();
+    match (parts.pop(), parts.is_empty()) {
+        (None, _) => counted(0, "change"),
+        (Some(last), true) => last,
+        (Some(last), false) => format!("{} and {last}", parts.join(", ")),
+    }
+}
+
 /// What a safeguard holds, and the two ways on.
 pub(super) fn held(app: &str, held: &HeldReport) -> String {
-    let what = match (held.removals, held.creates) {
-        (removals, 0) => counted(removals, "removal"),
-        (0, creates) => counted(creates, "create"),
-        (removals, creates) => {
-            format!("{} and {}", counted(removals, "removal"), counted(creates, "create"))
-        }
-    };
+    let what = what_is_held(held);
     format!(
         "{what} of application `{app}` held by a safeguard\n  caused by: {}\n\n\
          hint: none of them was sent. Read the list with `entra-scim plan {app} --held`, then\n      \

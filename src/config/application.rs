@@ -4,13 +4,15 @@ use chrono_tz::Tz;
 
 use super::{
     diagnosis::{At, Findings, suggestion},
-    email, filter,
-    mapping::{self, UserMapping},
+    email,
+    filter::{self, Filtered},
+    groups,
+    mapping::{self, Mapping},
     raw::{Located, Node, Section},
     revision, safeguards, schedule,
     settings::AppSettings,
     surroundings::Surroundings,
-    target::{self, Target},
+    target::{self, Members, Target},
 };
 use crate::{
     gallery::{self, Profile, Unsupported},
@@ -18,19 +20,19 @@ use crate::{
     provisioning::{
         Schedule, is_always_in_clear,
         job::{
-            Capability, DirectoryDelete, Job, MEMBERS_PER_REQUEST_DEFAULT, MappingSource,
-            OutOfScope, Overrides, Safeguards, Scope,
+            Capability, DirectoryDelete, Job, MappingSource, OutOfScope, Overrides, Safeguards,
+            Scope,
         },
     },
-    scim::MemberRemoval,
 };
 
-pub(super) const KEYS: [&str; 12] = [
+pub(super) const KEYS: [&str; 14] = [
     "enterprise_app",
     "profile",
     "provisioning",
     "scope",
     "exclude_default_access",
+    "nested_groups",
     "interval",
     "cron",
     "notify",
@@ -38,6 +40,7 @@ pub(super) const KEYS: [&str; 12] = [
     "target",
     "safeguards",
     "users",
+    "groups",
 ];
 
 /// Graph's limit for `displayName` of a service principal.
@@ -66,13 +69,7 @@ pub(super) fn decode(
     defaults: &Defaults<'_>,
     findings: &mut Findings<'_>,
 ) -> Option<Application> {
-    let app = AppName::parse(name);
-    if app.is_none() {
-        findings.error(
-            &node.at,
-            "an application's name is 1 to 64 letters, digits, `-` and `_`: its state file has it",
-        );
-    }
+    let app = app_name(name, &node.at, findings);
     let section = Section::open(node, &KEYS, findings)?;
     let enterprise_app = section
         .required_string("enterprise_app", findings)
@@ -87,6 +84,7 @@ pub(super) fn decode(
         findings,
     );
     let exclude_default_access = section.flag("exclude_default_access", true, findings);
+    let nested_groups = section.flag("nested_groups", false, findings);
     let schedule = schedule::decode(&section, defaults.zone, findings)
         .unwrap_or_else(|| defaults.schedule.clone());
     let shared_target = section.flag("shared_target", false, findings);
@@ -96,35 +94,50 @@ pub(super) fn decode(
     let target = section
         .required("target", findings)
         .and_then(|node| target::decode(&node, profile, defaults.surroundings, findings));
-    let users = mapping::decode(section.get("users").as_ref(), &section.at, profile, findings);
+    let node = section.get("users");
+    let kind = ObjectKind::User;
+    let users = mapping::decode_users(profile, node.as_ref(), &section.at, findings);
     check_mapping(&users, &safeguards, findings);
-    let scoping_filters = filter::decode(section.get("users").as_ref(), scope, findings);
-    let Target { connection, dialect, pace, overrides, member_removal, tenant_url_at } = target?;
+    let scoping_filters = filter::decode(Filtered { kind, scope }, node.as_ref(), findings);
+    let groups = groups::decode(section.get("groups").as_ref(), profile, scope, findings);
+    let Target { connection, dialect, pace, members, overrides, tenant_url_at } = target?;
     let mut job = Job {
-        kind: ObjectKind::User,
+        kind,
         app: app?,
         tenant: defaults.tenant.to_owned(),
         application: enterprise_app?,
         provisioning,
         scope,
         exclude_default_access,
-        nested_groups: false,
+        nested_groups,
         attributes: users.rows,
         scoping_filters,
         target_base: connection.base.to_string(),
         dialect,
-        capability: capability(profile, member_removal, overrides),
+        capability: capability(profile, members, overrides),
         pace,
         safeguards,
         revision: Fingerprint::of([]),
         revision_parts: Vec::new(),
         groups: None,
     };
-    (job.revision, job.revision_parts) = revision::of(&job, &profile.name);
+    job.groups = groups.map(|groups| Box::new(groups.job(&job, profile)));
+    revision::stamp(&mut job, &profile.name);
     let profile = profile.name.clone();
     let settings =
         AppSettings { job, schedule, target: connection, profile, notify, shared_target };
     Some(Application { settings, tenant_url_at })
+}
+
+fn app_name(name: &str, at: &At, findings: &mut Findings<'_>) -> Option<AppName> {
+    let app = AppName::parse(name);
+    if app.is_none() {
+        findings.error(
+            at,
+            "an application's name is 1 to 64 letters, digits, `-` and `_`: its state file has it",
+        );
+    }
+    app
 }
 
 /// `notify`: who is written to about this application beside those of `[email]`.
@@ -140,22 +153,16 @@ fn notify(section: &Section<'_, '_>, has_email: bool, findings: &mut Findings<'_
     email::addresses(&node, findings).value
 }
 
-fn capability(
-    profile: &Profile,
-    member_removal: MemberRemoval,
-    overrides: Overrides,
-) -> Capability {
+fn capability(profile: &Profile, members: Members, overrides: Overrides) -> Capability {
     Capability {
         filterable: profile.filterable.clone(),
         list: profile.list,
+        creates: true,
         renames: profile.supports(Unsupported::UserRename),
+        deletes: profile.supports(Unsupported::Delete),
         page_size_max: profile.limits.page_size.as_ref().map(|limit| limit.max),
-        members_per_request_max: profile
-            .limits
-            .members_per_request
-            .as_ref()
-            .map_or(MEMBERS_PER_REQUEST_DEFAULT, |limit| limit.max.max(1)),
-        member_removal,
+        members_per_request_max: members.per_request_max,
+        member_removal: members.removal,
         overrides,
     }
 }
@@ -203,7 +210,7 @@ fn enterprise_app(text: Located<String>, findings: &mut Findings<'_>) -> Option<
 }
 
 /// What the mapping as a whole has to hold.
-fn check_mapping(users: &UserMapping, safeguards: &Safeguards, findings: &mut Findings<'_>) {
+fn check_mapping(users: &Mapping, safeguards: &Safeguards, findings: &mut Findings<'_>) {
     if !users.is_whole {
         return;
     }
@@ -240,7 +247,7 @@ fn check_mapping(users: &UserMapping, safeguards: &Safeguards, findings: &mut Fi
 }
 
 /// A source that is redacted in one row and flows in clear by another is most likely an oversight.
-fn check_redaction(users: &UserMapping, findings: &mut Findings<'_>) {
+fn check_redaction(users: &Mapping, findings: &mut Findings<'_>) {
     for row in users.rows.iter().filter(|row| row.is_redacted()) {
         let MappingSource::Expression(expression) = &row.source else { continue };
         for name in expression.redacted_attributes() {

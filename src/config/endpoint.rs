@@ -1,13 +1,13 @@
 //! Addresses: which URLs a credential may be sent to, and the keys that every connection has.
 
-use std::net::IpAddr;
+use std::{net::IpAddr, path::PathBuf};
 
 use url::{Host, Url};
 
 use super::{
     diagnosis::Findings,
-    raw::Section,
-    secret_source::{absolute_path, read_public_file},
+    raw::{Node, Section},
+    secret_source::{self, SecretSource, absolute_path, read_public_file},
     surroundings::Surroundings,
 };
 
@@ -124,8 +124,30 @@ pub(super) fn ca_pem(
     Some(pem)
 }
 
+/// `{ cert = "…", key = <secret> }`: a certificate and its private key.
+pub(super) fn certificate(
+    node: &Node<'_, '_>,
+    surroundings: Surroundings,
+    findings: &mut Findings<'_>,
+) -> Option<(PathBuf, SecretSource)> {
+    let section = Section::open(node, &["cert", "key"], findings)?;
+    let key = section
+        .required("key", findings)
+        .and_then(|key| secret_source::decode(&key, surroundings, findings));
+    let text = section.required_string("cert", findings)?;
+    let cert = absolute_path(&text, findings)?;
+    if surroundings.are_present() {
+        let pem = read_public_file(&cert, &text.at, findings)?;
+        if !is_certificate(&pem) {
+            findings.error(&text.at, format!("{} holds no PEM certificate", cert.display()));
+            return None;
+        }
+    }
+    Some((cert, key?))
+}
+
 /// Whether a PEM text has a certificate in it.
-pub(super) fn is_certificate(pem: &[u8]) -> bool {
+fn is_certificate(pem: &[u8]) -> bool {
     const MARK: &[u8] = b"-----BEGIN CERTIFICATE-----";
     pem.windows(MARK.len()).any(|window| window == MARK)
 }

@@ -1,41 +1,49 @@
-//! `[[apps.NAME.users.scoping_filters]]`: filters compiled and checked.
+//! `scoping_filters` of users and of groups: filters compiled and checked.
 
 use toml::de::DeValue;
 
 use super::{
     diagnosis::{At, Findings, nearest},
-    mapping::SUGGESTIONS,
     raw::{Located, Node, Section, wrong_type},
+    source_names::source_attributes,
 };
-use crate::provisioning::{
-    Clause, ClauseError, ClauseKey, ClauseText, Operand, Operator, ScopingFilter, job::Scope,
+use crate::{
+    model::ObjectKind,
+    provisioning::{
+        Clause, ClauseError, ClauseKey, ClauseText, Operand, Operator, ScopingFilter, job::Scope,
+    },
 };
 
 const FILTER_KEYS: [&str; 2] = ["name", "clauses"];
 
 const CLAUSE_KEYS: [&str; 5] = ["attribute", "operator", "value", "quantifier", "anchor"];
 
-/// What a clause can look at that no mapping can.
-const FILTER_ATTRIBUTES: [&str; 2] = ["memberOf", "appRoles"];
+/// What the filters are about: which kind of object, in which scope.
+#[derive(Clone, Copy)]
+pub(super) struct Filtered {
+    pub(super) kind: ObjectKind,
+    pub(super) scope: Scope,
+}
 
-/// The filters below `[apps.NAME.users]`. Whether that is a table is the mapping's to say.
+/// The filters below `[apps.NAME.users]` or `[apps.NAME.groups]`. Whether that is a table is the
+/// mapping's to say.
 pub(super) fn decode(
-    users: Option<&Node<'_, '_>>,
-    scope: Scope,
+    filtered: Filtered,
+    section: Option<&Node<'_, '_>>,
     findings: &mut Findings<'_>,
 ) -> Vec<ScopingFilter> {
-    let Some(users) = users.filter(|node| matches!(node.value, DeValue::Table(_))) else {
+    let Some(section) = section.filter(|node| matches!(node.value, DeValue::Table(_))) else {
         return Vec::new();
     };
-    let rows = Section::open_free(users, findings)
+    let rows = Section::open_free(section, findings)
         .and_then(|section| section.rows("scoping_filters", findings));
     let Some(rows) = rows else { return Vec::new() };
-    rows.value.iter().filter_map(|row| decode_filter(row, scope, findings)).collect()
+    rows.value.iter().filter_map(|row| decode_filter(filtered, row, findings)).collect()
 }
 
 fn decode_filter(
+    filtered: Filtered,
     node: &Node<'_, '_>,
-    scope: Scope,
     findings: &mut Findings<'_>,
 ) -> Option<ScopingFilter> {
     let section = Section::open(node, &FILTER_KEYS, findings)?;
@@ -51,11 +59,15 @@ fn decode_filter(
         return None;
     }
     let clauses: Vec<_> =
-        rows.value.iter().map(|row| decode_clause(row, scope, findings)).collect();
+        rows.value.iter().map(|row| decode_clause(filtered, row, findings)).collect();
     Some(ScopingFilter { name, clauses: clauses.into_iter().collect::<Option<_>>()? })
 }
 
-fn decode_clause(node: &Node<'_, '_>, scope: Scope, findings: &mut Findings<'_>) -> Option<Clause> {
+fn decode_clause(
+    Filtered { kind, scope }: Filtered,
+    node: &Node<'_, '_>,
+    findings: &mut Findings<'_>,
+) -> Option<Clause> {
     let section = Section::open(node, &CLAUSE_KEYS, findings)?;
     let attribute = section.required_string("attribute", findings);
     let operator = section.required_string("operator", findings);
@@ -68,14 +80,14 @@ fn decode_clause(node: &Node<'_, '_>, scope: Scope, findings: &mut Findings<'_>)
     let (attribute, operator) = (attribute?, operator?);
     let text = |given: &Option<Located<String>>| given.as_ref().map(|text| text.value.clone());
     let (quantifier_text, anchor_text) = (text(&quantifier), text(&anchor));
-    let compiled = Clause::compile(&ClauseText {
+    let written = ClauseText {
         attribute: &attribute.value,
         operator: &operator.value,
         value: value.as_deref(),
         quantifier: quantifier_text.as_deref(),
         anchor: anchor_text.as_deref(),
-    });
-    match compiled {
+    };
+    match Clause::compile(kind, &written) {
         Ok(clause) if clause.operand == Operand::AppRoles && scope == Scope::All => {
             findings.error_hint(
                 &attribute.at,
@@ -90,7 +102,7 @@ fn decode_clause(node: &Node<'_, '_>, scope: Scope, findings: &mut Findings<'_>)
                 let key = error.key.as_str();
                 let missing = || section.at.join(key, section.at.span.clone());
                 let at = section.get(key).map_or_else(missing, |node| node.at);
-                report(&error, &at, (&attribute.value, &operator.value), findings);
+                report(kind, &error, &at, (&attribute.value, &operator.value), findings);
             }
             None
         }
@@ -99,6 +111,7 @@ fn decode_clause(node: &Node<'_, '_>, scope: Scope, findings: &mut Findings<'_>)
 
 /// Names the nearest attribute or operator where one was probably meant.
 fn report(
+    kind: ObjectKind,
     error: &ClauseError,
     at: &At,
     (attribute, operator): (&str, &str),
@@ -106,7 +119,12 @@ fn report(
 ) {
     let near = match error.key {
         ClauseKey::Attribute if error.hint.is_none() => {
-            nearest(attribute, SUGGESTIONS.into_iter().chain(FILTER_ATTRIBUTES))
+            // What a clause can look at that no mapping can.
+            let others: &[&str] = match kind {
+                ObjectKind::User => &["memberOf", "appRoles"],
+                ObjectKind::Group => &["appRoles"],
+            };
+            nearest(attribute, source_attributes(kind).iter().chain(others).copied())
         }
         ClauseKey::Operator if Operator::parse(operator).is_none() => {
             nearest(operator, Operator::ALL.map(Operator::as_str))

@@ -1,4 +1,4 @@
-//! `[apps.NAME.users]` and `[[apps.NAME.users.attributes]]`: rows compiled and checked.
+//! The mapping below `[apps.NAME.users]` and `[apps.NAME.groups]`: rows compiled and checked.
 
 use std::collections::BTreeMap;
 
@@ -7,20 +7,31 @@ use toml::de::DeValue;
 
 use super::{
     diagnosis::{At, Findings, caret, nearest},
+    fit::{check_fit, check_limit},
     raw::{Located, Node, Section, wrong_type},
+    source_names::source_attributes,
 };
 use crate::{
     expression::{Expression, Role},
     gallery::Profile,
+    model::ObjectKind,
     provisioning::{
-        is_always_in_clear, is_known_source_attribute,
-        job::{Apply, AttributeMapping, MappingSource, NullFlow, ValueLimit, ValueType},
-        selected_property,
+        SourceAttribute, is_known_attribute,
+        job::{Apply, AttributeMapping, MappingSource, NullFlow, ValueType},
     },
     scim::AttributePath,
 };
 
-pub(super) const KEYS: [&str; 3] = ["inherit", "attributes", "scoping_filters"];
+/// What a section of a mapping is about: whose attributes, at which application.
+#[derive(Clone, Copy)]
+pub(super) struct About<'p> {
+    pub(super) kind: ObjectKind,
+    pub(super) profile: &'p Profile,
+}
+
+const USER_KEYS: [&str; 3] = ["inherit", "attributes", "scoping_filters"];
+
+pub(super) const GROUP_KEYS: [&str; 4] = ["enabled", "inherit", "attributes", "scoping_filters"];
 
 pub(super) const ROW_KEYS: [&str; 8] =
     ["target", "source", "constant", "expression", "match", "default", "apply", "null"];
@@ -30,91 +41,58 @@ const SOURCES: [&str; 3] = ["source", "constant", "expression"];
 /// The largest matching precedence; nobody matches by a hundred attributes.
 const MATCHING_PRIORITY_MAX: u64 = 100;
 
-/// The source attributes to suggest: the portal's names, and Graph's where they are used most.
-pub(super) const SUGGESTIONS: [&str; 40] = [
-    "userPrincipalName",
-    "originalUserPrincipalName",
-    "IsSoftDeleted",
-    "objectId",
-    "displayName",
-    "givenName",
-    "surname",
-    "mail",
-    "mailNickname",
-    "otherMails",
-    "proxyAddresses",
-    "jobTitle",
-    "department",
-    "companyName",
-    "division",
-    "costCenter",
-    "employeeId",
-    "employeeType",
-    "employeeHireDate",
-    "employeeLeaveDateTime",
-    "manager",
-    "appRoleAssignments",
-    "telephoneNumber",
-    "mobile",
-    "facsimileTelephoneNumber",
-    "physicalDeliveryOfficeName",
-    "businessPhones",
-    "mobilePhone",
-    "officeLocation",
-    "streetAddress",
-    "city",
-    "state",
-    "postalCode",
-    "country",
-    "usageLocation",
-    "preferredLanguage",
-    "accountEnabled",
-    "userType",
-    "extensionAttribute1",
-    "onPremisesSamAccountName",
-];
-
 /// Attributes that only the application writes (RFC 7643 §3.1, §4.1.2).
 const READ_ONLY: [&str; 4] = ["id", "meta", "schemas", "groups"];
 
-/// The mapping of users: the file's rows, the profile's, or both.
+/// The mapping of users or of groups: the file's rows, the profile's, or both.
 ///
 /// Rows that are wrong are reported and left out; what the whole list has to hold is checked by
 /// the caller only if none was.
-pub(super) struct UserMapping {
+pub(super) struct Mapping {
     pub(super) rows: Vec<AttributeMapping>,
     pub(super) at: At,
     pub(super) is_whole: bool,
 }
 
 /// Decodes `[apps.NAME.users]` on top of the profile.
-pub(super) fn decode(
+pub(super) fn decode_users(
+    profile: &Profile,
     node: Option<&Node<'_, '_>>,
     app: &At,
-    profile: &Profile,
     findings: &mut Findings<'_>,
-) -> UserMapping {
-    let from_profile = |at: At, is_whole| UserMapping { rows: profile.users.clone(), at, is_whole };
+) -> Mapping {
+    let from_profile = |at: At, is_whole| Mapping { rows: profile.users.clone(), at, is_whole };
     let Some(node) = node else {
         return from_profile(app.join("users", app.span.clone()), true);
     };
-    let Some(section) = Section::open(node, &KEYS, findings) else {
+    let Some(section) = Section::open(node, &USER_KEYS, findings) else {
         return from_profile(node.at.clone(), false);
     };
+    decode_section(About { kind: ObjectKind::User, profile }, &section, findings)
+}
+
+/// The mapping in a section of which the keys are known already.
+pub(super) fn decode_section(
+    about: About<'_>,
+    section: &Section<'_, '_>,
+    findings: &mut Findings<'_>,
+) -> Mapping {
+    let of_profile = || about.profile.rows_of(about.kind).to_vec();
     let inherit = section.flag("inherit", false, findings);
     let Some(attributes) = section.rows("attributes", findings) else {
-        return from_profile(node.at.clone(), section.get("attributes").is_none());
+        let is_whole = section.get("attributes").is_none();
+        return Mapping { rows: of_profile(), at: section.at.clone(), is_whole };
     };
     let mut is_whole = true;
     let mut own: Vec<(AttributeMapping, At)> = Vec::new();
     for row in &attributes.value {
-        match decode_row(row, profile, findings) {
+        match decode_row(about, row, findings) {
             Some(mapping) => own.push((mapping, row.at.clone())),
             None => is_whole = false,
         }
     }
     refuse_duplicate_targets(&own, findings);
-    let mut rows = if inherit { profile.users.clone() } else { Vec::new() };
+    let mut rows = if inherit { of_profile() } else { Vec::new() };
     for (mapping, _) in &own {
         match rows.iter_mut().find(|row| inherit && row.target == mapping.target) {
             Some(inherited) => *inherited = mapping.clone(),
@@ -122,14 +100,15 @@ pub(super) fn decode(
         }
     }
     refuse_duplicate_precedences(&rows, &own, findings);
-    UserMapping { rows, at: attributes.at, is_whole }
+    Mapping { rows, at: attributes.at, is_whole }
 }
 
 pub(super) fn decode_row(
+    about: About<'_>,
     node: &Node<'_, '_>,
-    profile: &Profile,
     findings: &mut Findings<'_>,
 ) -> Option<AttributeMapping> {
+    let About { kind, profile } = about;
     let section = Section::open(node, &ROW_KEYS, findings)?;
     let target =
         section.required_string("target", findings).and_then(|text| target_path(&text, findings));
@@ -138,8 +117,8 @@ pub(super) fn decode_row(
         number.and_then(|number| u32::try_from(number).ok()).map(|number| (number, node.at))
     });
     let role = if matching_priority.is_some() { Role::Matching } else { Role::Plain };
-    let source = source(&section, role, findings);
-    let definition = target.as_ref().map(|target| profile.definition(target));
+    let source = source(kind, &section, role, findings);
+    let definition = target.as_ref().map(|target| profile.definition_of(kind, target));
     let value_type = definition.map_or(ValueType::String, |definition| definition.value_type);
     let default = section.get("default").map(|node| scalar(&node, value_type, findings));
     let apply = section.choice(
@@ -156,14 +135,14 @@ pub(super) fn decode_row(
     );
     let target = target?;
     let (source, source_at) = source?;
-    check_fit(&target, value_type, &source, &source_at, findings);
-    let limit = profile.limits.text(&target);
+    check_fit(kind, (&target, value_type), (&source, &source_at), findings);
+    let limit = profile.limit_of(kind, &target);
     check_limit(&limit, &section, findings);
     let matching_priority = match matching_priority {
         None => None,
         Some(given) => {
             let (number, at) = given?;
-            check_matching(&target, &source, &at, profile, findings);
+            check_matching(about, &target, (&source, &at), findings);
             Some(number)
         }
     };
@@ -206,12 +185,13 @@ fn target_path(text: &Located<String>, findings: &mut Findings<'_>) -> Option<At
 }
 
 fn source(
+    kind: ObjectKind,
     section: &Section<'_, '_>,
     role: Role,
     findings: &mut Findings<'_>,
 ) -> Option<(MappingSource, At)> {
     let given: Vec<_> = SOURCES.iter().filter_map(|key| Some((*key, section.get(key)?))).collect();
-    let [(kind, node)] = given.as_slice() else {
+    let [(key, node)] = given.as_slice() else {
         let problem = match given.len() {
             0 => "says no source",
             _ => "says several sources",
@@ -224,38 +204,54 @@ fn source(
         return None;
     };
     let text = node.string(findings)?;
-    let source = match *kind {
+    let source = match *key {
         "source" => {
-            if !is_known_source_attribute(&text.value) {
-                unknown_source(&text, findings);
+            if !is_known_attribute(kind, &text.value) {
+                unknown_source(kind, &text, findings);
                 return None;
             }
             MappingSource::Attribute(text.value)
         }
         "constant" => MappingSource::Constant(text.value),
-        _ => MappingSource::Expression(Box::new(expression(&text, role, findings)?)),
+        _ => MappingSource::Expression(Box::new(expression(kind, &text, role, findings)?)),
     };
     Some((source, text.at))
 }
 
-fn unknown_source(text: &Located<String>, findings: &mut Findings<'_>) {
-    let hint = match nearest(&text.value, SUGGESTIONS) {
+fn unknown_source(kind: ObjectKind, text: &Located<String>, findings: &mut Findings<'_>) {
+    let name = text.value.as_str();
+    if SourceAttribute::parse(name).is_some() {
+        let (problem, hint) = match kind {
+            ObjectKind::User => (
+                format!("`{name}` is an attribute of groups, and a person has none"),
+                "the mapping of groups stands in [apps.NAME.groups]",
+            ),
+            ObjectKind::Group => (
+                format!("`{name}` is an attribute of people, and a group has none"),
+                "a group has `objectId`, `displayName`, `description`, `mail`, `members` and more",
+            ),
+        };
+        findings.error_hint(&text.at, problem, hint);
+        return;
+    }
+    let hint = match nearest(name, source_attributes(kind).iter().copied()) {
         Some(name) => format!("did you mean `{name}`?"),
         None => {
             "directory extensions are written extension_<appId without hyphens>_<name>".to_owned()
         }
     };
-    findings.error_hint(&text.at, format!("unknown source attribute {:?}", text.value), hint);
+    findings.error_hint(&text.at, format!("unknown source attribute {name:?}"), hint);
 }
 
 fn expression(
+    kind: ObjectKind,
     text: &Located<String>,
     role: Role,
     findings: &mut Findings<'_>,
 ) -> Option<Expression> {
     let parsed = Expression::parse(&text.value);
     let errors = match &parsed {
-        Ok(expression) => expression.check(&is_known_source_attribute, role),
+        Ok(expression) => expression.check(&|name| is_known_attribute(kind, name), role),
         Err(error) => vec![error.clone()],
     };
     for error in &errors {
@@ -302,105 +298,31 @@ fn scalar(
     }
 }
 
-/// Whether source and target go together at all.
-fn check_fit(
-    target: &AttributePath,
-    value_type: ValueType,
-    source: &MappingSource,
-    at: &At,
-    findings: &mut Findings<'_>,
-) {
-    let name = match source {
-        MappingSource::Attribute(name) => Some(name.as_str()),
-        MappingSource::Constant(_) => None,
-        MappingSource::Expression(expression) => {
-            check_redaction(target, expression, at, findings);
-            None
-        }
-    };
-    if value_type == ValueType::Reference {
-        if name != Some("manager") {
-            findings.error_hint(
-                at,
-                "the target is a reference to an account",
-                "its only possible source is source = \"manager\"",
-            );
-        }
-        return;
-    }
-    match name {
-        Some("manager") => {
-            findings.error(at, format!("a manager is a reference and cannot flow to `{target}`"));
-        }
-        Some("appRoleAssignments") => findings.error_hint(
-            at,
-            "app roles do not flow by themselves",
-            "write expression = 'SingleAppRoleAssignment([appRoleAssignments])' or \
-             'AssertiveAppRoleAssignmentsComplex([appRoleAssignments])'",
-        ),
-        Some(name) if target.is_active() && name.eq_ignore_ascii_case("IsSoftDeleted") => findings
-            .error_hint(
-                at,
-                "would enable exactly the accounts that are to be disabled",
-                "write expression = 'Not([IsSoftDeleted])'",
-            ),
-        Some(_) | None => {}
-    }
-}
-
-/// Whether a redacted value can stay unseen.
-fn check_redaction(
-    target: &AttributePath,
-    expression: &Expression,
-    at: &At,
-    findings: &mut Findings<'_>,
-) {
-    if target.is_active() && expression.is_redacted() {
-        findings.error_hint(
-            at,
-            "whether an account is enabled cannot be redacted: the safeguards count it",
-            "write the expression without `Redact`",
-        );
-    }
-    let seen = expression.redacted_attributes().into_iter().filter(|name| {
-        selected_property(name).is_some_and(|property| is_always_in_clear(&property))
-    });
-    for name in seen {
-        let message = format!(
-            "`{name}` is shown of every person in plans and logs, and is stored in clear; \
-             `Redact` hides it at `{target}` only"
-        );
-        findings.warning(at, message);
-    }
-}
-
-/// Whether the application takes the texts that stand in the file itself.
-fn check_limit(limit: &ValueLimit, section: &Section<'_, '_>, findings: &mut Findings<'_>) {
-    for key in ["constant", "default"] {
-        let Some(node) = section.get(key) else { continue };
-        let DeValue::String(text) = node.value else { continue };
-        if let Some(problem) = limit.problem(text) {
-            findings.error(&node.at, problem);
-        }
-    }
-}
-
-/// Whether accounts can be found by this row.
+/// Whether accounts, or groups, can be found by this row.
 fn check_matching(
+    about: About<'_>,
     target: &AttributePath,
-    source: &MappingSource,
-    at: &At,
-    profile: &Profile,
+    (source, at): (&MappingSource, &At),
     findings: &mut Findings<'_>,
 ) {
+    let name = &about.profile.name;
     if let MappingSource::Constant(_) = source {
-        findings.error(at, "a constant is the same for everybody and matches nobody");
+        let whom = match about.kind {
+            ObjectKind::User => "for everybody and matches nobody",
+            ObjectKind::Group => "for every group and matches none",
+        };
+        findings.error(at, format!("a constant is the same {whom}"));
     }
-    if !profile.filterable.contains(target) {
-        let names: Vec<_> = profile.filterable.iter().map(|path| format!("`{path}`")).collect();
+    let filterable = about.profile.filterable_of(about.kind);
+    if !filterable.contains(target) {
+        let names: Vec<_> = filterable.iter().map(|path| format!("`{path}`")).collect();
+        let what = match about.kind {
+            ObjectKind::User => "",
+            ObjectKind::Group => " of groups",
+        };
         findings.error_hint(
             at,
-            format!("`{target}` cannot stand in a filter of profile `{}`", profile.name),
+            format!("`{target}` cannot stand in a filter{what} of profile `{name}`"),
             format!("match on one of {}", names.join(", ")),
         );
     }

@@ -15,6 +15,8 @@ mod endpoint;
 mod entra_schema;
 mod environment;
 mod filter;
+mod fit;
+mod groups;
 mod load;
 mod mapping;
 mod raw;
@@ -24,9 +26,11 @@ mod schedule;
 mod secret_source;
 mod service;
 mod settings;
+mod source_names;
 mod surroundings;
 mod target;
 mod target_capability;
+mod target_sign_in;
 mod template;
 mod tenant;
 mod webhook;
@@ -39,9 +43,9 @@ pub use environment::{IdentityEndpoint, managed_identity_endpoint, operator};
 pub use load::{CONFIG_PATH_DEFAULT, CONFIG_PATH_VARIABLE, LoadError, load, parse};
 pub use secret_source::SecretSource;
 pub use settings::{
-    AppSettings, Cloud, Config, CredentialSettings, EmailSettings, MailServer, OAuthAuth,
-    OAuthSettings, ServiceSettings, StartTls, TargetConnection, TargetSignIn, TenantSettings,
-    WebhookFormat, WebhookSettings,
+    AppSettings, ClientCertificateSettings, Cloud, Config, CredentialSettings, EmailSettings,
+    MailServer, OAuthAuth, OAuthCredential, OAuthSettings, ServiceSettings, StartTls,
+    TargetConnection, TargetSignIn, TenantSettings, WebhookFormat, WebhookSettings,
 };
 pub use surroundings::temporary_folder;
 pub use template::{InitAnswers, init_template};

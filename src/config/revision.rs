@@ -5,7 +5,7 @@ use super::duration;
 use crate::{
     model::{ApplicationRef, Fingerprint},
     provisioning::{
-        MAPPING_ROW, PROGRAM, RevisionParts,
+        GROUP_MAPPING_ROW, MAPPING_ROW, PROGRAM, RevisionParts,
         job::{
             Apply, AttributeMapping, DirectoryDelete, Job, MappingSource, NullFlow, OutOfScope,
             Scope, ValueType,
@@ -14,9 +14,19 @@ use crate::{
     scim::{Dialect, REDACTED},
 };
 
+/// Gives a job, and the job of groups in it, the revision of both.
+pub(super) fn stamp(job: &mut Job, profile: &str) {
+    let (revision, parts) = of(job, profile);
+    if let Some(groups) = &mut job.groups {
+        groups.revision = revision.clone();
+        groups.revision_parts.clone_from(&parts);
+    }
+    (job.revision, job.revision_parts) = (revision, parts);
+}
+
 /// The revision of a job, and the parts it is made of. Schedule, pace, thresholds, secrets and
 /// connection play no part: they decide when and whether something is sent, never what.
-pub(super) fn of(job: &Job, profile: &str) -> (Fingerprint, RevisionParts) {
+fn of(job: &Job, profile: &str) -> (Fingerprint, RevisionParts) {
     let mut parts = RevisionParts::new();
     let mut part = |name: &str, value: String| parts.push((name.to_owned(), value));
     part(PROGRAM, env!("CARGO_PKG_VERSION").to_owned());
@@ -30,6 +40,7 @@ pub(super) fn of(job: &Job, profile: &str) -> (Fingerprint, RevisionParts) {
         },
     );
     part("exclude_default_access", job.exclude_default_access.to_string());
+    part("nested_groups", job.nested_groups.to_string());
     part(
         "target.dialect",
         match job.dialect {
@@ -41,19 +52,33 @@ pub(super) fn of(job: &Job, profile: &str) -> (Fingerprint, RevisionParts) {
     part("what the application filters by", words(&job.capability.filterable));
     part("whether the application renames accounts", job.capability.renames.to_string());
     safeguards(job, &mut part);
-    // The order of rows is the order of attributes in requests, so it counts.
-    for row in &job.attributes {
-        part(&format!("{MAPPING_ROW}`{}`", row.target), canonical(row));
-    }
-    for (index, filter) in job.scoping_filters.iter().enumerate() {
-        let name = filter.name.as_ref().map(|name| format!(" {name:?}")).unwrap_or_default();
-        part(&format!("users.scoping_filters {}{name}", index + 1), filter.to_string());
+    mapping(job, MAPPING_ROW, "users.scoping_filters", &mut part);
+    part("groups.enabled", job.groups.is_some().to_string());
+    if let Some(groups) = &job.groups {
+        let can = &groups.capability;
+        part("what the application filters groups by", words(&can.filterable));
+        part("whether the application creates groups", can.creates.to_string());
+        part("whether the application renames groups", can.renames.to_string());
+        part("whether the application deletes groups", can.deletes.to_string());
+        mapping(groups, GROUP_MAPPING_ROW, "groups.scoping_filters", &mut part);
     }
     let hidden = job.attributes.iter().filter(|row| row.is_redacted());
     let hidden: Vec<String> =
         hidden.map(|row| format!("{:?} {:?}", row.source, row.default)).collect();
     let texts = parts.iter().flat_map(|(name, value)| [name.as_str(), value.as_str()]);
     (Fingerprint::of(texts.chain(hidden.iter().map(String::as_str))), parts)
+}
+
+/// The rows and filters of one kind of object. The order of rows is the order of attributes in
+/// requests, so it counts.
+fn mapping(job: &Job, row_name: &str, filter_name: &str, part: &mut dyn FnMut(&str, String)) {
+    for row in &job.attributes {
+        part(&format!("{row_name}`{}`", row.target), canonical(row));
+    }
+    for (index, filter) in job.scoping_filters.iter().enumerate() {
+        let name = filter.name.as_ref().map(|name| format!(" {name:?}")).unwrap_or_default();
+        part(&format!("{filter_name} {}{name}", index + 1), filter.to_string());
+    }
 }
 
 fn application(application: &ApplicationRef) -> String {

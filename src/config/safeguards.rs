@@ -18,8 +18,9 @@ use crate::{
     },
 };
 
-pub(super) const KEYS: [&str; 11] = [
+pub(super) const KEYS: [&str; 12] = [
     "max_removals",
+    "max_membership_removals",
     "max_creates",
     "protect",
     "on_out_of_scope",
@@ -87,6 +88,11 @@ pub(super) fn decode(
         && let Some(threshold) = threshold(&node, findings)
     {
         safeguards.max_removals = threshold;
+    }
+    if let Some(node) = section.get("max_membership_removals")
+        && let Some(threshold) = threshold(&node, findings)
+    {
+        safeguards.max_membership_removals = threshold;
     }
     if let Some(node) = section.get("max_creates") {
         safeguards.max_creates = node.integer(0, u64::from(u32::MAX), findings);

@@ -4,9 +4,11 @@
 
 use std::{env, fs, path::Path, path::PathBuf};
 
+use toml::de::DeValue;
+
 use super::{
     diagnosis::{At, Findings},
-    raw::{Located, Node, Section},
+    raw::{Located, Node, Section, wrong_type},
     surroundings::Surroundings,
 };
 use crate::model::Secret;
@@ -83,7 +85,7 @@ pub(super) fn decode(
     surroundings: Surroundings,
     findings: &mut Findings<'_>,
 ) -> Option<SecretSource> {
-    if matches!(node.value, toml::de::DeValue::String(_)) {
+    if matches!(node.value, DeValue::String(_)) {
         findings.error_hint(
             &node.at,
             "a secret does not stand here by itself",
@@ -126,6 +128,29 @@ pub(super) fn decode(
         findings.error(&node.at, problem);
     }
     Some(source)
+}
+
+/// A plain text, or where a secret is kept: for values that may be either.
+pub(super) fn decode_or_text(
+    node: &Node<'_, '_>,
+    surroundings: Surroundings,
+    findings: &mut Findings<'_>,
+) -> Option<SecretSource> {
+    match node.value {
+        DeValue::String(_) => {
+            let place = Place::Value(Secret::new(node.string(findings)?.value));
+            Some(SecretSource { key_path: node.at.path.clone(), place })
+        }
+        DeValue::Table(_) => decode(node, surroundings, findings),
+        other @ (DeValue::Integer(_)
+        | DeValue::Float(_)
+        | DeValue::Boolean(_)
+        | DeValue::Datetime(_)
+        | DeValue::Array(_)) => {
+            wrong_type(&node.at, "a text or the place of a secret", other, findings);
+            None
+        }
+    }
 }
 
 /// A path from the root: the service, a shell and systemd have different working directories.

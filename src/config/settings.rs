@@ -4,6 +4,7 @@ use std::{collections::BTreeSet, path::PathBuf, time::Duration};
 
 use chrono::{NaiveDate, NaiveTime};
 use chrono_tz::Tz;
+use http::HeaderName;
 use url::Url;
 
 use super::{Diagnosis, SecretSource};
@@ -213,8 +214,17 @@ pub struct AppSettings {
 pub enum TargetSignIn {
     /// With this bearer token.
     SecretToken(SecretSource),
-    /// With a token that a token endpoint gives for a client's secret (RFC 6749 §4.4).
+    /// With a token that a token endpoint gives (RFC 6749 §4.4).
     OAuth(OAuthSettings),
+    /// With a user name and a password (RFC 7617).
+    Basic {
+        /// The user name; holds no colon.
+        username: String,
+        /// The password.
+        password: SecretSource,
+    },
+    /// With no scheme of its own: the headers or the client certificate say who asks.
+    Otherwise,
 }
 
 /// `oauth`: how to get a token for an application.
@@ -222,14 +232,36 @@ pub enum TargetSignIn {
 pub struct OAuthSettings {
     /// The token endpoint.
     pub token_url: Url,
-    /// The client.
-    pub client_id: String,
-    /// Its secret.
-    pub client_secret: SecretSource,
+    /// The client; an assertion may say alone who asks.
+    pub client_id: Option<String>,
+    /// What proves that it is the client.
+    pub credential: OAuthCredential,
     /// The scopes to ask for, separated by spaces; the endpoint's default without.
     pub scope: Option<String>,
-    /// How the secret is sent.
-    pub auth: OAuthAuth,
+    /// Another grant type than `client_credentials`.
+    pub grant_type: Option<String>,
+    /// More parameters of the request, in the order of the file.
+    pub parameters: Vec<(String, SecretSource)>,
+}
+
+/// What proves to a token endpoint that it is the client who asks.
+#[derive(Clone, Debug)]
+pub enum OAuthCredential {
+    /// `client_secret`.
+    Secret {
+        /// The secret.
+        secret: SecretSource,
+        /// How it is sent.
+        auth: OAuthAuth,
+    },
+    /// `client_assertion.entra_scope`: a token for this scope, which Microsoft Entra gives to this
+    /// daemon (RFC 7523 §2.2).
+    EntraToken {
+        /// The scope, ending in `/.default`.
+        scope: String,
+    },
+    /// `client_assertion.file`: a token that something else keeps fresh in this file.
+    TokenFile(PathBuf),
 }
 
 /// How a client's secret is sent to a token endpoint (RFC 6749 §2.3.1).
@@ -242,6 +274,15 @@ pub enum OAuthAuth {
     Body,
 }
 
+/// `client_certificate`: shown to a server that asks for one.
+#[derive(Clone, Debug)]
+pub struct ClientCertificateSettings {
+    /// The certificate, and those up to its authority, PEM; public.
+    pub cert: PathBuf,
+    /// Its private key, PEM.
+    pub key: SecretSource,
+}
+
 /// `[apps.NAME.target]`: how to reach an application.
 #[derive(Clone, Debug)]
 pub struct TargetConnection {
@@ -251,10 +292,28 @@ pub struct TargetConnection {
     pub query: Vec<(String, String)>,
     /// As whom requests are made.
     pub sign_in: TargetSignIn,
+    /// Headers that go on every request, in the order of the file.
+    pub headers: Vec<(HeaderName, SecretSource)>,
+    /// Who we are to a server that asks for a certificate.
+    pub client_certificate: Option<ClientCertificateSettings>,
     /// When it ends; an opaque token can't tell.
     pub secret_token_expires: Option<NaiveDate>,
     /// More certificate authorities to trust, PEM.
     pub ca_pem: Option<Vec<u8>>,
     /// The proxy to go through.
     pub proxy: Option<Url>,
+}
+
+impl TargetConnection {
+    /// The key below `apps.NAME.target` that says who asks; what a person has to look at where the
+    /// application refuses the sign-in.
+    pub fn sign_in_key(&self) -> &'static str {
+        match &self.sign_in {
+            TargetSignIn::SecretToken(_) => "secret_token",
+            TargetSignIn::OAuth(_) => "oauth",
+            TargetSignIn::Basic { .. } => "basic",
+            TargetSignIn::Otherwise if self.headers.is_empty() => "client_certificate",
+            TargetSignIn::Otherwise => "headers",
+        }
+    }
 }

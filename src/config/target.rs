@@ -9,34 +9,35 @@ use super::{
     diagnosis::{At, Findings},
     duration, endpoint,
     raw::{Node, Section, wrong_type},
-    secret_source,
-    settings::{OAuthAuth, OAuthSettings, TargetConnection, TargetSignIn},
+    settings::TargetConnection,
     surroundings::Surroundings,
-    target_capability::{self, member_removal},
+    target_capability, target_sign_in,
 };
 use crate::{
     gallery::{Profile, RateClass},
-    provisioning::job::{Overrides, Pace},
+    provisioning::job::{MEMBERS_PER_REQUEST_DEFAULT, Overrides, Pace},
     scim::{Dialect, MemberRemoval, parse_tenant_url},
 };
 
-const KEYS: [&str; 10] = [
+const KEYS: [&str; 14] = [
     "tenant_url",
     "secret_token",
     "oauth",
+    "basic",
+    "headers",
+    "client_certificate",
     "secret_token_expires",
     "dialect",
     "concurrency",
     "request_timeout",
     "max_requests_per_second",
+    "max_members_per_request",
     "ca_file",
     "proxy",
 ];
 
 const DIALECTS: [(&str, Option<Dialect>); 2] =
     [("rfc7644", Some(Dialect::Rfc7644)), ("entra-legacy", Some(Dialect::EntraLegacy))];
-
-const AUTHS: [(&str, OAuthAuth); 2] = [("header", OAuthAuth::Header), ("body", OAuthAuth::Body)];
 
 const CONCURRENCY_DEFAULT: u16 = 8;
 /// More at once only moves the queue into the application.
@@ -45,6 +46,9 @@ const CONCURRENCY_MAX: u64 = 64;
 const REQUEST_TIMEOUT_DEFAULT: Duration = Duration::from_secs(30);
 const REQUEST_TIMEOUT_MAX: Duration = Duration::from_secs(600);
 
+/// More make a body that services with a limit of 1 MiB refuse.
+const MEMBERS_PER_REQUEST_MAX: u64 = 1_000;
+
 const REQUESTS_PER_SECOND_MAX: f64 = 10_000.0;
 
 /// What `[apps.NAME.target]` says.
@@ -52,9 +56,16 @@ pub(super) struct Target {
     pub(super) connection: TargetConnection,
     pub(super) dialect: Dialect,
     pub(super) pace: Pace,
+    pub(super) members: Members,
     pub(super) overrides: Overrides,
-    pub(super) member_removal: MemberRemoval,
     pub(super) tenant_url_at: At,
+}
+
+/// How the members of groups are changed.
+#[derive(Clone, Copy)]
+pub(super) struct Members {
+    pub(super) per_request_max: u32,
+    pub(super) removal: MemberRemoval,
 }
 
 /// Decodes `[apps.NAME.target]`; `None` where something in it is wrong.
@@ -67,72 +78,30 @@ pub(super) fn decode(
     let keys: Vec<&'static str> = KEYS.into_iter().chain(target_capability::KEYS).collect();
     let section = Section::open(node, &keys, findings)?;
     let tenant_url = tenant_url(&section, findings);
-    let sign_in = sign_in(&section, surroundings, findings);
+    let sign_in = target_sign_in::decode(&section, surroundings, findings);
     let secret_token_expires = expires(&section, findings);
     let dialect = section.choice("dialect", &DIALECTS, None, findings);
     let pace = pace(&section, profile, findings);
+    let members_per_request_max = members_per_request_max(&section, profile, findings);
     let overrides = target_capability::decode(&section, profile, findings);
     let ca_pem = endpoint::ca_pem(&section, surroundings, findings);
     let proxy = endpoint::proxy(&section, findings);
     let (url, tenant_url_at) = tenant_url?;
     let dialect = dialect.or(url.dialect).unwrap_or(profile.dialect);
-    let member_removal = member_removal(&section, profile, dialect, findings);
+    let removal = target_capability::member_removal(&section, profile, dialect, findings);
+    let members = Members { per_request_max: members_per_request_max, removal };
+    let sign_in = sign_in?;
     let connection = TargetConnection {
         base: url.base,
         query: url.query,
-        sign_in: sign_in?,
+        sign_in: sign_in.scheme,
+        headers: sign_in.headers,
+        client_certificate: sign_in.client_certificate,
         secret_token_expires,
         ca_pem,
         proxy,
     };
-    Some(Target { connection, dialect, pace, overrides, member_removal, tenant_url_at })
-}
-
-/// `secret_token` or `oauth`: exactly one of them.
-fn sign_in(
-    section: &Section<'_, '_>,
-    surroundings: Surroundings,
-    findings: &mut Findings<'_>,
-) -> Option<TargetSignIn> {
-    let hint = "give `secret_token`, or `oauth` where the application hands out tokens for a \
-                client's secret";
-    match (section.get("secret_token"), section.get("oauth")) {
-        (Some(token), None) => {
-            secret_source::decode(&token, surroundings, findings).map(TargetSignIn::SecretToken)
-        }
-        (None, Some(oauth)) => oauth_settings(&oauth, surroundings, findings),
-        (None, None) => {
-            findings.error_hint(&section.at, "needs `secret_token` or `oauth`", hint);
-            None
-        }
-        (Some(_), Some(oauth)) => {
-            findings.error_hint(&oauth.at, "stands beside `secret_token`", hint);
-            None
-        }
-    }
-}
-
-fn oauth_settings(
-    node: &Node<'_, '_>,
-    surroundings: Surroundings,
-    findings: &mut Findings<'_>,
-) -> Option<TargetSignIn> {
-    const KEYS: [&str; 5] = ["token_url", "client_id", "client_secret", "scope", "auth"];
-    let section = Section::open(node, &KEYS, findings)?;
-    let token_url = endpoint::token_url(&section, findings);
-    let client_id = section.required_string("client_id", findings);
-    let client_secret = section
-        .required("client_secret", findings)
-        .and_then(|node| secret_source::decode(&node, surroundings, findings));
-    let scope = section.string("scope", findings).map(|text| text.value);
-    let auth = section.choice("auth", &AUTHS, OAuthAuth::default(), findings);
-    Some(TargetSignIn::OAuth(OAuthSettings {
-        token_url: token_url?,
-        client_id: client_id?.value,
-        client_secret: client_secret?,
-        scope,
-        auth,
-    }))
+    Some(Target { connection, dialect, pace, members, overrides, tenant_url_at })
 }
 
 /// `secret_token_expires`: a day, as a text or as TOML's own date.
@@ -173,13 +142,13 @@ fn tenant_url(
     if !endpoint::is_safe(&url.base) {
         findings.error_hint(
             &text.at,
-            "would send the secret token in clear",
+            "would send the sign-in in clear",
             "an address that is not this machine's own needs https",
         );
         return None;
     }
     if !url.base.username().is_empty() || url.base.password().is_some() {
-        findings.error(&text.at, "holds a user name or a password; put it into `secret_token`");
+        findings.error(&text.at, "holds a user name or a password; put them into `basic`");
         return None;
     }
     Some((url, text.at))
@@ -206,6 +175,27 @@ fn pace(section: &Section<'_, '_>, profile: &Profile, findings: &mut Findings<'_
         group_writes_per_second_max: profile.limits.rate(RateClass::GroupWrite),
         request_timeout: request_timeout.map_or(REQUEST_TIMEOUT_DEFAULT, |duration| duration.value),
     }
+}
+
+/// `max_members_per_request`, else what the vendor says, else the default.
+fn members_per_request_max(
+    section: &Section<'_, '_>,
+    profile: &Profile,
+    findings: &mut Findings<'_>,
+) -> u32 {
+    let published = profile.limits.members_per_request.as_ref();
+    let own = section.get("max_members_per_request").and_then(|node| {
+        let number = node.integer(1, MEMBERS_PER_REQUEST_MAX, findings)?;
+        Some((u32::try_from(number).ok()?, node.at))
+    });
+    if let (Some((own, at)), Some(limit)) = (&own, published)
+        && *own > limit.max
+    {
+        let (name, most, source) = (&profile.name, limit.max, &limit.source);
+        findings.warning(at, format!("profile `{name}` takes at most {most} (see {source})"));
+    }
+    let of_profile = published.map_or(MEMBERS_PER_REQUEST_DEFAULT, |limit| limit.max.max(1));
+    own.map_or(of_profile, |(own, _)| own)
 }
 
 fn rate(node: &Node<'_, '_>, findings: &mut Findings<'_>) -> Option<f64> {

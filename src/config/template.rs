@@ -50,7 +50,8 @@ scope = "assigned"
 [apps.{app}.target]
 # The tenant URL as the application or the Entra portal shows it, with its flags.
 tenant_url = {tenant_url}
-# The secret token, in a file that only the service can read (chmod 600).
+# The secret token, in a file that only the service can read (chmod 600). Applications that want
+# something else: config.toml.example has `oauth`, `basic`, `headers` and `client_certificate`.
 secret_token = {{ file = "/etc/entra-scim/{app}-token" }}
 
 [apps.{app}.safeguards]

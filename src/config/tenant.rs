@@ -2,7 +2,7 @@
 
 use super::{
     diagnosis::{At, Findings},
-    endpoint::{self, is_certificate},
+    endpoint,
     raw::{Located, Node, Section},
     secret_source::{self, absolute_path, read_public_file},
     settings::{Cloud, CredentialSettings, TenantSettings},
@@ -130,7 +130,8 @@ fn credential(
     match *kind {
         "client_secret" => secret_source::decode(node, surroundings, findings)
             .map(CredentialSettings::ClientSecret),
-        "certificate" => certificate(node, surroundings, findings),
+        "certificate" => endpoint::certificate(node, surroundings, findings)
+            .map(|(cert, key)| CredentialSettings::Certificate { cert, key }),
         "federated_token_file" => {
             let text = node.string(findings)?;
             let path = absolute_path(&text, findings)?;
@@ -148,25 +149,4 @@ fn credential(
             Some(CredentialSettings::ManagedIdentity { client_id })
         }
     }
-}
-
-fn certificate(
-    node: &Node<'_, '_>,
-    surroundings: Surroundings,
-    findings: &mut Findings<'_>,
-) -> Option<CredentialSettings> {
-    let section = Section::open(node, &["cert", "key"], findings)?;
-    let key = section
-        .required("key", findings)
-        .and_then(|key| secret_source::decode(&key, surroundings, findings));
-    let text = section.required_string("cert", findings)?;
-    let cert = absolute_path(&text, findings)?;
-    if surroundings.are_present() {
-        let pem = read_public_file(&cert, &text.at, findings)?;
-        if !is_certificate(&pem) {
-            findings.error(&text.at, format!("{} holds no PEM certificate", cert.display()));
-            return None;
-        }
-    }
-    Some(CredentialSettings::Certificate { cert, key: key? })
 }

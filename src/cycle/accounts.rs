@@ -54,7 +54,7 @@ pub async fn survey_accounts<D: Directory, R: TargetRead>(
         return Err(cannot_list("its profile says that it has no list of users"));
     }
     let tracker = Tracker::new(context, cycle, "accounts");
-    let listed = list_all(context, target, &pacer, &tracker).await?;
+    let listed = list_all(context, context.job, (target, &pacer), &tracker).await?;
     if listed == Listed::Refused {
         return Err(cannot_list("it refuses to list its users"));
     }
@@ -123,7 +123,7 @@ impl Matching {
         };
         for key in match_keys(&mapped, None) {
             let wanted = serde_json::Value::from(key.value.as_str());
-            let found = store.read(|view| view.surveyed(&key, subject.id))?;
+            let found = store.read(|view| view.surveyed(ObjectKind::User, &key, subject.id))?;
             let mut found = found.into_iter().filter(|candidate| {
                 candidate.claim == Claim::Free
                     && candidate.values.get(&key.path).is_some_and(|v| same(&key.path, &wanted, v))

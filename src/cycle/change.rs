@@ -10,7 +10,7 @@ use crate::{
     port::{FaultClass, Resource, TargetFault, TargetWrite},
     provisioning::{Capabilities, Discovered, Versions, capabilities, job::Job},
     scim::{
-        AttributeChange, Dialect, PatchRequest, Values, member_ids, member_patch, outstanding,
+        AttributeChange, Dialect, PatchRequest, Values, member_patch, members_shown, outstanding,
         patch, replaced, with_members, without_read_only,
     },
     store::{Engine, StoreError},
@@ -94,7 +94,7 @@ impl<W: TargetWrite> Changing<'_, W> {
             } else if way.wants_version(&fault) {
                 way.versions = Versions::Required;
             } else {
-                return Ok(gone_or(fault));
+                return Ok(difference.gone_or(fault));
             }
         }
         let sent = self.after_read(id, (difference, &mut way, &mut refused), is_strange).await;
@@ -165,7 +165,7 @@ impl<W: TargetWrite> Changing<'_, W> {
                 Err(fault) if tries < TRIES_MAX && way.wants_version(&fault) => {
                     way.versions = Versions::Required;
                 }
-                Err(fault) => return gone_or(fault),
+                Err(fault) => return difference.gone_or(fault),
             }
         }
     }
@@ -198,7 +198,8 @@ impl<W: TargetWrite> Changing<'_, W> {
                 Err(fault) if tries < TRIES_MAX && way.wants_version(&fault) => {
                     way.versions = Versions::Required;
                 }
-                Err(fault) => return Ok(gone_or(fault)),
+                Err(fault) if fault.class == FaultClass::Missing => return Ok(Ok(Changed::Gone)),
+                Err(fault) => return Ok(Err(fault)),
             }
         }
     }
@@ -249,6 +250,15 @@ impl Difference {
         matches!(self, Self::Members { .. })
     }
 
+    /// A 404 means that the resource is gone; of a group it may be about a member as well, which is
+    /// for the caller to find out.
+    fn gone_or(&self, fault: TargetFault) -> Result<Changed, TargetFault> {
+        if fault.class == FaultClass::Missing && !self.is_about_members() {
+            return Ok(Changed::Gone);
+        }
+        Err(fault)
+    }
+
     fn request(&self, job: &Job) -> PatchRequest {
         match self {
             Self::Attributes(baseline, changes) => patch(baseline, changes, job.dialect),
@@ -266,7 +276,7 @@ impl Difference {
                 Self::Attributes(there, left)
             }
             Self::Members { mut adds, mut removes } => {
-                if let Some(there) = member_ids(&found.document) {
+                if let Some(there) = members_shown(&found.document) {
                     adds.retain(|id| !there.contains(id.as_str()));
                     removes.retain(|id| there.contains(id.as_str()));
                 }
@@ -292,8 +302,4 @@ impl Difference {
 /// Whether the target says that it has no such method: 405 and 501, by which nothing was done.
 fn is_unknown_method(fault: &TargetFault) -> bool {
     matches!(fault.status, Some(405 | 501))
-}
-
-fn gone_or(fault: TargetFault) -> Result<Changed, TargetFault> {
-    if fault.class == FaultClass::Missing { Ok(Changed::Gone) } else { Err(fault) }
 }

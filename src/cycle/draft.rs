@@ -1,33 +1,37 @@
-//! Phase `draft`: decides about every dirty person, and writes the plan.
+//! Phase `draft`: decides about every dirty person and group, and writes the plan.
 //!
-//! Only here and in the survey is the target read before anything is written: for people without a
-//! link, and for accounts whose last write has no known outcome.
+//! Only here and in the survey is the target read before anything is written: for objects without a
+//! link, and for those whose last write has no known outcome. People come first: whose account
+//! comes or goes decides about the members of groups.
 
 use std::collections::BTreeMap;
 
 use super::{
     context::{Context, CycleError, Tracker, WorkLeft},
     discovery::known_capabilities,
+    group::memberships,
     import::DEFAULT_DOMAIN,
     listing::Listed,
     look::{Eyes, Hinted, ReadBack, failed_lookup, is_matched_anew},
     pace::Pacer,
-    references::{manager_path, references},
-    survey::{Lookup, list_all},
+    references::{manager_path, reference, references},
+    survey::{
+        GroupSurvey, Lookup, Surveyed, has_no_groups, list_all, matching_paths, survey_for_one,
+    },
 };
 use crate::{
-    model::{CycleId, SourceId, Timestamp},
-    port::TargetRead,
+    model::{CycleId, ObjectKind, SourceId, Timestamp},
+    port::{TargetFault, TargetRead},
     provisioning::{
         Action, Candidate, ChangeStatus, Claim, Decision, Discovered, Evidence, Failure,
         FilterPrincipals, Filtering, Link, LinkEffect, PlanInputs, PlannedChange, Reason,
-        ScopingInputs, Subject, Verdict, decide, is_wanted, order_claims, scope,
+        ScopingInputs, Subject, Verdict, decide, is_wanted, job::Job, order_claims, scope,
     },
     scim::EqFilter,
     store::{Engine, StoreError},
 };
 
-/// Dirty people decided between two looks at the clock and the stop request.
+/// Dirty objects decided between two looks at the clock and the stop request.
 const BATCH: u32 = 200;
 
 /// Whoever wants a value that another person's account has is decided about once everybody else
@@ -40,14 +44,16 @@ enum Turn {
 
 /// Whether a decision was stored.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Drafted {
+enum Turned {
     Stored,
     Deferred,
 }
 
-/// Everything that drafting one person needs beside the person.
+/// Everything that drafting one object needs beside the object.
 struct Drafting<'a, D, R> {
     context: &'a Context<'a, D>,
+    /// The job of its kind.
+    job: &'a Job,
     eyes: Eyes<'a, Engine, R>,
     cycle: (CycleId, Timestamp),
     principals: FilterPrincipals,
@@ -55,94 +61,176 @@ struct Drafting<'a, D, R> {
     goes_on: bool,
 }
 
+/// What drafting found that a person should know.
+#[derive(Default)]
+pub(super) struct Drafted {
+    pub(super) warnings: Vec<String>,
+}
+
 /// Drafts the plan of this cycle.
 pub(super) async fn draft<D: Sync, R: TargetRead>(
     context: &Context<'_, D>,
-    target: &R,
-    pacer: &Pacer<'_>,
-    lookup: Lookup,
+    (target, pacer): (&R, &Pacer<'_>),
+    surveyed: &Surveyed,
     cycle: (CycleId, Timestamp),
-) -> Result<(), CycleError> {
-    let roles = context.store.read(|view| view.app_roles())?;
-    let principals = context.store.read(|view| view.filter_principals())?;
-    let parts = (context.job, context.store);
-    let default_domain = context.store.read(|view| view.fact(DEFAULT_DOMAIN))?;
-    let eyes = Eyes::new(parts, (target, pacer), lookup, (roles, default_domain), cycle.1);
+) -> Result<Drafted, CycleError> {
     let goes_on = context.store.read(|view| view.is_draft_open())?;
-    let drafting = Drafting { context, eyes, cycle, principals, goes_on };
-    let tracker = Tracker::new(context, cycle.0, "draft");
-    let total = context.store.read(|view| view.dirty_count())?;
     context.store.write(|tx| if goes_on { tx.trim_open_draft() } else { tx.clear_plan() })?;
-    let (mut after, mut done) = (None, 0);
-    let mut deferred = Vec::new();
-    loop {
-        let ids = context.store.read(|view| view.dirty_users(after, BATCH))?;
-        let Some(last) = ids.last().copied() else { break };
-        after = Some(last);
-        for id in &ids {
-            context.check_end(|| Ok(WorkLeft::People(total.max(done) - done)))?;
-            if drafting.person(*id, Turn::First).await? == Drafted::Deferred {
-                deferred.push(*id);
+    let at = (cycle, goes_on);
+    draft_kind(context, context.job, (target, pacer), surveyed.users, at).await?;
+    let mut drafted = Drafted::default();
+    let groups = context.job.groups.as_deref();
+    match groups.map(|job| (job, &surveyed.groups)) {
+        None => {}
+        Some((_, GroupSurvey::None(fault))) => drafted.warnings.push(no_groups(fault)),
+        Some((job, GroupSurvey::Found(lookup))) => {
+            context.store.write(|tx| tx.mark_groups_of_drafted())?;
+            match draft_kind(context, job, (target, pacer), *lookup, at).await {
+                Err(CycleError::Target(fault)) if has_no_groups(&fault) => {
+                    drafted.warnings.push(no_groups(&fault));
+                    context.store.write(|tx| tx.forget_drafted_groups())?;
+                }
+                other => other?,
             }
-            done += 1;
+            memberships(context, job, (target, pacer), cycle.0).await?;
         }
-        tracker.at(done, Some(total.max(done)))?;
-    }
-    for (index, id) in deferred.iter().copied().enumerate() {
-        context.check_end(|| Ok(WorkLeft::People((deferred.len() - index) as u64)))?;
-        drafting.person(id, Turn::Second).await?;
     }
     context.store.write(|tx| tx.close_draft())?;
     if let Some(path) = manager_path(context.job) {
-        references(context, cycle.0, &drafting.eyes.unique, &path)?;
+        references(context, cycle.0, &matching_paths(context.job), &path)?;
     }
-    drafting.refuse_contested()?;
+    refuse_contested(context, cycle.0)?;
     order(context)?;
+    Ok(drafted)
+}
+
+fn no_groups(fault: &TargetFault) -> String {
+    format!(
+        "`groups.enabled` is true, and the application offers no groups: {}. People are \
+         provisioned all the same. Set `groups.enabled` to false, or ask the vendor where its \
+         `/Groups` are",
+        fault.detail
+    )
+}
+
+/// Decides about one object, as it was just read; nobody else's plan is looked at.
+pub(super) async fn draft_one<D: Sync, R: TargetRead>(
+    context: &Context<'_, D>,
+    (target, pacer): (&R, &Pacer<'_>),
+    (subject, principals): (&Subject, FilterPrincipals),
+    cycle: (CycleId, Timestamp),
+) -> Result<(), CycleError> {
+    let job = context.job;
+    let (roles, default_domain) =
+        context.store.read(|view| Ok((view.app_roles()?, view.fact(DEFAULT_DOMAIN)?)))?;
+    let known = (roles, default_domain);
+    let lookup = survey_for_one(context, (target, pacer), cycle.0).await?;
+    let eyes = Eyes::new((job, context.store), (target, pacer), lookup, known, cycle.1);
+    let drafting = Drafting { context, job, eyes, cycle, principals, goes_on: false };
+    drafting.subject(subject, Turn::Second).await?;
+    if let Some(path) = manager_path(job) {
+        let unique = matching_paths(job);
+        context.store.write(|tx| reference(tx, (cycle.0, subject.id), &unique, &path))?;
+    }
     Ok(())
 }
 
-impl<D, R: TargetRead> Drafting<'_, D, R> {
-    async fn person(&self, id: SourceId, turn: Turn) -> Result<Drafted, CycleError> {
+/// Decides about every dirty object of one kind.
+async fn draft_kind<D: Sync, R: TargetRead>(
+    context: &Context<'_, D>,
+    job: &Job,
+    (target, pacer): (&R, &Pacer<'_>),
+    lookup: Lookup,
+    (cycle, goes_on): ((CycleId, Timestamp), bool),
+) -> Result<(), CycleError> {
+    let roles = context.store.read(|view| view.app_roles())?;
+    let principals = context.store.read(|view| view.filter_principals())?;
+    let default_domain = context.store.read(|view| view.fact(DEFAULT_DOMAIN))?;
+    let known = (roles, default_domain);
+    let eyes = Eyes::new((job, context.store), (target, pacer), lookup, known, cycle.1);
+    let drafting = Drafting { context, job, eyes, cycle, principals, goes_on };
+    let tracker = Tracker::new(context, cycle.0, "draft");
+    drafting.everything_dirty(&tracker).await?;
+    // Who reports to somebody who gets an account now is to refer to it in this very cycle.
+    if manager_path(job).is_some() && context.store.write(|tx| tx.wake_reports())? > 0 {
+        drafting.everything_dirty(&tracker).await?;
+    }
+    Ok(())
+}
+
+impl<D: Sync, R: TargetRead> Drafting<'_, D, R> {
+    /// Decides about every dirty object of the job's kind.
+    async fn everything_dirty(&self, tracker: &Tracker<'_, D>) -> Result<(), CycleError> {
+        let (context, kind) = (self.context, self.job.kind);
+        let total = context.store.read(|view| view.dirty_count(kind))?;
+        let (mut after, mut done) = (None, 0);
+        let mut deferred = Vec::new();
+        loop {
+            let ids = context.store.read(|view| view.dirty_objects(kind, after, BATCH))?;
+            let Some(last) = ids.last().copied() else { break };
+            after = Some(last);
+            for id in &ids {
+                context.check_end(|| Ok(WorkLeft::People(total.max(done) - done)))?;
+                if self.object(*id, Turn::First).await? == Turned::Deferred {
+                    deferred.push(*id);
+                }
+                done += 1;
+            }
+            tracker.at(done, Some(total.max(done)))?;
+        }
+        for (index, id) in deferred.iter().copied().enumerate() {
+            context.check_end(|| Ok(WorkLeft::People((deferred.len() - index) as u64)))?;
+            self.object(id, Turn::Second).await?;
+        }
+        Ok(())
+    }
+
+    async fn object(&self, id: SourceId, turn: Turn) -> Result<Turned, CycleError> {
         let store = self.context.store;
         let Some(subject) = store.read(|view| view.subject(id))? else {
-            return Ok(Drafted::Stored);
+            return Ok(Turned::Stored);
         };
+        self.subject(&subject, turn).await
+    }
+
+    async fn subject(&self, subject: &Subject, turn: Turn) -> Result<Turned, CycleError> {
+        let (id, store) = (subject.id, self.context.store);
         let mut link = match store.read(|view| view.link(id))? {
-            Some(link) if link.stale && !self.is_matched_anew(&link, &subject) => {
-                match self.eyes.read_back(link, &subject).await? {
+            Some(link) if link.stale && !self.is_matched_anew(&link, subject) => {
+                match self.eyes.read_back(link, subject).await? {
                     ReadBack::There(link) => Some(*link),
                     ReadBack::Gone => self.let_go(id)?,
-                    ReadBack::Failed(failure) => return self.failed_lookup(&subject, failure),
+                    ReadBack::Failed(failure) => return self.failed_lookup(subject, failure),
                 }
             }
             link => link,
         };
         let mut evidence = Evidence::NotLooked;
-        let mut verdict = self.decide(&subject, link.as_ref(), &evidence)?;
+        let mut verdict = self.decide(subject, link.as_ref(), &evidence)?;
         if let Verdict::Lookup { keys, required } = &verdict {
             if let Some(hint) = link.take() {
-                match self.eyes.try_hint(hint, &subject, keys).await? {
+                match self.eyes.try_hint(hint, subject, keys).await? {
                     Hinted::Matches(hint, found) => (link, evidence) = (Some(*hint), found),
                     Hinted::Stays(hint) => link = Some(*hint),
                     Hinted::LetGo => link = self.let_go(id)?,
-                    Hinted::Failed(failure) => return self.failed_lookup(&subject, failure),
+                    Hinted::Failed(failure) => return self.failed_lookup(subject, failure),
                 }
             }
             if link.is_none() {
-                evidence = match self.look(&subject, keys, *required, turn).await? {
+                evidence = match self.look(subject, keys, *required, turn).await? {
                     Ok(evidence) => evidence,
-                    Err(failure) => return self.failed_lookup(&subject, failure),
+                    Err(failure) => return self.failed_lookup(subject, failure),
                 };
             }
-            verdict = self.decide(&subject, link.as_ref(), &evidence)?;
+            verdict = self.decide(subject, link.as_ref(), &evidence)?;
         }
-        let Verdict::Decided(decision) = verdict else { return Ok(Drafted::Stored) };
+        let Verdict::Decided(decision) = verdict else { return Ok(Turned::Stored) };
         let claimed = |row: &PlannedChange| row.reason == Reason::DuplicateSourceEntries;
         if turn == Turn::First && decision.changes.iter().any(claimed) {
-            return Ok(Drafted::Deferred);
+            return Ok(Turned::Deferred);
         }
         self.store(id, &decision)?;
-        Ok(Drafted::Stored)
+        Ok(Turned::Stored)
     }
 
     /// Ends a link that leads nowhere.
@@ -162,7 +250,7 @@ impl<D, R: TargetRead> Drafting<'_, D, R> {
         let (memory, unsettled) =
             store.read(|view| Ok((view.entitlement(id)?, view.unsettled_create(id)?)))?;
         Ok(decide(&PlanInputs {
-            job: self.context.job,
+            job: self.job,
             cycle: self.cycle,
             now: self.context.clock.now(),
             subject,
@@ -178,7 +266,7 @@ impl<D, R: TargetRead> Drafting<'_, D, R> {
     }
 
     fn is_matched_anew(&self, link: &Link, subject: &Subject) -> bool {
-        is_matched_anew(self.context.job, link, subject, self.scoping_inputs())
+        is_matched_anew(self.job, link, subject, self.scoping_inputs())
     }
 
     fn scoping_inputs(&self) -> ScopingInputs<'_> {
@@ -214,9 +302,9 @@ impl<D, R: TargetRead> Drafting<'_, D, R> {
     /// Lists all accounts after all, where the target turned out to ignore filters; false where
     /// that was done already, or is of no use.
     async fn survey_instead(&self) -> Result<bool, CycleError> {
-        let context = self.context;
+        let (context, job) = (self.context, self.job);
         note_filter_doubts(context)?;
-        let can = known_capabilities(context.job, context.store)?;
+        let can = known_capabilities(job, context.store)?;
         let is_doubted = can.filter == Filtering::Doubted;
         let is_of_use = can.list && is_doubted && self.eyes.lookup() == Lookup::Filtered;
         if !is_of_use || self.eyes.is_looking_up_instead() {
@@ -224,7 +312,7 @@ impl<D, R: TargetRead> Drafting<'_, D, R> {
         }
         let tracker = Tracker::new(context, self.cycle.0, "survey");
         let (target, pacer) = self.eyes.target();
-        match list_all(context, target, pacer, &tracker).await? {
+        match list_all(context, job, (target, pacer), &tracker).await? {
             Listed::Complete => self.eyes.look_up_instead(Lookup::Surveyed),
             Listed::Incomplete => self.eyes.look_up_instead(Lookup::Partly),
             Listed::Refused => {
@@ -245,7 +333,7 @@ impl<D, R: TargetRead> Drafting<'_, D, R> {
             let mut kept = Vec::new();
             for hit in hits {
                 let freed = match &hit.claim {
-                    Claim::LinkedTo(other) => view.frees(*other, &key.value)?,
+                    Claim::LinkedTo(other) => view.frees((self.job.kind, *other), &key.value)?,
                     Claim::Free | Claim::ReleasedFrom(_) | Claim::OtherApplication(_) => false,
                 };
                 if !freed {
@@ -256,10 +344,10 @@ impl<D, R: TargetRead> Drafting<'_, D, R> {
         })
     }
 
-    fn failed_lookup(&self, subject: &Subject, failure: Failure) -> Result<Drafted, CycleError> {
+    fn failed_lookup(&self, subject: &Subject, failure: Failure) -> Result<Turned, CycleError> {
         let mut change = failed_lookup(self.cycle.0, subject, failure);
         let store = self.context.store;
-        let scoping = scope(self.context.job, subject, self.scoping_inputs()).scoping;
+        let scoping = scope(self.job, subject, self.scoping_inputs()).scoping;
         if !is_wanted(subject, &scoping) && store.read(|view| view.link(subject.id))?.is_some() {
             // It should have been a disable, and is tried again as one.
             change.action = Action::Disable;
@@ -274,7 +362,7 @@ impl<D, R: TargetRead> Drafting<'_, D, R> {
             reconsider_at: None,
         };
         self.store(subject.id, &decision)?;
-        Ok(Drafted::Stored)
+        Ok(Turned::Stored)
     }
 
     fn store(&self, id: SourceId, decision: &Decision) -> Result<(), StoreError> {
@@ -296,27 +384,32 @@ impl<D, R: TargetRead> Drafting<'_, D, R> {
             Ok(())
         })
     }
+}
 
-    /// An account that several people would adopt is adopted by none of them.
-    fn refuse_contested(&self) -> Result<(), StoreError> {
-        let now = self.context.clock.now();
-        self.context.store.write(|tx| {
-            for (seq, mut row) in tx.contested_adoptions()? {
-                let failure = Failure {
-                    reason: Reason::DuplicateSourceEntries,
-                    detail: "several people match the same account; nothing was written to it"
-                        .to_owned(),
-                };
-                row.status = ChangeStatus::Failure;
-                row.error = Some(failure);
-                row.changes.clear();
-                tx.update_planned(seq, &row)?;
-                row.effect = LinkEffect::Unchanged;
-                tx.record_decision(self.cycle.0, &row, now)?;
-            }
-            Ok(())
-        })
-    }
+/// An account or a group that several would adopt is adopted by none of them.
+fn refuse_contested<D>(context: &Context<'_, D>, cycle: CycleId) -> Result<(), StoreError> {
+    let now = context.clock.now();
+    context.store.write(|tx| {
+        for (seq, mut row) in tx.contested_adoptions()? {
+            let detail = match row.kind {
+                ObjectKind::User => {
+                    "several people match the same account; nothing was written to it"
+                }
+                ObjectKind::Group => {
+                    "several groups match the same group at the target; nothing was written to it"
+                }
+            };
+            let failure =
+                Failure { reason: Reason::DuplicateSourceEntries, detail: detail.to_owned() };
+            row.status = ChangeStatus::Failure;
+            row.error = Some(failure);
+            row.changes.clear();
+            tx.update_planned(seq, &row)?;
+            row.effect = LinkEffect::Unchanged;
+            tx.record_decision(cycle, &row, now)?;
+        }
+        Ok(())
+    })
 }
 
 /// Keeps in mind that the target cannot be searched, until it is asked again what it can do.

@@ -9,22 +9,25 @@ use std::collections::BTreeMap;
 use super::{
     context::CycleError,
     discovery::known_capabilities,
-    find::{FoundBy, FoundGroup, Namesake, Person, Question, Search},
+    explain_group::{Members, of_group},
+    find::{FoundBy, Namesake, Person, Question, Search},
     guard::closed_window,
     import::{needs_default_domain, selection_of, warnings_of},
     look::{Eyes, Hinted, ReadBack, failed_lookup},
     pace::{self, Pacer},
-    references::{Resolved, found_manager, manager_path, resolve, wants_manager},
+    references::{
+        Resolved, exported_manager, found_manager, manager_path, resolve, waiting, wants_manager,
+    },
     survey::Lookup,
     told::{self, AssignedRole, WouldSend},
 };
 use crate::{
-    model::{CycleId, DEFAULT_ACCESS, MemberKind, ObjectKind, SourceId},
-    port::{Directory, GroupsAt, RoundEnd, TargetRead},
+    model::{Application, CycleId, ObjectKind, SourceId},
+    port::{Directory, TargetRead},
     provisioning::{
-        Capabilities, Evidence, Failure, Filtering, Link, ManagerStanding, MappedValue,
-        MappingInputs, PlanInputs, PlannedChange, Presence, Step, StepKind, StepStatus, Subject,
-        Verdict, decide, job::Scope, mapped_values, retry_sentence,
+        Capabilities, Evidence, Failure, FilterPrincipals, Filtering, Link, ManagerStanding,
+        MappedValue, MappingInputs, PlanInputs, PlannedChange, Presence, Step, StepKind, Subject,
+        Verdict, decide, job::Job, mapped_values, retry_sentence,
     },
     scim::{AttributePath, EqFilter},
     store::{EscrowRow, StateRead, StoreError, View},
@@ -82,17 +85,6 @@ pub struct Found {
     pub members: Option<Members>,
 }
 
-/// How many direct members a group has.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Members {
-    /// Users.
-    pub users: u64,
-    /// Groups, whose own members do not count.
-    pub groups: u64,
-    /// Whether there are more, who were not counted.
-    pub more: bool,
-}
-
 /// What the state remembers of a person.
 struct Memory {
     link: Option<Link>,
@@ -114,7 +106,7 @@ pub async fn explain<D: Directory, S: StateRead, R: TargetRead>(
     Ok(match question.find(who, &selection_of(question.job)).await? {
         Search::Nobody => Explained::Nobody,
         Search::Several(all) => Explained::Several(all),
-        Search::Group(group) => Explained::One(Box::new(of_group(question, *group).await?)),
+        Search::Group(group) => Explained::One(Box::new(of_group(question, target, *group).await?)),
         Search::Person(person) => {
             let explanation = of_person(question, target, *person).await?;
             Explained::One(Box::new(explanation))
@@ -127,10 +119,31 @@ async fn of_person<D: Directory, S: StateRead, R: TargetRead>(
     target: &R,
     person: Person,
 ) -> Result<Explanation, CycleError> {
-    let (job, store, clock) = (question.job, question.store, question.clock);
     let Person { mut subject, by, application } = person;
     let principals = question.principals().await?;
     subject.filter_groups.retain(|group| principals.groups.values().any(|named| named == group));
+    let known = Known { job: question.job, subject, by, application, principals };
+    of_subject(question, target, known).await
+}
+
+/// What an explanation rests on that was read live.
+pub(super) struct Known<'a> {
+    /// The job of the object's kind.
+    pub(super) job: &'a Job,
+    pub(super) subject: Subject,
+    pub(super) by: FoundBy,
+    pub(super) application: Application,
+    pub(super) principals: FilterPrincipals,
+}
+
+/// Explains a person or a group that is provisioned itself.
+pub(super) async fn of_subject<D: Directory, S: StateRead, R: TargetRead>(
+    question: &Question<'_, D, S>,
+    target: &R,
+    known: Known<'_>,
+) -> Result<Explanation, CycleError> {
+    let (store, clock) = (question.store, question.clock);
+    let Known { job, subject, by, application, principals } = known;
     let now = clock.now();
     let cycle = CycleId::derive(&["explanation", &subject.id.to_string(), &now.to_rfc3339()]);
     let mut memory = store.read(|view| remembered(view, subject.id))?;
@@ -139,7 +152,7 @@ async fn of_person<D: Directory, S: StateRead, R: TargetRead>(
     let pacer = Pacer::new(clock, &job.pace);
     let roles = &application.roles;
     let (state, target) = ((job, store), (target, &pacer));
-    let domain = default_domain(question).await?;
+    let domain = default_domain(question, job).await?;
     let can = known_capabilities(job, store)?;
     let eyes = Eyes::new(state, target, lookup(&can), (roles.clone(), domain.clone()), now);
     let failed = in_doubt(&eyes, &mut memory, &subject, &mut notes).await?;
@@ -184,7 +197,7 @@ async fn of_person<D: Directory, S: StateRead, R: TargetRead>(
     notes.extend(told::remarks(&subject, &changes).map(str::to_owned));
     notes.extend(waits(question, &changes)?);
     let requests = told::requests(job.dialect, &changes);
-    notes.extend(goes_by_put(&can, &requests));
+    notes.extend(goes_by_put(&can, job.kind, &requests));
     told::hide(&mut changes);
     let found = found(&subject, by, assignments);
     Ok(Explanation { found, steps, mapping, changes, requests, is_soft_deleted, notes })
@@ -192,8 +205,9 @@ async fn of_person<D: Directory, S: StateRead, R: TargetRead>(
 
 async fn default_domain<D: Directory, S>(
     question: &Question<'_, D, S>,
+    job: &Job,
 ) -> Result<Option<String>, CycleError> {
-    if !needs_default_domain(question.job) {
+    if !needs_default_domain(job) {
         return Ok(None);
     }
     Ok(pace::directory(question.clock, || question.directory.default_domain()).await?)
@@ -208,10 +222,10 @@ fn lookup(can: &Capabilities) -> Lookup {
 }
 
 /// That the shown PATCH is what changes, and not what is sent.
-fn goes_by_put(can: &Capabilities, requests: &[WouldSend]) -> Option<String> {
+fn goes_by_put(can: &Capabilities, kind: ObjectKind, requests: &[WouldSend]) -> Option<String> {
     let changes = requests.iter().any(|request| request.method == "PATCH");
-    (changes && can.replaces.contains(&ObjectKind::User)).then(|| {
-        "the application has no PATCH: the change goes as a PUT of the whole account, made from \
+    (changes && can.replaces.contains(&kind)).then(|| {
+        "the application has no PATCH: the change goes as a PUT of the whole resource, made from \
          what it has at that moment"
             .to_owned()
     })
@@ -230,11 +244,25 @@ fn waits<D, S: StateRead>(
     Ok(closed_window(question.job, question.clock.now()))
 }
 
+/// Whom a search found.
+pub fn found_person(person: &Person) -> Found {
+    let subject = &person.subject;
+    let assignments = told::assigned_roles(&subject.grants, &person.application.roles);
+    found(subject, person.by, assignments)
+}
+
+/// The steps of a person's rows, with what was seen on the way; `link` is whose account it has.
+pub fn steps_of(person: &Person, link: Option<&Link>, changes: &[PlannedChange]) -> Vec<Step> {
+    let subject = &person.subject;
+    let assignments = told::assigned_roles(&subject.grants, &person.application.roles);
+    told::steps((subject, person.by), &assignments, link, &[], changes)
+}
+
 fn found(subject: &Subject, by: FoundBy, assignments: Vec<AssignedRole>) -> Found {
     let is_known = subject.attributes.contains_key("accountEnabled");
     Found {
         id: subject.id,
-        kind: ObjectKind::User,
+        kind: subject.kind,
         display: subject.display(),
         by,
         presence: subject.presence,
@@ -380,7 +408,10 @@ fn refer(
     };
     let Some(at) = changes.iter().position(wants_manager) else { return Ok((path, standing)) };
     let is_linked = matches!(standing, ManagerStanding::Linked(_));
-    if found_manager(&changes[at], &path).is_some() && !is_linked {
+    let (exported, found) =
+        (exported_manager(&changes[at], link.as_ref(), &path), found_manager(&changes[at], &path));
+    changes[at].steps.extend(waiting((&path, exported.as_ref(), found.as_ref()), &standing));
+    if found.is_some() && !is_linked {
         return Ok((path, standing));
     }
     match resolve((cycle, &path), changes[at].clone(), link, &standing) {
@@ -389,88 +420,4 @@ fn refer(
         Some(Resolved::Apart(row)) => changes.push(*row),
     }
     Ok((path, standing))
-}
-
-async fn of_group<D: Directory, S: StateRead>(
-    question: &Question<'_, D, S>,
-    group: FoundGroup,
-) -> Result<Explanation, CycleError> {
-    let FoundGroup { id, attributes, by, grants, application } = group;
-    let assignments = told::assigned_roles(&grants, &application.roles);
-    let members = members_of(question, id).await?;
-    let import = Step::new(
-        StepKind::Import,
-        StepStatus::Success,
-        "EntryImport",
-        "found in the directory".to_owned(),
-    );
-    let everybody = question.job.scope == Scope::All;
-    let has_role = grants.iter().any(|grant| grant.role != DEFAULT_ACCESS);
-    let (status, sentence) = if everybody {
-        (StepStatus::Skipped, "every user of the tenant is in scope, whatever the groups")
-    } else if assignments.is_empty() {
-        (StepStatus::Skipped, "not assigned to the application")
-    } else if question.job.exclude_default_access && !has_role {
-        (StepStatus::Skipped, "assigned with Default Access only, which is excluded")
-    } else {
-        (StepStatus::Success, "its direct members are assigned through it")
-    };
-    let flag = if assignments.is_empty() { "False" } else { "True" };
-    let name = "EntrySynchronizationScoping";
-    let mut scoping = Step::new(StepKind::Scoping, status, name, sentence.to_owned())
-        .with("Assigned to the application", flag);
-    told::tell_assignments(&mut scoping, &assignments);
-    let skipped = "group objects are not provisioned, only the people who are direct members";
-    let processing = Step::new(
-        StepKind::Processing,
-        StepStatus::Skipped,
-        "EntrySynchronizationSkip",
-        skipped.to_owned(),
-    );
-    let display = attributes.get("displayName").and_then(serde_json::Value::as_str);
-    Ok(Explanation {
-        found: Found {
-            id,
-            kind: ObjectKind::Group,
-            display: display.map_or_else(|| id.to_string(), str::to_owned),
-            by,
-            presence: Presence::Live,
-            enabled: None,
-            manager: None,
-            assignments,
-            members: Some(members),
-        },
-        steps: vec![import, scoping, processing],
-        mapping: Vec::new(),
-        changes: Vec::new(),
-        requests: Vec::new(),
-        is_soft_deleted: false,
-        notes: warnings_of(question.job, &application),
-    })
-}
-
-/// Counts the direct members on the first page of them: a large group has more.
-async fn members_of<D: Directory, S>(
-    question: &Question<'_, D, S>,
-    group: SourceId,
-) -> Result<Members, CycleError> {
-    let groups = [group];
-    let page = pace::directory(question.clock, || {
-        question.directory.groups_delta(GroupsAt::Initial(&groups))
-    })
-    .await?;
-    let mut standing = BTreeMap::new();
-    for change in page.items.iter().filter(|change| change.id == group) {
-        for member in &change.members {
-            standing.insert(member.id, (member.kind, member.removed));
-        }
-    }
-    let count = |wanted: MemberKind| {
-        standing.values().filter(|(kind, removed)| *kind == wanted && !removed).count() as u64
-    };
-    Ok(Members {
-        users: count(MemberKind::User),
-        groups: count(MemberKind::Group),
-        more: matches!(page.end, RoundEnd::Next(_)),
-    })
 }

@@ -10,9 +10,14 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use futures_util::{StreamExt, stream};
 
 use super::{
+    answer::{
+        adopted_in_passing, is_another, is_strange, missing, no_account, stranger, success,
+        wanted_of,
+    },
     change::{Changed, Changing, Difference},
     context::{Context, CycleError, Tracker, WorkLeft},
     discovery::{discover, known_capabilities},
+    group::{Sender, Sent},
     guard::{is_postponed, not_ours, of_neighbour},
     import::DEFAULT_DOMAIN,
     pace::{Class, Pacer},
@@ -21,14 +26,14 @@ use super::{
     survey::{Lookup, Sought, candidates, matching_paths},
 };
 use crate::{
-    model::{AppRole, CycleId, ObjectKind, TargetId, Timestamp},
+    model::{AppRole, CycleId, TargetId, Timestamp},
     port::{Resource, TargetFault, TargetWrite},
     provisioning::{
-        ChangeStatus, Claim, Cleared, Failure, Filtering, Link, LinkEffect, MappingInputs, Outcome,
+        ChangeStatus, Claim, Cleared, Failure, Filtering, LinkEffect, MappingInputs, Outcome,
         Phase, Plan, PlannedChange, Reason, Remedy, Revealed, Secrets, Write, failure_of, job::Job,
         remedy,
     },
-    scim::{EqFilter, Values, create_body, read, same},
+    scim::{EqFilter, Values, create_body, same},
 };
 
 /// Rows taken from the plan at once.
@@ -86,7 +91,8 @@ pub(super) async fn export<D: Sync, W: TargetWrite>(
                 | Phase::Updates
                 | Phase::Creates
                 | Phase::AfterCreates
-                | Phase::References => usize::from(context.job.pace.concurrency.max(1)),
+                | Phase::References
+                | Phase::Memberships => usize::from(context.job.pace.concurrency.max(1)),
             };
             let mut under_way = stream::iter(&rows)
                 .map(|(seq, row)| exporting.row(*seq, row))
@@ -135,6 +141,11 @@ impl<D: Sync, W: TargetWrite> Exporting<'_, D, W> {
         let mut row = row.clone();
         let outcome = match self.prepare(seq, &mut row)? {
             Some(outcome) => outcome,
+            None if row.write == Write::Members => match self.members(seq, &row).await? {
+                Some(outcome) => outcome,
+                // The row stays planned, and the next cycle goes on with it.
+                None => return Ok(()),
+            },
             None => match revealed(self.context, &row, self.mapping_inputs())? {
                 Err(failure) => Outcome::Failed(failure),
                 Ok(revealed) => {
@@ -184,13 +195,14 @@ impl<D: Sync, W: TargetWrite> Exporting<'_, D, W> {
     /// be sent any more.
     fn prepare(&self, seq: i64, row: &mut PlannedChange) -> Result<Option<Outcome>, CycleError> {
         let store = self.context.store;
-        let waits_for_link = matches!(row.phase, Phase::AfterCreates | Phase::References);
+        let waits_for_link =
+            matches!(row.phase, Phase::AfterCreates | Phase::References | Phase::Memberships);
         if !waits_for_link {
             if let Some(outcome) = of_neighbour(self.context, row)? {
                 return Ok(Some(outcome));
             }
             // A target may allow the same name twice, and nobody could say whose account is whose.
-            return Ok(store.read(|view| view.is_value_kept(seq))?.then(|| {
+            return Ok(store.read(|view| view.is_value_kept(seq, self.cycle.0))?.then(|| {
                 Outcome::Failed(Failure {
                     reason: Reason::EntryConflict,
                     detail: "another account still has the value that this one is to take: the \
@@ -239,6 +251,34 @@ impl<D: Sync, W: TargetWrite> Exporting<'_, D, W> {
         of_neighbour(self.context, row)
     }
 
+    /// Sends the members of a group; `None` where the export is to end before it is done.
+    async fn members(&self, seq: i64, row: &PlannedChange) -> Result<Option<Outcome>, CycleError> {
+        let exported = self.context.store.read(|view| view.link(row.source))?;
+        let exported = exported.map(|link| link.exported).unwrap_or_default();
+        let (Some(target), job) = (&row.target, self.job_of(row)) else {
+            return Ok(Some(no_account()));
+        };
+        let (context, pacer) = (self.context, self.pacer);
+        let sender = Sender { context, job, target: self.target, pacer };
+        match sender.send((seq, row), target, exported).await? {
+            Sent::Ended(outcome, fault) => {
+                if let Some(fault) = fault {
+                    self.refused(&fault);
+                }
+                Ok(Some(outcome))
+            }
+            Sent::Interrupted(end) => {
+                self.trouble().end.get_or_insert(end);
+                Ok(None)
+            }
+        }
+    }
+
+    /// The job of the row's kind of object.
+    fn job_of(&self, row: &PlannedChange) -> &Job {
+        self.context.job.of(row.kind).unwrap_or(self.context.job)
+    }
+
     async fn send(&self, row: &PlannedChange, revealed: &Revealed) -> Result<Outcome, CycleError> {
         match (&row.write, &row.target) {
             (Write::Create(values), _) => self.create(row, values, revealed).await,
@@ -247,11 +287,8 @@ impl<D: Sync, W: TargetWrite> Exporting<'_, D, W> {
                 self.patch(row, target, baseline, revealed).await
             }
             (Write::Delete, Some(target)) => self.delete(row, target, &revealed.secrets).await,
-            (Write::Nothing | Write::Patch { .. } | Write::Delete, None) => {
-                Ok(Outcome::Failed(Failure {
-                    reason: Reason::InvalidAnchor,
-                    detail: "the plan names no account".to_owned(),
-                }))
+            (Write::Members, _) | (Write::Nothing | Write::Patch { .. } | Write::Delete, None) => {
+                Ok(no_account())
             }
         }
     }
@@ -264,7 +301,7 @@ impl<D: Sync, W: TargetWrite> Exporting<'_, D, W> {
     ) -> Result<Outcome, CycleError> {
         let body = create_body(row.kind, &revealed.values(values), self.context.job.dialect);
         let created =
-            self.pacer.ask(Class::UserWrite, || self.target.create(row.kind, &body)).await;
+            self.pacer.ask(Class::write(row.kind), || self.target.create(row.kind, &body)).await;
         let fault = match created {
             Ok(resource) => return self.created(row, &resource),
             Err(fault) => revealed.secrets.clean_fault(fault),
@@ -280,7 +317,8 @@ impl<D: Sync, W: TargetWrite> Exporting<'_, D, W> {
 
     /// A created account must not be one that belongs to somebody else already.
     fn created(&self, row: &PlannedChange, resource: &Resource) -> Result<Outcome, CycleError> {
-        let claim = self.context.store.read(|view| view.claim(&resource.id, row.source))?;
+        let claim =
+            self.context.store.read(|view| view.claim(row.kind, &resource.id, row.source))?;
         Ok(match claim {
             Claim::Free => success(row, resource.id.clone(), None),
             Claim::LinkedTo(other) | Claim::ReleasedFrom(other) => {
@@ -297,12 +335,12 @@ impl<D: Sync, W: TargetWrite> Exporting<'_, D, W> {
         values: &Values,
         fault: &TargetFault,
     ) -> Result<Outcome, CycleError> {
-        let (job, store) = (self.context.job, self.context.store);
+        let (job, store) = (self.job_of(row), self.context.store);
         let lookup = match known_capabilities(job, store)?.filter {
             Filtering::Taken | Filtering::Doubted => Lookup::Filtered,
             Filtering::NotTaken => Lookup::Surveyed,
         };
-        for path in matching_paths(self.context.job) {
+        for path in matching_paths(job) {
             let Some(text) = values.get(&path).and_then(serde_json::Value::as_str) else {
                 continue;
             };
@@ -359,10 +397,10 @@ impl<D: Sync, W: TargetWrite> Exporting<'_, D, W> {
         let link = self.context.store.read(|view| view.link(row.source))?;
         let difference = Difference::Attributes(baseline.clone(), revealed.changes(&row.changes));
         let wanted = wanted_of(row);
-        let job = self.context.job;
+        let job = self.job_of(row);
         let is_strange = |found: &Resource| is_strange(job, link.as_ref(), wanted, found);
         let place = (row.kind, target);
-        let sent = self.changing(Class::UserWrite).send(place, difference, is_strange).await?;
+        let sent = self.changing(row).send(place, difference, is_strange).await?;
         match sent.map_err(|fault| revealed.secrets.clean_fault(fault)) {
             Ok(Changed::Sent(Some(resource))) => Ok(self.patched(row, target, &resource)),
             Ok(Changed::Sent(None) | Changed::Already) => Ok(success(row, target.clone(), None)),
@@ -377,22 +415,15 @@ impl<D: Sync, W: TargetWrite> Exporting<'_, D, W> {
         }
     }
 
-    fn changing(&self, class: Class) -> Changing<'_, W> {
-        let Context { job, store, clock, .. } = *self.context;
+    fn changing(&self, row: &PlannedChange) -> Changing<'_, W> {
+        let Context { store, clock, .. } = *self.context;
+        let (job, class) = (self.job_of(row), Class::write(row.kind));
         Changing { job, store, clock, target: self.target, pacer: self.pacer, class }
     }
 
     /// An answer about somebody else is a broken link, whatever its status.
     fn patched(&self, row: &PlannedChange, target: &TargetId, answer: &Resource) -> Outcome {
-        let stranger = answer.id != *target
-            || matching_paths(self.context.job).iter().any(|path| {
-                let wanted = wanted_of(row).and_then(|values| values.get(path));
-                match (wanted, read(&answer.document, path)) {
-                    (Some(wanted), Some(got)) => !same(path, wanted, &got),
-                    (_, _) => false,
-                }
-            });
-        if stranger {
+        if is_another(self.job_of(row), row, (target, answer)) {
             return Outcome::Unknown(Failure {
                 reason: Reason::InvalidAnchor,
                 detail: format!(
@@ -410,10 +441,9 @@ impl<D: Sync, W: TargetWrite> Exporting<'_, D, W> {
         secrets: &Secrets,
     ) -> Result<Outcome, CycleError> {
         let link = self.context.store.read(|view| view.link(row.source))?;
-        let job = self.context.job;
+        let job = self.job_of(row);
         let is_strange = |found: &Resource| is_strange(job, link.as_ref(), None, found);
-        let place = (ObjectKind::User, target);
-        let removed = self.changing(Class::UserWrite).remove(place, is_strange).await?;
+        let removed = self.changing(row).remove((row.kind, target), is_strange).await?;
         Ok(match removed.map_err(|fault| secrets.clean_fault(fault)) {
             Ok(Changed::Sent(_) | Changed::Already | Changed::Gone) => {
                 Outcome::Gone { failure: None }
@@ -425,62 +455,4 @@ impl<D: Sync, W: TargetWrite> Exporting<'_, D, W> {
             Err(fault) => Outcome::Failed(self.refused(&fault)),
         })
     }
-}
-
-/// Whether an account that was read has a matching value that is not the person's: neither what it
-/// may have from us, nor what it is to get.
-fn is_strange(job: &Job, link: Option<&Link>, wanted: Option<&Values>, found: &Resource) -> bool {
-    matching_paths(job).iter().any(|path| {
-        let theirs = read(&found.document, path);
-        link.zip(theirs).is_some_and(|(link, theirs)| {
-            let wanted = wanted.and_then(|wanted| wanted.get(path));
-            link.exported.contains_key(path)
-                && !link.may_have(path, &theirs)
-                && !wanted.is_some_and(|wanted| same(path, wanted, &theirs))
-        })
-    })
-}
-
-/// What a row's account is to have afterwards.
-fn wanted_of(row: &PlannedChange) -> Option<&Values> {
-    match &row.effect {
-        LinkEffect::Exported(values) => Some(values),
-        LinkEffect::Unchanged | LinkEffect::Kept | LinkEffect::Removed => None,
-    }
-}
-
-fn stranger(target: &TargetId, consequence: &str) -> Outcome {
-    Outcome::Failed(Failure {
-        reason: Reason::InvalidAnchor,
-        detail: format!(
-            "account `{target}` now has another person's matching value; {consequence}"
-        ),
-    })
-}
-
-/// The account is gone. That is what a removal wanted; anything else starts again without link.
-fn missing(row: &PlannedChange) -> Outcome {
-    if row.action.is_removal() {
-        return Outcome::Gone { failure: None };
-    }
-    Outcome::Gone {
-        failure: Some(Failure {
-            reason: Reason::InvalidAnchor,
-            detail: "the account is gone from the application; the next cycle matches or \
-                     creates it again"
-                .to_owned(),
-        }),
-    }
-}
-
-/// A create that found the account there already: what differs is for the next cycle, which reads
-/// the account first.
-fn adopted_in_passing(row: &PlannedChange, outcome: &Outcome) -> bool {
-    matches!(row.write, Write::Create(_))
-        && matches!(outcome, Outcome::Success { warning: Some(_), .. })
-}
-
-fn success(row: &PlannedChange, target: TargetId, warning: Option<String>) -> Outcome {
-    let exported = wanted_of(row).cloned().unwrap_or_default();
-    Outcome::Success { target, exported, warning }
 }

@@ -43,7 +43,7 @@ pub(super) fn of_neighbour<D>(
     row: &PlannedChange,
 ) -> Result<Option<Outcome>, CycleError> {
     let Some(target) = &row.target else { return Ok(None) };
-    let owner = context.store.read(|view| view.neighbour_of(target))?;
+    let owner = context.store.read(|view| view.neighbour_of(row.kind, target))?;
     Ok(owner.map(|app| {
         Outcome::Failed(Failure {
             reason: Reason::DuplicateSourceEntries,

@@ -16,7 +16,7 @@ use super::{
     survey::{Lookup, Sought, candidates, matching_paths},
 };
 use crate::{
-    model::{AppRole, ChangeId, CycleId, ObjectKind, Timestamp},
+    model::{AppRole, ChangeId, CycleId, Timestamp},
     port::{FaultClass, Resource, TargetFault, TargetRead},
     provisioning::{
         Action, Candidate, ChangeStatus, Claim, Evidence, Failure, Link, LinkEffect, MappingInputs,
@@ -164,7 +164,7 @@ impl<'a, S: StateRead, R: TargetRead> Eyes<'a, S, R> {
             let hits = keep(hits, key)?;
             let enough = !hits.is_empty();
             found.entry(key.path.clone()).or_default().extend(hits);
-            if enough && settle(keys, &found).0 != Matched::None {
+            if enough && settle(subject.kind, keys, &found).0 != Matched::None {
                 break;
             }
         }
@@ -180,7 +180,7 @@ impl<'a, S: StateRead, R: TargetRead> Eyes<'a, S, R> {
     ) -> Result<Hinted, CycleError> {
         let surveyed = match self.lookup() {
             Lookup::Surveyed | Lookup::Partly => {
-                self.store.read(|view| view.surveyed_account(&hint.target))?
+                self.store.read(|view| view.surveyed_account(self.job.kind, &hint.target))?
             }
             Lookup::Filtered | Lookup::Nowhere => None,
         };
@@ -217,7 +217,7 @@ impl<'a, S: StateRead, R: TargetRead> Eyes<'a, S, R> {
         subject: &Subject,
     ) -> Result<Result<Option<Values>, Failure>, CycleError> {
         let answer =
-            self.pacer.ask(Class::Read, || self.target.get(ObjectKind::User, &link.target)).await;
+            self.pacer.ask(Class::Read, || self.target.get(self.job.kind, &link.target)).await;
         match answer {
             Ok(found) => {
                 let (job, key) = (self.job, self.store.key());
@@ -331,7 +331,7 @@ fn filter_ignored(key: &EqFilter) -> Failure {
 pub(super) fn failed_lookup(cycle: CycleId, subject: &Subject, failure: Failure) -> PlannedChange {
     PlannedChange {
         id: ChangeId::derive(&[&cycle.to_string(), &subject.id.to_string(), Action::Skip.as_str()]),
-        kind: ObjectKind::User,
+        kind: subject.kind,
         source: subject.id,
         source_display: subject.display(),
         target: None,

@@ -7,19 +7,23 @@
 //! **Invariant:** a preview is given no writer, and the export takes a cleared plan only.
 
 mod accounts;
+mod answer;
 mod change;
 mod context;
 mod discovery;
 mod draft;
 mod explain;
+mod explain_group;
 mod export;
 mod find;
+mod group;
 mod guard;
 mod import;
 mod listing;
 mod look;
 mod memberships;
 mod pace;
+mod provision;
 mod quarantine;
 mod redaction;
 mod references;
@@ -30,9 +34,11 @@ mod told;
 
 pub use accounts::{Shown, survey_accounts};
 pub use context::{Context, CycleError, CycleOptions, Stop, WorkLeft};
-pub use explain::{Explained, Explanation, Found, Members, explain};
+pub use explain::{Explained, Explanation, Found, explain, found_person, steps_of};
+pub use explain_group::Members;
 pub use find::{FoundBy, FoundGroup, Namesake, Person, Question, Search};
 pub use import::{FULL_READ_AFTER, needs_default_domain, selection_of};
+pub use provision::{HeldOnDemand, Provisioned, preview_provision, provision};
 pub use report::CycleEnd;
 pub use run::{preview, sync};
 pub use told::{AssignedRole, WouldSend};

@@ -12,7 +12,7 @@ use std::{
 use chrono::TimeDelta;
 
 use crate::{
-    model::{Clock, Timestamp},
+    model::{Clock, ObjectKind, Timestamp},
     port::{DirectoryFault, FaultClass, TargetFault},
     provisioning::job::Pace,
 };
@@ -71,14 +71,26 @@ pub(super) enum Class {
     Read,
     /// Writes a user.
     UserWrite,
+    /// Writes a group.
+    GroupWrite,
+}
+
+impl Class {
+    /// The class of writes of a kind of object.
+    pub(super) fn write(kind: ObjectKind) -> Self {
+        match kind {
+            ObjectKind::User => Self::UserWrite,
+            ObjectKind::Group => Self::GroupWrite,
+        }
+    }
 }
 
 /// The pace of all requests to one target.
 pub(super) struct Pacer<'a> {
     clock: &'a dyn Clock,
     spacing_min: Duration,
-    /// The distance between reads, and between writes of users.
-    class_spacing: [Duration; 2],
+    /// The distance between reads, between writes of users, and between writes of groups.
+    class_spacing: [Duration; 3],
     state: Mutex<State>,
 }
 
@@ -86,7 +98,7 @@ struct State {
     /// No request leaves before this.
     next: Timestamp,
     /// No request of the class leaves before this.
-    next_of_class: [Timestamp; 2],
+    next_of_class: [Timestamp; 3],
     /// The time when somebody last asked for a turn.
     seen: Timestamp,
     /// The distance between requests: the configured one, longer for a while after throttling.
@@ -110,12 +122,15 @@ impl<'a> Pacer<'a> {
             rate.map_or(Duration::ZERO, |rate| Duration::from_secs_f64(1.0 / rate.max(0.001)))
         };
         let spacing_min = spacing(pace.requests_per_second_max);
-        let class_spacing =
-            [spacing(pace.reads_per_second_max), spacing(pace.user_writes_per_second_max)];
+        let class_spacing = [
+            spacing(pace.reads_per_second_max),
+            spacing(pace.user_writes_per_second_max),
+            spacing(pace.group_writes_per_second_max),
+        ];
         let now = clock.now();
         let state = Mutex::new(State {
             next: now,
-            next_of_class: [now; 2],
+            next_of_class: [now; 3],
             seen: now,
             spacing: spacing_min,
         });
@@ -129,6 +144,7 @@ impl<'a> Pacer<'a> {
         let index = match class {
             Class::Read => 0,
             Class::UserWrite => 1,
+            Class::GroupWrite => 2,
         };
         let now = self.clock.now();
         let slot = {
@@ -246,10 +262,10 @@ mod tests {
         let noon = Timestamp::UNIX_EPOCH + TimeDelta::hours(12);
         let next = noon + TimeDelta::seconds(10);
         let spacing = Duration::ZERO;
-        let mut state = State { next, next_of_class: [next; 2], seen: noon, spacing };
+        let mut state = State { next, next_of_class: [next; 3], seen: noon, spacing };
         state.follow(noon - TimeDelta::hours(5));
         assert_eq!(state.next, next - TimeDelta::hours(5));
-        assert_eq!(state.next_of_class, [next - TimeDelta::hours(5); 2]);
+        assert_eq!(state.next_of_class, [next - TimeDelta::hours(5); 3]);
         state.follow(noon + TimeDelta::hours(1));
         assert_eq!(state.next, next - TimeDelta::hours(5));
     }

@@ -4,10 +4,10 @@ use serde_json::Value;
 
 use super::context::Context;
 use crate::{
-    model::{ChangeId, CycleId, SourceId},
+    model::{ChangeId, CycleId, ObjectKind, SourceId, TargetId},
     provisioning::{
         Action, ChangeStatus, Link, LinkEffect, ManagerStanding, Phase, PlannedChange, Reason,
-        SourceAttribute, Write,
+        SourceAttribute, Step, Write,
         job::{Job, MappingSource, ValueType},
         manager_change,
     },
@@ -39,7 +39,8 @@ pub(super) fn references<D>(
 ) -> Result<(), StoreError> {
     let mut after = None;
     loop {
-        let ids = context.store.read(|view| view.drafted_users(after, BATCH))?;
+        let ids =
+            context.store.read(|view| view.drafted_objects(ObjectKind::User, after, BATCH))?;
         let Some(last) = ids.last().copied() else { return Ok(()) };
         after = Some(last);
         context.store.write(|tx| {
@@ -51,7 +52,8 @@ pub(super) fn references<D>(
     }
 }
 
-fn reference(
+/// Lets the rows of one drafted person refer to the manager's account.
+pub(super) fn reference(
     tx: &Tx<'_>,
     (cycle, id): (CycleId, SourceId),
     unique: &[AttributePath],
@@ -70,23 +72,31 @@ fn reference(
     let exported = exported_manager(&row, link.as_ref(), path);
     let standing = standing_of(tx, subject.manager, exported.as_ref())?;
     let found = found_manager(&row, path);
-    if let Some(found) = &found {
-        match standing {
-            // An adopted account keeps a manager that we have nothing to say against.
-            ManagerStanding::None | ManagerStanding::NotProvisioned(_) => {
-                return forget_manager(tx, id, path);
-            }
-            ManagerStanding::Coming(manager) if is_adopted_as(tx, manager, found)? => {
-                return Ok(());
-            }
-            ManagerStanding::Coming(_) | ManagerStanding::Linked(_) => {}
-        }
+    let mut row = row;
+    if let Some(step) = waiting((path, exported.as_ref(), found.as_ref()), &standing) {
+        row.steps.push(step);
+        tx.update_planned(seq, &row)?;
+    }
+    // An adopted account keeps a manager that we have nothing to say against.
+    let silent = matches!(standing, ManagerStanding::None | ManagerStanding::NotProvisioned(_));
+    if found.is_some() && silent {
+        return forget_manager(tx, id, path);
     }
     match resolve((cycle, path), row, link, &standing) {
         None => Ok(()),
         Some(Resolved::Joined(row)) => tx.update_planned(seq, &row),
         Some(Resolved::Apart(row)) => tx.add_planned(cycle, &row, unique, false),
     }
+}
+
+/// What a row says where nothing is written of a manager, because the manager is waited for.
+pub(super) fn waiting(
+    (path, exported, found): (&AttributePath, Option<&Value>, Option<&Value>),
+    standing: &ManagerStanding,
+) -> Option<Step> {
+    let (change, step) = manager_change(path, exported, standing);
+    let waits = matches!(standing, ManagerStanding::NotProvisioned(_));
+    (waits && (change.is_none() || found.is_some())).then_some(step)
 }
 
 /// How a row of a person and its manager go together.
@@ -142,7 +152,7 @@ pub(super) fn resolve(
 
 /// The manager that the account refers to, as far as we know. What was read back counts, not what
 /// was exported before that.
-fn exported_manager(
+pub(super) fn exported_manager(
     row: &PlannedChange,
     link: Option<&Link>,
     path: &AttributePath,
@@ -180,8 +190,12 @@ fn standing_of(
                 ManagerStanding::Coming(manager)
             }
             Some(target) => ManagerStanding::Linked(target),
-            None if tx.is_coming(manager)? => ManagerStanding::Coming(manager),
-            None => ManagerStanding::NotProvisioned(manager),
+            None if !tx.is_coming(manager)? => ManagerStanding::NotProvisioned(manager),
+            // The account that is referred to already may be the one found for the manager.
+            None => match adopted_as(tx, manager, known)? {
+                Some(target) => ManagerStanding::Linked(target),
+                None => ManagerStanding::Coming(manager),
+            },
         },
     })
 }
@@ -194,13 +208,15 @@ pub(super) fn found_manager(row: &PlannedChange, path: &AttributePath) -> Option
     }
 }
 
-/// Whether the manager is about to be linked to the very account that `found` names.
-fn is_adopted_as(tx: &Tx<'_>, manager: SourceId, found: &Value) -> Result<bool, StoreError> {
-    let rows = tx.planned_for(manager)?;
-    Ok(rows.iter().any(|(_, row)| {
-        row.action == Action::Adopt
-            && row.target.as_ref().is_some_and(|target| found == target.as_str())
-    }))
+/// The account that `known` names, if the manager is about to be linked to it.
+fn adopted_as(
+    tx: &Tx<'_>,
+    manager: SourceId,
+    known: Option<&str>,
+) -> Result<Option<TargetId>, StoreError> {
+    let rows = tx.planned_for(manager)?.into_iter();
+    let mut adopted = rows.filter(|(_, row)| row.action == Action::Adopt);
+    Ok(adopted.find_map(|(_, row)| row.target.filter(|target| Some(target.as_str()) == known)))
 }
 
 /// Lets the rows of a person not take a manager for our own export.

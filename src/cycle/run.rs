@@ -15,7 +15,7 @@ use super::{
     survey::survey,
 };
 use crate::{
-    model::{CycleId, Timestamp},
+    model::{CycleId, ObjectKind, Timestamp},
     port::{Directory, TargetRead, TargetWrite},
     provisioning::{
         Action, Cleared, Draft, Failure, Held, Outcome, Plan, Reason, ReviewFacts,
@@ -31,7 +31,7 @@ use crate::{
 const REMOVALS: [Action; 2] = [Action::Disable, Action::Delete];
 
 /// The window in which removals are counted.
-const REMOVALS_WINDOW: TimeDelta = TimeDelta::hours(24);
+pub(super) const REMOVALS_WINDOW: TimeDelta = TimeDelta::hours(24);
 
 /// Runs one cycle for real.
 pub async fn sync<D: Directory, W: TargetWrite>(
@@ -209,7 +209,7 @@ fn settle(
             tx.settle_drafted(number)?;
             tx.forget_hints()?;
             if job.scope == Scope::Assigned {
-                tx.prune_users()?;
+                tx.prune_objects()?;
             }
             tx.set_fact("finished_once", Some("1"))?;
             tx.set_revision_parts(&job.revision_parts)
@@ -243,9 +243,11 @@ async fn plan<D: Directory, R: TargetRead>(
     if context.options.initial {
         outdate(context.store)?;
     }
-    let lookup = survey(context, target, pacer, start.id, initial).await?;
+    let surveyed = survey(context, (target, pacer), start.id, initial).await?;
     context.store.write(|tx| tx.set_fact("planned_by", Some(&start.id.to_string())))?;
-    draft(context, target, pacer, lookup, (start.id, start.began)).await?;
+    let cycle = (start.id, start.began);
+    let drafted = draft(context, (target, pacer), &surveyed, cycle).await?;
+    told.warnings.extend(drafted.warnings);
     Tracker::new(context, start.id, "review").at(0, None)?;
     let reviewed = review_plan(context, Plan::drafted(start.id))?;
     if !changes.is_empty() {
@@ -277,9 +279,10 @@ fn changes_since(view: &View<'_>, job: &Job) -> Result<Vec<String>, StoreError> 
 }
 
 /// Rows that a crash left without an outcome: their accounts are looked at before anything else.
-fn recover<D>(context: &Context<'_, D>) -> Result<(), StoreError> {
+pub(super) fn recover<D>(context: &Context<'_, D>) -> Result<(), StoreError> {
     let now = context.clock.now();
     context.store.write(|tx| {
+        tx.bring_back()?;
         for (seq, row) in tx.sent_rows()? {
             let (cycle, sent_at) = tx.sent_in(seq)?;
             let outcome = Outcome::Unknown(Failure {
@@ -321,14 +324,21 @@ fn review_plan<D>(
     let cycle = plan.cycle();
     context.store.write(|tx| {
         tx.expire_approvals(now)?;
-        let links = tx.link_counts()?;
+        let since = now - REMOVALS_WINDOW;
+        let (links, members) = (tx.link_counts()?, tx.membership_counts(since)?);
         let facts = ReviewFacts {
             linked: links.linked,
             enabled: links.enabled,
-            removals_planned: tx.unapproved(&REMOVALS)?,
+            removals_planned: tx.unapproved(ObjectKind::User, &REMOVALS)?,
             enabled_removals_planned: tx.unapproved_of_enabled(&REMOVALS)?,
-            removals_recent: tx.removals_since(now - REMOVALS_WINDOW)?,
-            creates_planned: tx.unapproved(&[Action::Create])?,
+            removals_recent: tx.removals_since(ObjectKind::User, since)?,
+            groups_linked: links.groups,
+            group_removals_planned: tx.unapproved(ObjectKind::Group, &REMOVALS)?,
+            group_removals_recent: tx.removals_since(ObjectKind::Group, since)?,
+            memberships: members.linked,
+            membership_removals_planned: members.removals_planned,
+            membership_removals_recent: members.removals_recent,
+            creates_planned: tx.unapproved(ObjectKind::User, &[Action::Create])?,
         };
         let (cleared, held) = review(plan, &context.job.safeguards, facts);
         let report = hold(tx, cycle, held, now)?;
@@ -353,16 +363,18 @@ fn hold(
         return Ok(None);
     };
     let mut actions = Vec::new();
-    if held.removals > 0 {
+    let removes = held.removals > 0 || held.membership_removals > 0;
+    if removes {
         actions.extend(REMOVALS);
     }
     if held.creates > 0 {
         actions.push(Action::Create);
     }
     let report = HeldReport {
-        plan: tx.hold(cycle, &actions, &held.reason, now)?,
+        plan: tx.hold(cycle, (&actions, removes), &held.reason, now)?,
         removals: held.removals,
         creates: held.creates,
+        membership_removals: held.membership_removals,
         linked: held.linked,
         threshold: held.threshold,
         reason: held.reason,

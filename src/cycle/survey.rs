@@ -1,5 +1,5 @@
-//! Phase `survey`: reads the target's accounts by pages, so that matching asks it once and not
-//! once for each person.
+//! Phase `survey`: reads the target's accounts and groups by pages, so that matching asks it once
+//! and not once for each of them.
 //!
 //! A survey is evidence that somebody has no account only if the list was complete. Where it may
 //! not be, whoever is not in it is searched for with a filter besides.
@@ -15,7 +15,7 @@ use super::{
 use crate::{
     model::{CycleId, ObjectKind, SourceId, TargetId},
     port::{FaultClass, ListPage, TargetFault, TargetRead},
-    provisioning::{Candidate, Claim, Filtering, job::Job, project_redacted},
+    provisioning::{Candidate, Capabilities, Claim, Filtering, job::Job, project_redacted},
     scim::{AttributePath, EqFilter, read, same},
     store::{StateRead, StoreError, View},
 };
@@ -53,51 +53,132 @@ pub(super) fn matching_paths(job: &Job) -> Vec<AttributePath> {
         .collect()
 }
 
+/// How candidates are found in this cycle, for people and for groups.
+pub(super) struct Surveyed {
+    pub(super) users: Lookup,
+    pub(super) groups: GroupSurvey,
+}
+
+/// What the application says of its groups when they are asked for.
+pub(super) enum GroupSurvey {
+    /// They can be found so.
+    Found(Lookup),
+    /// It has none.
+    None(TargetFault),
+}
+
+/// Whether a fault says that the application has no groups at all.
+pub(super) fn has_no_groups(fault: &TargetFault) -> bool {
+    matches!(fault.status, Some(404 | 405 | 501))
+}
+
+/// The application describes itself, and has no groups among its resource types.
+fn says_no_groups() -> TargetFault {
+    TargetFault {
+        class: FaultClass::Rejected,
+        status: None,
+        scim_type: None,
+        detail: "its ResourceTypes name none".to_owned(),
+        retry_after: None,
+    }
+}
+
 /// Surveys the target where that is possible and worth it.
 pub(super) async fn survey<D, R: TargetRead>(
     context: &Context<'_, D>,
-    target: &R,
-    pacer: &Pacer<'_>,
+    (target, pacer): (&R, &Pacer<'_>),
+    cycle: CycleId,
+    initial: bool,
+) -> Result<Surveyed, CycleError> {
+    context.store.write(|tx| tx.clear_survey())?;
+    let users = survey_kind(context, context.job, (target, pacer), cycle, initial).await?;
+    let mut groups = GroupSurvey::Found(Lookup::Filtered);
+    if let Some(job) = &context.job.groups {
+        groups = match survey_kind(context, job, (target, pacer), cycle, initial).await {
+            Ok(_) if !known_capabilities(job, context.store)?.groups => {
+                GroupSurvey::None(says_no_groups())
+            }
+            Ok(lookup) => GroupSurvey::Found(lookup),
+            // People are provisioned whether the application has groups or not.
+            Err(CycleError::Target(fault)) if has_no_groups(&fault) => GroupSurvey::None(fault),
+            Err(error) => return Err(error),
+        };
+    }
+    Ok(Surveyed { users, groups })
+}
+
+/// The same for the objects of one kind.
+async fn survey_kind<D, R: TargetRead>(
+    context: &Context<'_, D>,
+    job: &Job,
+    (target, pacer): (&R, &Pacer<'_>),
     cycle: CycleId,
     initial: bool,
 ) -> Result<Lookup, CycleError> {
-    context.store.write(|tx| tx.clear_survey())?;
-    let everybody = context.job.scope == crate::provisioning::job::Scope::All;
-    let (unmatched, unlinked) = context
-        .store
-        .read(|view| Ok((view.unmatched_count(everybody)?, view.unlinked_count(everybody)?)))?;
+    let everything = job.scope == crate::provisioning::job::Scope::All;
+    let (unmatched, unlinked) = context.store.read(|view| {
+        let unlinked = view.unlinked_count(job.kind, everything)?;
+        Ok((view.unmatched_count(job.kind, everything)?, unlinked))
+    })?;
     if unlinked == 0 {
         return Ok(Lookup::Filtered);
     }
     discover(context, target, pacer).await?;
-    let can = known_capabilities(context.job, context.store)?;
-    let worthwhile = match can.filter {
-        Filtering::Taken => unmatched > SURVEY_ABOVE || (initial && unmatched > 0),
-        Filtering::Doubted | Filtering::NotTaken => true,
-    };
-    if !worthwhile {
-        return Ok(Lookup::Filtered);
+    let can = known_capabilities(job, context.store)?;
+    match can.filter {
+        Filtering::Taken if unmatched > SURVEY_ABOVE || (initial && unmatched > 0) => {}
+        Filtering::Taken => return Ok(Lookup::Filtered),
+        Filtering::Doubted | Filtering::NotTaken => {}
     }
-    let tracker = Tracker::new(context, cycle, "survey");
-    let listed =
-        if can.list { list_all(context, target, pacer, &tracker).await? } else { Listed::Refused };
-    match listed {
-        Listed::Complete => Ok(Lookup::Surveyed),
-        Listed::Incomplete => Ok(Lookup::Partly),
-        // A service that refuses to list is asked for each person instead. One that has no filter
-        // either fails each of them; who has an account already is not held up by that.
-        Listed::Refused => Ok(Lookup::Filtered),
+    list_or_search(context, (job, &can), (target, pacer), cycle).await
+}
+
+/// How one person is found who is provisioned on demand: with a filter, wherever that can be.
+pub(super) async fn survey_for_one<D, R: TargetRead>(
+    context: &Context<'_, D>,
+    (target, pacer): (&R, &Pacer<'_>),
+    cycle: CycleId,
+) -> Result<Lookup, CycleError> {
+    discover(context, target, pacer).await?;
+    let can = known_capabilities(context.job, context.store)?;
+    match can.filter {
+        Filtering::Taken | Filtering::Doubted => Ok(Lookup::Filtered),
+        Filtering::NotTaken => {
+            context.store.write(|tx| tx.clear_survey())?;
+            list_or_search(context, (context.job, &can), (target, pacer), cycle).await
+        }
     }
 }
 
-/// Reads every account of the target into the survey.
+async fn list_or_search<D, R: TargetRead>(
+    context: &Context<'_, D>,
+    (job, can): (&Job, &Capabilities),
+    (target, pacer): (&R, &Pacer<'_>),
+    cycle: CycleId,
+) -> Result<Lookup, CycleError> {
+    let tracker = Tracker::new(context, cycle, "survey");
+    let listed = if can.list {
+        list_all(context, job, (target, pacer), &tracker).await?
+    } else {
+        Listed::Refused
+    };
+    Ok(match listed {
+        Listed::Complete => Lookup::Surveyed,
+        Listed::Incomplete => Lookup::Partly,
+        // A service that refuses to list is asked for each person instead. One that has no filter
+        // either fails each of them; who has an account already is not held up by that.
+        Listed::Refused => Lookup::Filtered,
+    })
+}
+
+/// Reads every account, or every group, of the target into the survey.
 pub(super) async fn list_all<D, R: TargetRead>(
     context: &Context<'_, D>,
-    target: &R,
-    pacer: &Pacer<'_>,
+    job: &Job,
+    (target, pacer): (&R, &Pacer<'_>),
     tracker: &Tracker<'_, D>,
 ) -> Result<Listed, CycleError> {
-    let (job, key) = (context.job, context.store.key());
+    let key = context.store.key();
     let matching = matching_paths(job);
     let can = known_capabilities(job, context.store)?;
     let mut seen = 0;
@@ -106,7 +187,7 @@ pub(super) async fn list_all<D, R: TargetRead>(
         context.store.write(|tx| {
             for resource in &page.resources {
                 let values = project_redacted(job, &resource.document, key);
-                new += u64::from(tx.add_surveyed(&resource.id, &values, &matching)?);
+                new += u64::from(tx.add_surveyed((job.kind, &resource.id), &values, &matching)?);
             }
             Ok(())
         })?;
@@ -114,23 +195,29 @@ pub(super) async fn list_all<D, R: TargetRead>(
         tracker.at(seen, Some(page.total.max(seen)))?;
         Ok(new)
     };
-    read_list(context, (target, pacer), (ObjectKind::User, &can), take).await
+    read_list(context, (target, pacer), (job.kind, &can), take).await
 }
 
 /// Nobody can tell whether a person has an account. In our own words, about this one object.
 fn not_searchable(job: &Job, lookup: Lookup) -> TargetFault {
+    let (noun, whose) = match job.kind {
+        ObjectKind::User => ("accounts", "this person has one"),
+        ObjectKind::Group => ("groups", "this group is among them"),
+    };
     let has = match lookup {
-        Lookup::Partly | Lookup::Surveyed => "lists only a part of its accounts and has no filter",
-        Lookup::Filtered => "has neither a filter nor a list of its accounts",
-        Lookup::Nowhere => "cannot be searched, and only a cycle lists all its accounts",
+        Lookup::Partly | Lookup::Surveyed => {
+            format!("lists only a part of its {noun} and has no filter")
+        }
+        Lookup::Filtered => format!("has neither a filter nor a list of its {noun}"),
+        Lookup::Nowhere => format!("cannot be searched, and only a cycle lists all its {noun}"),
     };
     TargetFault {
         class: FaultClass::Rejected,
         status: None,
         scim_type: None,
         detail: format!(
-            "the application {has}, so nobody can tell whether this person has one; nothing was \
-             written. If it can be searched, say so: `apps.{}.target.filter = true`",
+            "the application {has}, so nobody can tell whether {whose}; nothing was written. If it \
+             can be searched, say so: `apps.{}.target.filter = true`",
             job.app
         ),
         retry_after: None,
@@ -147,9 +234,9 @@ pub(super) async fn candidates<S: StateRead, R: TargetRead>(
 ) -> Result<Sought, CycleError> {
     let surveyed = || {
         store.read(|view| {
-            let mut found = view.surveyed(key, source)?;
+            let mut found = view.surveyed(job.kind, key, source)?;
             for candidate in &mut found {
-                candidate.claim = claim_of(view, (&candidate.target, source), key)?;
+                candidate.claim = claim_of(view, job.kind, (&candidate.target, source), key)?;
             }
             Ok(found)
         })
@@ -167,7 +254,7 @@ pub(super) async fn candidates<S: StateRead, R: TargetRead>(
     if known_capabilities(job, store)?.filter == Filtering::NotTaken {
         return Err(CycleError::Target(not_searchable(job, lookup)));
     }
-    let page = pacer.ask(Class::Read, || target.find(ObjectKind::User, key)).await?;
+    let page = pacer.ask(Class::Read, || target.find(job.kind, key)).await?;
     if is_unfiltered(&page, key) {
         return Ok(Sought::FilterIgnored);
     }
@@ -178,7 +265,7 @@ pub(super) async fn candidates<S: StateRead, R: TargetRead>(
                 Ok(Candidate {
                     target: resource.id.clone(),
                     values: project_redacted(job, &resource.document, store.key()),
-                    claim: claim_of(view, (&resource.id, source), key)?,
+                    claim: claim_of(view, job.kind, (&resource.id, source), key)?,
                 })
             })
             .collect()
@@ -202,13 +289,14 @@ fn is_unfiltered(page: &ListPage, key: &EqFilter) -> bool {
 /// with the same target is just creating is that application's.
 fn claim_of(
     view: &View<'_>,
+    kind: ObjectKind,
     (target, source): (&TargetId, SourceId),
     key: &EqFilter,
 ) -> Result<Claim, StoreError> {
-    match view.claim(target, source)? {
-        Claim::Free => {
-            Ok(view.neighbour_creating(&key.value)?.map_or(Claim::Free, Claim::OtherApplication))
-        }
+    match view.claim(kind, target, source)? {
+        Claim::Free => Ok(view
+            .neighbour_creating(kind, &key.value)?
+            .map_or(Claim::Free, Claim::OtherApplication)),
         claim @ (Claim::LinkedTo(_) | Claim::ReleasedFrom(_) | Claim::OtherApplication(_)) => {
             Ok(claim)
         }

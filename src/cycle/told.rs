@@ -215,7 +215,8 @@ fn request(dialect: Dialect, row: &PlannedChange) -> Option<WouldSend> {
     };
     // What stands in for a value is hidden first: in a body it would be taken for an object.
     match &row.write {
-        Write::Nothing => None,
+        // Which members a group gets is told by the row.
+        Write::Nothing | Write::Members => None,
         Write::Create(values) => {
             let values = without_stand_ins(values);
             let body = create_body(row.kind, &values, dialect);

@@ -1,20 +1,16 @@
-//! From settings to adapters: which credential, network and address each application gets.
+//! From settings to adapters: which network and address each application gets.
 
-use std::{fs, path::PathBuf, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use http::HeaderValue;
 use url::Url;
 
+use super::sign_in::{self, Ways};
 use crate::{
-    config::{
-        AppSettings, Config, CredentialSettings, OAuthAuth, TargetSignIn, managed_identity_endpoint,
-    },
+    config::{AppSettings, Config},
     graph::{self, GraphDirectory, GraphSettings},
-    http::{
-        Authorizer, Bearer, Credential, Exchange, ManagedIdentityEndpoint, Network, NetworkFault,
-        NetworkOptions, SecretSent, SecretSource, TokenSettings, TokenSource,
-    },
-    model::{Clock, Secret},
+    http::{Authorizer, ClientCertificate, Exchange, Network, NetworkFault, NetworkOptions},
+    model::Clock,
     port::MailFault,
     target::{ScimTarget, TargetSettings},
 };
@@ -65,8 +61,7 @@ pub enum ConnectError {
 }
 
 /// Builds the adapters of one application: a network per side, each with its own authorities and
-/// proxy, a token source for Graph, and for the target a bearer token that is read again after it
-/// was refused.
+/// proxy, a token source for Graph, and for the target what its settings say of the sign-in.
 pub fn connect(
     config: &Config,
     app: &AppSettings,
@@ -75,55 +70,39 @@ pub fn connect(
     let tenant = &config.tenant;
     let microsoft = network(tenant.ca_pem.clone(), tenant.proxy.as_ref(), GRAPH_REQUEST_TIMEOUT)
         .map_err(ConnectError::Tenant)?;
-    let token = TokenSettings {
-        token_url: graph::token_url(&tenant.login_url, &tenant.id),
-        client_id: tenant.client_id.clone(),
-        scope: Some(graph::scope(&tenant.graph_url)),
-        credential: credential(&tenant.credential)?,
-    };
-    let source = TokenSource::new(token, Arc::clone(&microsoft), Arc::clone(&clock));
+    let scope = graph::scope(&tenant.graph_url);
+    let source = sign_in::entra_tokens(tenant, scope, Arc::clone(&microsoft), Arc::clone(&clock))
+        .map_err(ConnectError::ManagedIdentity)?;
     let settings = GraphSettings { graph_url: tenant.graph_url.clone() };
     let authorizer = Authorizer::Token(source);
-    let directory = GraphDirectory::new(&settings, microsoft, authorizer, Arc::clone(&clock));
-    let target = target(app, &clock)?;
+    let directory =
+        GraphDirectory::new(&settings, Arc::clone(&microsoft), authorizer, Arc::clone(&clock));
+    let target = target(config, app, microsoft, &clock)?;
     Ok(Connection { directory, target, clock })
 }
 
-fn target(app: &AppSettings, clock: &Arc<dyn Clock>) -> Result<ScimTarget, ConnectError> {
+fn target(
+    config: &Config,
+    app: &AppSettings,
+    microsoft: Arc<dyn Exchange>,
+    clock: &Arc<dyn Clock>,
+) -> Result<ScimTarget, ConnectError> {
     let connection = &app.target;
     let timeout = app.job.pace.request_timeout;
-    let network = network(connection.ca_pem.clone(), connection.proxy.as_ref(), timeout)
+    let certificate = sign_in::client_certificate(app);
+    let options =
+        options(connection.ca_pem.clone(), connection.proxy.as_ref(), timeout, certificate);
+    let network = Network::new(&options)
         .map_err(|source| ConnectError::Target { app: app.job.app.to_string(), source })?;
     let settings = TargetSettings {
         base_url: connection.base.clone(),
         query: connection.query.clone(),
         user_agent: HeaderValue::from_static(USER_AGENT),
     };
-    let authorizer = match &connection.sign_in {
-        TargetSignIn::SecretToken(token) => {
-            let token = token.clone();
-            Authorizer::Bearer(Bearer::new(Arc::new(move || token.read())))
-        }
-        TargetSignIn::OAuth(oauth) => {
-            let source = oauth.client_secret.clone();
-            let credential = Credential::ClientSecret {
-                secret: Arc::new(move || source.read()),
-                sent: match oauth.auth {
-                    OAuthAuth::Header => SecretSent::Header,
-                    OAuthAuth::Body => SecretSent::Body,
-                },
-            };
-            let token = TokenSettings {
-                token_url: oauth.token_url.clone(),
-                client_id: oauth.client_id.clone(),
-                scope: oauth.scope.clone(),
-                credential,
-            };
-            let source = TokenSource::new(token, Arc::clone(&network), Arc::clone(clock));
-            Authorizer::Token(source)
-        }
-    };
-    Ok(ScimTarget::new(settings, network, authorizer, Arc::clone(clock)))
+    let ways = Ways { microsoft, target: Arc::new(network), clock: Arc::clone(clock) };
+    let sign_in =
+        sign_in::target(&config.tenant, app, &ways).map_err(ConnectError::ManagedIdentity)?;
+    Ok(ScimTarget::new(settings, ways.target, sign_in, ways.clock))
 }
 
 pub(super) fn network(
@@ -131,49 +110,21 @@ pub(super) fn network(
     proxy: Option<&Url>,
     request_timeout: Duration,
 ) -> Result<Arc<dyn Exchange>, NetworkFault> {
-    let network = Network::new(&NetworkOptions {
+    Ok(Arc::new(Network::new(&options(ca_pem, proxy, request_timeout, None))?))
+}
+
+fn options(
+    ca_pem: Option<Vec<u8>>,
+    proxy: Option<&Url>,
+    request_timeout: Duration,
+    client_certificate: Option<ClientCertificate>,
+) -> NetworkOptions {
+    NetworkOptions {
         request_timeout,
         connect_timeout: CONNECT_TIMEOUT.min(request_timeout),
         ca_pem,
         proxy: proxy.map(ToString::to_string),
         body_limit_bytes: BODY_BYTES_MAX,
-    })?;
-    Ok(Arc::new(network))
-}
-
-fn credential(settings: &CredentialSettings) -> Result<Credential, ConnectError> {
-    Ok(match settings {
-        CredentialSettings::ClientSecret(source) => {
-            let source = source.clone();
-            let secret: SecretSource = Arc::new(move || source.read());
-            Credential::ClientSecret { secret, sent: SecretSent::Body }
-        }
-        CredentialSettings::Certificate { cert, key } => {
-            let (cert, key) = (cert.clone(), key.clone());
-            Credential::Certificate {
-                cert_pem: Arc::new(move || read_certificate(&cert)),
-                key_pem: Arc::new(move || key.read()),
-            }
-        }
-        CredentialSettings::FederatedTokenFile(path) => {
-            Credential::FederatedTokenFile(path.clone())
-        }
-        CredentialSettings::ManagedIdentity { client_id } => {
-            let announced = managed_identity_endpoint().map_err(ConnectError::ManagedIdentity)?;
-            let endpoint = match announced {
-                Some(announced) => ManagedIdentityEndpoint::AppService {
-                    endpoint: announced.endpoint,
-                    header: announced.header,
-                },
-                None => ManagedIdentityEndpoint::imds(),
-            };
-            Credential::ManagedIdentity { client_id: client_id.clone(), endpoint }
-        }
-    })
-}
-
-fn read_certificate(path: &PathBuf) -> Result<Secret, String> {
-    fs::read_to_string(path).map(Secret::new).map_err(|error| {
-        format!("tenant.certificate.cert: {} cannot be read: {error}", path.display())
-    })
+        client_certificate,
+    }
 }

@@ -5,8 +5,8 @@ use std::{path::PathBuf, sync::Arc};
 use super::{ConnectError, Connection, connect};
 use crate::{
     config::{AppSettings, Config},
-    cycle::{self, Context, CycleEnd, CycleError, CycleOptions, Shown, Stop},
-    model::{AppName, Clock},
+    cycle::{self, Context, CycleEnd, CycleError, CycleOptions, Provisioned, Shown, Stop},
+    model::{AppName, Clock, SourceId},
     store::{Engine, Neighbours, Progress, StoreError, preview_copy},
 };
 
@@ -113,6 +113,25 @@ pub async fn preview_once(
     Ok((end, copy))
 }
 
+/// Says what provisioning this person would do, against a private copy of the state and without
+/// anything that could write to the target. Needs no lock.
+pub async fn preview_on_demand(
+    config: &Config,
+    app: &AppSettings,
+    person: SourceId,
+    stop: &Stop,
+    observer: Observer<'_>,
+    clock: Arc<dyn Clock>,
+) -> Result<Provisioned, DaemonError> {
+    let connection = connect(config, app, clock)?;
+    let path = state_path(config, &app.job.app);
+    let copy = preview_copy(&path).map_err(DaemonError::store(app))?;
+    let copy = copy.beside(neighbours(config, app));
+    let context = context(app, &connection, &copy, CycleOptions::default(), stop, observer);
+    let reader = connection.target.reader();
+    cycle::preview_provision(&context, &reader, person).await.map_err(DaemonError::store(app))
+}
+
 /// Lists every account of the application into a private copy of the state, with whose each is;
 /// returns the copy, and whether the list was whole. Needs no lock, and writes nothing else.
 pub async fn list_accounts(
@@ -143,6 +162,20 @@ pub(super) async fn run_cycle(
     let context = context(app, connection, engine, options, stop, observer);
     let writer = connection.target.writer();
     cycle::sync(&context, &writer).await
+}
+
+/// Provisions one person for real, in a state whose lock is held.
+pub(super) async fn run_on_demand(
+    app: &AppSettings,
+    connection: &Connection,
+    engine: &Engine,
+    person: SourceId,
+    stop: &Stop,
+    observer: Observer<'_>,
+) -> Result<Provisioned, StoreError> {
+    let context = context(app, connection, engine, CycleOptions::default(), stop, observer);
+    let writer = connection.target.writer();
+    cycle::provision(&context, &writer, person).await
 }
 
 fn context<'a>(

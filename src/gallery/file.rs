@@ -10,6 +10,7 @@ use super::{
 };
 use crate::{
     expression::Expression,
+    model::ObjectKind,
     provisioning::job::{
         Apply, AttributeMapping, MappingSource, NullFlow, Overrides, ValueLimit, ValueType,
     },
@@ -167,8 +168,8 @@ pub(super) fn compile(text: &str) -> Result<Profile, String> {
         groups: Vec::new(),
         definitions,
     };
-    profile.users = rows(file.users, &profile)?;
-    profile.groups = rows(file.groups, &profile)?;
+    profile.users = rows(ObjectKind::User, file.users, &profile)?;
+    profile.groups = rows(ObjectKind::Group, file.groups, &profile)?;
     Ok(profile)
 }
 
@@ -213,11 +214,19 @@ fn limits(table: LimitsTable) -> Result<Limits, String> {
     Ok(limits)
 }
 
-fn rows(rows: Vec<MappingRow>, profile: &Profile) -> Result<Vec<AttributeMapping>, String> {
-    rows.into_iter().map(|row| mapping(row, profile)).collect()
+fn rows(
+    kind: ObjectKind,
+    rows: Vec<MappingRow>,
+    profile: &Profile,
+) -> Result<Vec<AttributeMapping>, String> {
+    rows.into_iter().map(|row| mapping(kind, row, profile)).collect()
 }
 
-fn mapping(row: MappingRow, profile: &Profile) -> Result<AttributeMapping, String> {
+fn mapping(
+    kind: ObjectKind,
+    row: MappingRow,
+    profile: &Profile,
+) -> Result<AttributeMapping, String> {
     let source = match (row.source, row.constant, row.expression) {
         (Some(name), None, None) => MappingSource::Attribute(name),
         (None, Some(text), None) => MappingSource::Constant(text),
@@ -228,9 +237,9 @@ fn mapping(row: MappingRow, profile: &Profile) -> Result<AttributeMapping, Strin
         }
         _ => return Err(format!("{}: needs exactly one source", row.target)),
     };
-    let definition = profile.definition(&row.target);
+    let definition = profile.definition_of(kind, &row.target);
     Ok(AttributeMapping {
-        limit: profile.limits.text(&row.target),
+        limit: profile.limit_of(kind, &row.target),
         target: row.target,
         source,
         matching_priority: row.matching_priority,

@@ -11,7 +11,7 @@ pub struct Limits {
     pub members_per_request: Option<CountLimit>,
     /// Users in one page of a list.
     pub page_size: Option<CountLimit>,
-    /// What texts may be, at most one limit for an attribute.
+    /// What texts of a user may be, at most one limit for an attribute.
     pub texts: Vec<TextLimit>,
 }
 

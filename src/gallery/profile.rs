@@ -9,7 +9,8 @@ use include_dir::{Dir, include_dir};
 
 use super::{AttributeDefinition, Limits, Unsupported, default_definition, file::compile};
 use crate::{
-    provisioning::job::{AttributeMapping, Overrides},
+    model::ObjectKind,
+    provisioning::job::{AttributeMapping, Overrides, ValueLimit},
     scim::{AttributePath, Dialect, MemberRemoval},
 };
 
@@ -66,7 +67,7 @@ pub struct Profile {
     pub limits: Limits,
     /// The mapping of users.
     pub users: Vec<AttributeMapping>,
-    /// The mapping of groups, for information: group objects are not provisioned yet.
+    /// The mapping of groups, used where they are provisioned; empty where they cannot be.
     pub groups: Vec<AttributeMapping>,
     pub(super) definitions: BTreeMap<AttributePath, AttributeDefinition>,
 }
@@ -75,6 +76,42 @@ impl Profile {
     /// What an attribute of this application is.
     pub fn definition(&self, path: &AttributePath) -> AttributeDefinition {
         self.definitions.get(path).copied().unwrap_or_else(|| default_definition(path))
+    }
+
+    /// The mapping of one kind of object.
+    pub fn rows_of(&self, kind: ObjectKind) -> &[AttributeMapping] {
+        match kind {
+            ObjectKind::User => &self.users,
+            ObjectKind::Group => &self.groups,
+        }
+    }
+
+    /// Attributes of one kind of object that can stand in a filter.
+    pub fn filterable_of(&self, kind: ObjectKind) -> &BTreeSet<AttributePath> {
+        match kind {
+            ObjectKind::User => &self.filterable,
+            ObjectKind::Group => &self.group_filterable,
+        }
+    }
+
+    /// What an attribute of one kind of object is. A profile's definitions are about users; of a
+    /// group, `displayName` is what has to be there (RFC 7643 §4.2).
+    pub fn definition_of(&self, kind: ObjectKind, path: &AttributePath) -> AttributeDefinition {
+        match kind {
+            ObjectKind::User => self.definition(path),
+            ObjectKind::Group => {
+                let required = path.is_display_name();
+                AttributeDefinition { required, ..default_definition(path) }
+            }
+        }
+    }
+
+    /// What a text of one kind of object has to keep to. What vendors publish is about users.
+    pub fn limit_of(&self, kind: ObjectKind, path: &AttributePath) -> ValueLimit {
+        match kind {
+            ObjectKind::User => self.limits.text(path),
+            ObjectKind::Group => ValueLimit::default(),
+        }
     }
 
     /// Whether the application does this.
@@ -104,27 +141,19 @@ mod tests {
     use crate::{
         expression::Role,
         provisioning::{
-            is_known_source_attribute,
+            is_known_attribute,
             job::{MappingSource, ValueType},
         },
         scim::parse_tenant_url,
     };
 
-    /// The properties of a Graph group that Entra maps.
-    fn is_known_group_attribute(name: &str) -> bool {
-        let known = ["objectId", "displayName", "mail", "mailNickname", "description", "members"];
-        known.contains(&name)
-    }
-
-    fn check_rows(
-        rows: &[AttributeMapping],
-        filterable: &BTreeSet<AttributePath>,
-        is_known: &dyn Fn(&str) -> bool,
-        context: &str,
-    ) {
+    fn check_rows(profile: &Profile, kind: ObjectKind) {
+        let (name, filterable) = (&profile.name, profile.filterable_of(kind));
+        let context = &format!("{name}, {kind:?}");
+        let is_known: &dyn Fn(&str) -> bool = &|name| is_known_attribute(kind, name);
         let mut targets = BTreeSet::new();
         let mut priorities = BTreeSet::new();
-        for row in rows {
+        for row in profile.rows_of(kind) {
             let context = format!("{context}: {}", row.target);
             assert!(targets.insert(row.target.clone()), "{context}: mapped once");
             if let Some(priority) = row.matching_priority {
@@ -154,17 +183,20 @@ mod tests {
         for (name, text) in texts() {
             let profile = compile(text).unwrap_or_else(|error| panic!("{name}.toml: {error}"));
             assert_eq!(profile.name, name, "a profile is named as its file");
-            let known = is_known_source_attribute;
-            check_rows(&profile.users, &profile.filterable, &known, name);
+            check_rows(&profile, ObjectKind::User);
             let can_disable = profile.users.iter().any(|row| row.target.is_active());
             assert!(can_disable, "{name}: accounts can be disabled");
             if profile.groups.is_empty() {
                 assert!(!profile.supports(Unsupported::Groups), "{name}: groups are mapped");
             } else {
                 assert!(profile.supports(Unsupported::Groups), "{name}: groups are not mapped");
-                let known = is_known_group_attribute;
-                let context = format!("{name}, groups");
-                check_rows(&profile.groups, &profile.group_filterable, &known, &context);
+                check_rows(&profile, ObjectKind::Group);
+                let sources = profile.groups.iter().filter_map(|row| match &row.source {
+                    MappingSource::Attribute(source) => Some((row.target.to_string(), source)),
+                    MappingSource::Constant(_) | MappingSource::Expression(_) => None,
+                });
+                let members = ("members".to_owned(), &"members".to_owned());
+                assert!(sources.into_iter().any(|row| row == members), "{name}: members flow");
             }
         }
     }
@@ -260,5 +292,21 @@ mod tests {
         assert_eq!(of("generic", "Active").value_type, ValueType::Boolean);
         assert!(of("generic", "username").required);
         assert!(!of("generic", "title").required);
+    }
+
+    /// A group's id never changes and its name does, so the id comes first where it can be asked
+    /// for.
+    #[test]
+    fn groups_match_by_external_id_first_where_the_application_filters_by_it() {
+        for profile in profiles().iter().filter(|profile| !profile.groups.is_empty()) {
+            let path = |text| AttributePath::parse(text).expect(text);
+            let row = |text| profile.groups.iter().find(|row| row.target == path(text));
+            let priority = |text| row(text).and_then(|row| row.matching_priority);
+            let by_id = profile.group_filterable.contains(&path("externalId"));
+            let wanted = if by_id { (Some(1), Some(2)) } else { (None, Some(1)) };
+            let got = (priority("externalId"), priority("displayName"));
+            assert_eq!(got, wanted, "{}", profile.name);
+            assert!(row("displayName").is_some_and(|row| row.required), "{}", profile.name);
+        }
     }
 }

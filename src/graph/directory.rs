@@ -287,6 +287,17 @@ impl Directory for GraphDirectory {
                 let call = call.filter(&[&any_of(ids)]);
                 self.client.prepare(call.build(), Reading::Groups).await?.tokened()
             }
+            GroupsAt::Objects { groups, properties } => {
+                let mut names: Vec<&str> = GROUP_SELECTED.to_vec();
+                names.extend(properties.iter().map(String::as_str));
+                let names: BTreeSet<&str> = names.into_iter().collect();
+                let names: Vec<&str> = names.into_iter().collect();
+                let mut call = sdk().groups().delta().select(&names);
+                if let Some(ids) = groups {
+                    call = call.filter(&[&any_of(ids)]);
+                }
+                self.client.prepare(call.build(), Reading::Groups).await?.tokened()
+            }
             GroupsAt::Link(link) => self.client.follow(link, Reading::Groups)?,
         };
         let page = self.client.delta_page::<WireGroup>(&prepared).await?;

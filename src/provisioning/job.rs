@@ -194,14 +194,19 @@ pub enum ValueType {
 }
 
 /// What a target can do (from its profile).
+#[expect(clippy::struct_excessive_bools, reason = "each is one thing that a service does or not")]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Capability {
     /// Attributes that can stand in a filter.
     pub filterable: BTreeSet<AttributePath>,
-    /// Whether all users can be listed; where not, each is looked up with a filter.
+    /// Whether everything of the kind can be listed; where not, each is looked up with a filter.
     pub list: bool,
-    /// Whether an account's `userName` can change.
+    /// Whether accounts, or groups, can be created.
+    pub creates: bool,
+    /// Whether an account's `userName`, or a group's `displayName`, can change.
     pub renames: bool,
+    /// Whether accounts, or groups, can be deleted.
+    pub deletes: bool,
     /// Resources in one page of a list at most, where the target says so.
     pub page_size_max: Option<u32>,
     /// Members that one request adds to a group or removes from it at most, at least 1.
@@ -243,25 +248,27 @@ pub struct Pace {
     pub request_timeout: Duration,
 }
 
-/// A limit: a number, or a share of the linked accounts.
+/// A limit: a number, or a share of what there is: linked accounts, linked groups, memberships.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Threshold {
     /// So many.
     Count(u64),
-    /// This share of the linked accounts, in percent, rounded down.
+    /// This share, in percent, rounded down.
     Percent(f64),
-    /// Ten percent of the linked accounts, at least 5, at most 50.
+    /// Of accounts and of groups ten percent, at least 5, at most 50; of memberships twenty
+    /// percent, at least 5.
     Default,
 }
 
 /// What stands between a plan and the target.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Safeguards {
-    /// Disables and deletes in any 24 hours; above it all removals of a cycle are held.
+    /// Disables and deletes of accounts in any 24 hours, and by themselves deletes of groups; above
+    /// it all removals of a cycle are held.
     pub max_removals: Threshold,
     /// Members removed from groups in any 24 hours; above it all removals of a cycle are held.
     pub max_membership_removals: Threshold,
-    /// Creates in a cycle; above it all creates are held.
+    /// Creates of accounts in a cycle; above it all of them are held. Groups are not counted.
     pub max_creates: Option<u64>,
     /// Never disabled, deleted or renamed: user principal names, mail addresses or object ids.
     pub protect: BTreeSet<String>,

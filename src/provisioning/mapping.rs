@@ -11,6 +11,7 @@ use super::{
     job::{Apply, AttributeMapping, MappingSource, NullFlow, ValueType},
     selected_property,
     sticky::{basis_and_seed, rests_on},
+    words::words,
 };
 use crate::{
     expression::{Flow, Inputs},
@@ -384,7 +385,8 @@ fn source_value(
                 Flow::Value(value) | Flow::Redacted(value) => Ok((Some(value), wake)),
                 Flow::Ignore => Ok((None, wake)),
                 Flow::IgnoreObject => {
-                    Err(fault("the expression says to leave this person alone".to_owned()))
+                    let this = words(subject.kind).this;
+                    Err(fault(format!("the expression says to leave {this} alone")))
                 }
             }
         }

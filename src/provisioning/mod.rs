@@ -33,6 +33,7 @@ mod source_attribute;
 mod step;
 mod sticky;
 mod window;
+mod words;
 
 pub use capability::{Capabilities, Discovered, Filtering, Paging, Versions, capabilities};
 pub use escrow::{
@@ -61,8 +62,10 @@ pub use quarantine::{
 pub use reason::Reason;
 pub use redaction::{Revealed, Secrets, is_always_in_clear, project_redacted, reveal};
 pub use reference::{ManagerStanding, manager_change};
-pub use revision::{MAPPING_ROW, PROGRAM, RevisionParts, revision_changes};
-pub use safeguard::{Cleared, Draft, Held, Plan, ReviewFacts, removal_threshold, review};
+pub use revision::{GROUP_MAPPING_ROW, MAPPING_ROW, PROGRAM, RevisionParts, revision_changes};
+pub use safeguard::{
+    Cleared, Draft, Held, Plan, ReviewFacts, membership_threshold, removal_threshold, review,
+};
 pub use schedule::{InvalidCron, Schedule};
 pub use scoping::{
     CONFIRMATION_DELAY, ENTITLEMENT_SETTLES_AFTER, EntitlementMemory, Grant, OutReason, Presence,
@@ -72,6 +75,8 @@ pub use scoping_filter::{
     Clause, ClauseError, ClauseFinding, ClauseKey, ClauseText, FilterFault, FilterInputs,
     FilterPrincipals, FilterResult, Operand, Operator, Quantifier, ScopingFilter,
 };
-pub use source_attribute::{SourceAttribute, is_known_source_attribute, selected_property};
+pub use source_attribute::{
+    SourceAttribute, is_known_attribute, is_known_source_attribute, selected_property,
+};
 pub use step::{Step, StepKind, StepStatus};
 pub use window::{DailyWindow, InvalidWindow};

@@ -73,9 +73,12 @@ pub fn is_always_in_clear(property: &str) -> bool {
     ALWAYS_IN_CLEAR.contains(&property)
 }
 
-/// What a resource has at the mapped paths, with stand-ins for what is redacted.
+/// What a resource has at the mapped paths, with stand-ins for what is redacted. The members of a
+/// group are not among it: they are many, and each is compared by itself.
 pub fn project_redacted(job: &Job, document: &Map<String, Value>, key: &RedactionKey) -> Values {
-    let mut values = project(document, job.attributes.iter().map(|mapping| &mapping.target));
+    let members = job.members_path();
+    let paths = job.attributes.iter().map(|mapping| &mapping.target);
+    let mut values = project(document, paths.filter(|path| Some(*path) != members));
     for path in job.redacted_paths() {
         if let Some(value) = values.get_mut(&path) {
             *value = redact(key, &path, value);
@@ -126,7 +129,7 @@ pub fn reveal(
     }
     let baseline = match &change.write {
         Write::Patch { baseline } => Some(baseline),
-        Write::Create(_) | Write::Nothing | Write::Delete => None,
+        Write::Create(_) | Write::Nothing | Write::Delete | Write::Members => None,
     };
     let known = exported.into_iter().chain(baseline);
     Ok(Revealed { values, secrets: Secrets::of(job, subject, inputs, known) })
@@ -160,7 +163,7 @@ fn redacted_writes(change: &PlannedChange) -> impl Iterator<Item = &AttributePat
     let (created, changed) = match &change.write {
         Write::Create(values) => (Some(values), None),
         Write::Patch { .. } => (None, Some(&change.changes)),
-        Write::Nothing | Write::Delete => (None, None),
+        Write::Nothing | Write::Delete | Write::Members => (None, None),
     };
     let created = created.into_iter().flatten().map(|(path, value)| (path, Some(value)));
     let changed = changed.into_iter().flatten().map(|one| (&one.path, one.new.as_ref()));
@@ -175,7 +178,7 @@ fn written<'c>(change: &'c PlannedChange, path: &AttributePath) -> Option<&'c Va
         Write::Patch { .. } => {
             change.changes.iter().find(|one| &one.path == path).and_then(|one| one.new.as_ref())
         }
-        Write::Nothing | Write::Delete => None,
+        Write::Nothing | Write::Delete | Write::Members => None,
     }
 }
 

@@ -7,8 +7,11 @@ pub type RevisionParts = Vec<(String, String)>;
 /// The name of the part that is the program's version.
 pub const PROGRAM: &str = "entra-scim";
 
-/// What the name of a part begins with that is a row of the mapping.
+/// What the name of a part begins with that is a row of the mapping of users.
 pub const MAPPING_ROW: &str = "users.attributes ";
+
+/// The same of the mapping of groups.
+pub const GROUP_MAPPING_ROW: &str = "groups.attributes ";
 
 /// A value longer than this is not told whole.
 const CHARS_MAX: usize = 200;
@@ -35,7 +38,7 @@ pub fn revision_changes(before: &RevisionParts, after: &RevisionParts) -> Vec<St
             continue;
         }
         changes.push(format!("{name} removed (was {})", short(was)));
-        is_row_gone |= name.starts_with(MAPPING_ROW);
+        is_row_gone |= name.starts_with(MAPPING_ROW) || name.starts_with(GROUP_MAPPING_ROW);
     }
     if is_row_gone {
         changes.push(

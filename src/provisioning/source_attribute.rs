@@ -1,13 +1,15 @@
 //! Source attributes: the portal's names for Graph's properties, and the computed ones.
 //!
 //! A mapping that is copied out of the Entra portal names `telephoneNumber`; Graph keeps that as
-//! the first of `businessPhones`. Graph's own names work too.
+//! the first of `businessPhones`. Graph's own names work too. What a person has and what a group
+//! has are different names; [`is_known_attribute`] tells them apart.
 
 use std::borrow::Cow;
 
 use serde_json::Value;
 
-use crate::model::Attributes;
+use super::job::MEMBERS;
+use crate::model::{Attributes, ObjectKind};
 
 /// What a name in a mapping stands for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,6 +32,8 @@ pub enum SourceAttribute {
     Manager,
     /// The app roles the person holds.
     AppRoleAssignments,
+    /// The members of a group: references.
+    Members,
 }
 
 /// Graph's user properties that can be mapped, as `$select` names them.
@@ -89,16 +93,47 @@ const PROPERTIES: &[&str] = &[
     "userType",
 ];
 
-/// Those of them that are lists (Graph `user`).
-const MULTI_VALUED: [&str; 5] =
-    ["businessPhones", "identities", "imAddresses", "otherMails", "proxyAddresses"];
+/// Graph's group properties that can be mapped: those in the main store, whose changes a round of
+/// changes tells (Graph `group`).
+const GROUP_PROPERTIES: [&str; 25] = [
+    "classification",
+    "createdDateTime",
+    "description",
+    "displayName",
+    "expirationDateTime",
+    "groupTypes",
+    "isAssignableToRole",
+    "mail",
+    "mailEnabled",
+    "mailNickname",
+    "membershipRule",
+    "membershipRuleProcessingState",
+    "onPremisesDomainName",
+    "onPremisesLastSyncDateTime",
+    "onPremisesNetBiosName",
+    "onPremisesSamAccountName",
+    "onPremisesSecurityIdentifier",
+    "onPremisesSyncEnabled",
+    "preferredDataLocation",
+    "preferredLanguage",
+    "proxyAddresses",
+    "renewedDateTime",
+    "securityEnabled",
+    "securityIdentifier",
+    "visibility",
+];
+
+/// Those of both kinds that are lists (Graph `user`, `group`).
+const MULTI_VALUED: [&str; 6] =
+    ["businessPhones", "groupTypes", "identities", "imAddresses", "otherMails", "proxyAddresses"];
 
 /// What a guest's user principal name has between the home address and the tenant.
 const GUEST_MARK: &str = "#EXT#";
 
 impl SourceAttribute {
-    /// What `name` stands for, or `None` if nothing does. Names are case-sensitive, as in Entra,
-    /// but for the computed `IsSoftDeleted`, which is written both ways in Microsoft's own pages.
+    /// What `name` stands for of a person or of a group, or `None` if nothing does. Names are
+    /// case-sensitive, as in Entra, but for the computed `IsSoftDeleted`, which is written both
+    /// ways in Microsoft's own pages.
     pub fn parse(name: &str) -> Option<Self> {
         if name.eq_ignore_ascii_case("IsSoftDeleted") {
             return Some(Self::IsSoftDeleted);
@@ -109,6 +144,7 @@ impl SourceAttribute {
             "originalUserPrincipalName" => Self::OriginalUserPrincipalName,
             "manager" => Self::Manager,
             "appRoleAssignments" => Self::AppRoleAssignments,
+            MEMBERS => Self::Members,
             "telephoneNumber" => Self::First("businessPhones"),
             "mobile" => Self::Property("mobilePhone".to_owned()),
             "facsimileTelephoneNumber" => Self::Property("faxNumber".to_owned()),
@@ -125,11 +161,35 @@ impl SourceAttribute {
             _ if is_numbered_extension(name) => {
                 Self::Field("onPremisesExtensionAttributes", name.to_owned())
             }
-            _ if is_directory_extension(name) || PROPERTIES.contains(&name) => {
+            _ if is_directory_extension(name)
+                || PROPERTIES.contains(&name)
+                || GROUP_PROPERTIES.contains(&name) =>
+            {
                 Self::Property(name.to_owned())
             }
             _ => return None,
         })
+    }
+
+    /// Whether objects of this kind have it.
+    pub fn belongs_to(&self, kind: ObjectKind) -> bool {
+        match (self, kind) {
+            (Self::Property(name), _) if is_directory_extension(name) => true,
+            (Self::Property(name), ObjectKind::User) => PROPERTIES.contains(&name.as_str()),
+            (Self::Property(name), ObjectKind::Group) => GROUP_PROPERTIES.contains(&name.as_str()),
+            (Self::ObjectId, _) => true,
+            (Self::Members, kind) => kind == ObjectKind::Group,
+            (
+                Self::First(_)
+                | Self::Field(..)
+                | Self::IsSoftDeleted
+                | Self::UserPrincipalName
+                | Self::OriginalUserPrincipalName
+                | Self::Manager
+                | Self::AppRoleAssignments,
+                kind,
+            ) => kind == ObjectKind::User,
+        }
     }
 
     /// The Graph property to select for it, where it needs one beyond those always read.
@@ -138,7 +198,11 @@ impl SourceAttribute {
             Self::Property(name) => Some(name),
             Self::First(name) | Self::Field(name, _) => Some(name),
             Self::UserPrincipalName | Self::OriginalUserPrincipalName => Some("userPrincipalName"),
-            Self::ObjectId | Self::IsSoftDeleted | Self::Manager | Self::AppRoleAssignments => None,
+            Self::ObjectId
+            | Self::IsSoftDeleted
+            | Self::Manager
+            | Self::AppRoleAssignments
+            | Self::Members => None,
         }
     }
 
@@ -169,9 +233,11 @@ impl SourceAttribute {
                 }
             }
             Self::OriginalUserPrincipalName => Cow::Borrowed(property("userPrincipalName")),
-            Self::ObjectId | Self::IsSoftDeleted | Self::Manager | Self::AppRoleAssignments => {
-                Cow::Borrowed(&Value::Null)
-            }
+            Self::ObjectId
+            | Self::IsSoftDeleted
+            | Self::Manager
+            | Self::AppRoleAssignments
+            | Self::Members => Cow::Borrowed(&Value::Null),
         }
     }
 
@@ -182,7 +248,7 @@ impl SourceAttribute {
             Self::Property(name) => {
                 MULTI_VALUED.contains(&name.as_str()) || is_directory_extension(name)
             }
-            Self::AppRoleAssignments => true,
+            Self::AppRoleAssignments | Self::Members => true,
             Self::First(_)
             | Self::Field(..)
             | Self::ObjectId
@@ -194,9 +260,14 @@ impl SourceAttribute {
     }
 }
 
-/// Whether a mapping, expression or filter may name `name`.
+/// Whether a mapping, expression or filter of objects of this kind may name `name`.
+pub fn is_known_attribute(kind: ObjectKind, name: &str) -> bool {
+    SourceAttribute::parse(name).is_some_and(|attribute| attribute.belongs_to(kind))
+}
+
+/// Whether a mapping, expression or filter of people may name `name`.
 pub fn is_known_source_attribute(name: &str) -> bool {
-    SourceAttribute::parse(name).is_some()
+    is_known_attribute(ObjectKind::User, name)
 }
 
 /// The Graph property to select for `name`, if it needs one.
@@ -254,5 +325,25 @@ mod tests {
         );
         assert_eq!(SourceAttribute::parse("extensionAttribute16"), None);
         assert_eq!(SourceAttribute::parse("Department"), None);
+    }
+
+    #[test]
+    fn what_a_person_has_and_what_a_group_has_are_told_apart() {
+        let known = |name| {
+            let of = |kind| is_known_attribute(kind, name);
+            (of(ObjectKind::User), of(ObjectKind::Group))
+        };
+        for name in ["objectId", "displayName", "mail", "proxyAddresses", "samAccountName"] {
+            assert_eq!(known(name), (true, true), "{name}");
+        }
+        for name in ["userPrincipalName", "manager", "IsSoftDeleted", "telephoneNumber", "city"] {
+            assert_eq!(known(name), (true, false), "{name}");
+        }
+        for name in ["members", "description", "securityEnabled", "groupTypes", "visibility"] {
+            assert_eq!(known(name), (false, true), "{name}");
+        }
+        assert_eq!(known("hideFromAddressLists"), (false, false), "not in a round of changes");
+        let extension = "extension_0123456789abcdef0123456789abcdef_costCenter";
+        assert_eq!(known(extension), (true, true));
     }
 }

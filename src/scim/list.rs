@@ -1,5 +1,7 @@
 //! List bodies.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Map, Value};
 
 use super::{
@@ -80,4 +82,23 @@ pub fn resource_id(resource: &Map<String, Value>) -> Option<TargetId> {
             None
         }
     }
+}
+
+/// The ids of a group's members (RFC 7643 §4.2), each once; values that could be no id are left
+/// out. None where the service hides the members, or there are none.
+pub fn member_ids(group: &Map<String, Value>) -> BTreeSet<TargetId> {
+    let members = member(group, "members").and_then(Value::as_array);
+    let id = |row: &Value| {
+        let row = row.as_object()?;
+        match member(row, "value")? {
+            Value::String(id) => TargetId::parse(id).ok(),
+            Value::Number(id) if id.is_u64() => TargetId::parse(&id.to_string()).ok(),
+            Value::Null
+            | Value::Bool(_)
+            | Value::Number(_)
+            | Value::Array(_)
+            | Value::Object(_) => None,
+        }
+    };
+    members.into_iter().flatten().filter_map(id).collect()
 }

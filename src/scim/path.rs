@@ -148,6 +148,21 @@ impl AttributePath {
         self.urn.is_none() && self.sub.is_none() && self.attribute.eq_ignore_ascii_case("userName")
     }
 
+    /// Whether this is `displayName`, the one attribute that every group has (RFC 7643 §4.2).
+    pub fn is_display_name(&self) -> bool {
+        self.urn.is_none()
+            && self.sub.is_none()
+            && self.attribute.eq_ignore_ascii_case("displayName")
+    }
+
+    /// Whether this is `members`, whole.
+    pub fn is_members(&self) -> bool {
+        self.urn.is_none()
+            && self.sub.is_none()
+            && self.filter.is_none()
+            && self.attribute.eq_ignore_ascii_case("members")
+    }
+
     fn key(&self) -> (String, String, Option<(String, &str)>, String) {
         (
             self.urn.as_deref().unwrap_or_default().to_ascii_lowercase(),

@@ -80,7 +80,7 @@ pub fn with_members(
 
 /// The ids of the members that a group shows; `None` where it shows no such attribute, which an
 /// empty group may do, and so does a service that keeps its members to itself.
-pub fn member_ids(group: &Map<String, Value>) -> Option<BTreeSet<&str>> {
+pub fn members_shown(group: &Map<String, Value>) -> Option<BTreeSet<&str>> {
     let members = member(group, "members")?.as_array()?;
     Some(members.iter().filter_map(member_id).collect())
 }

@@ -66,7 +66,7 @@ impl View<'_> {
     /// Whether the survey has accounts that nobody is linked to.
     pub fn has_unlinked_accounts(&self) -> Result<bool, StoreError> {
         let sql = "SELECT EXISTS (SELECT 1 FROM survey_account \
-             WHERE target NOT IN (SELECT target FROM link))";
+             WHERE kind = 0 AND target NOT IN (SELECT target FROM link WHERE kind = 0))";
         Ok(self.connection.query_row(sql, [], |row| row.get(0))?)
     }
 
@@ -74,12 +74,12 @@ impl View<'_> {
     pub fn accounts(&self, after: &str, limit: u32) -> Result<Vec<AccountRow>, StoreError> {
         let mut statement = self.connection.prepare_cached(
             "SELECT account.target, account.\"values\", link.standing, link.source, link.display, \
-             found.source, found.display, coalesce(source_user.in_scope, 0) \
+             found.source, found.display, coalesce(source_object.in_scope, 0) \
              FROM survey_account AS account \
-             LEFT JOIN link ON link.target = account.target \
+             LEFT JOIN link ON link.kind = 0 AND link.target = account.target \
              LEFT JOIN temp.account_match AS found ON found.target = account.target \
-             LEFT JOIN source_user ON source_user.id = coalesce(link.source, found.source) \
-             WHERE account.target > ?1 ORDER BY account.target LIMIT ?2",
+             LEFT JOIN source_object ON source_object.id = coalesce(link.source, found.source) \
+             WHERE account.kind = 0 AND account.target > ?1 ORDER BY account.target LIMIT ?2",
         )?;
         let rows = statement.query_map(params![after, limit], |row| {
             let linked: Person = (row.get(3)?, row.get(4)?);

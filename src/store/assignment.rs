@@ -8,19 +8,30 @@ use rusqlite::params;
 
 use super::open::{StoreError, Tx, View};
 use crate::model::{
-    AppRole, Assignment, GroupChange, MemberKind, PrincipalKind, Removal, SourceId,
+    AppRole, Assignment, GroupChange, MemberKind, ObjectKind, PrincipalKind, Removal, SourceId,
 };
 
-/// Marks the users of one principal dirty: itself, or a group's members.
-const DIRTY_PRINCIPALS: &str = "UPDATE source_user SET dirty = 1 WHERE id IN ( \
-     SELECT principal FROM changed UNION \
-     SELECT member_id FROM membership JOIN changed ON changed.principal = membership.group_id)";
+/// Which groups are provisioned themselves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GroupObjects {
+    /// None.
+    None,
+    /// Those that are assigned to the application.
+    Assigned,
+    /// Every group of the tenant.
+    Every,
+}
 
-/// Forgets groups that are neither assigned nor named in a filter.
-const FORGET_GROUPS: &str = "DELETE FROM membership WHERE group_id NOT IN \
-         (SELECT principal FROM assignment UNION SELECT id FROM filter_principal); \
-     DELETE FROM source_group WHERE id NOT IN \
-         (SELECT principal FROM assignment UNION SELECT id FROM filter_principal)";
+/// Marks the users of one principal dirty: itself, or a group's members.
+const DIRTY_PRINCIPALS: &str = "UPDATE source_object SET dirty = 1 WHERE id IN ( \
+     SELECT principal FROM changed UNION \
+     SELECT member_id FROM membership \
+     JOIN group_path ON group_path.inner_id = membership.group_id \
+     JOIN changed ON changed.principal = group_path.outer_id)";
+
+/// Marks the group objects dirty for which the members of `?1` count.
+const DIRTY_GROUPS_AROUND: &str = "UPDATE source_object SET dirty = 1 WHERE kind = 1 AND id IN \
+     (SELECT outer_id FROM group_path WHERE inner_id = ?1)";
 
 impl View<'_> {
     /// The roles the application declares, by id.
@@ -53,6 +64,17 @@ impl View<'_> {
     pub fn incoming_assignment_count(&self) -> Result<u64, StoreError> {
         let sql = "SELECT count(*) FROM assignment_incoming";
         Ok(self.connection.query_row(sql, [], |row| row.get(0))?)
+    }
+
+    /// The assigned groups, and every group inside them at any depth, by id.
+    pub fn nested_groups(&self) -> Result<Vec<SourceId>, StoreError> {
+        self.ids(
+            "WITH RECURSIVE inside (id) AS ( \
+                 SELECT principal FROM assignment WHERE kind = 1 \
+                 UNION SELECT membership.member_id FROM inside \
+                     JOIN membership ON membership.group_id = inside.id AND membership.kind = 1) \
+             SELECT id FROM inside ORDER BY id",
+        )
     }
 
     /// A group's name, where it was read.
@@ -137,26 +159,21 @@ impl Tx<'_> {
              DROP TABLE temp.changed; \
              DELETE FROM assignment; \
              INSERT INTO assignment SELECT * FROM assignment_incoming; \
-             DELETE FROM assignment_incoming; \
-             {FORGET_GROUPS};"
+             DELETE FROM assignment_incoming;"
         );
         self.connection.execute_batch(&compare)?;
         Ok(())
     }
 
-    /// Applies what a page says of one group: later entries for the same member win.
-    pub fn apply_group(&self, change: &GroupChange, generation: u64) -> Result<(), StoreError> {
+    /// Applies what a page says of one group: later entries for the same member win. `objects` says
+    /// which groups are provisioned themselves.
+    pub fn apply_group(
+        &self,
+        change: &GroupChange,
+        objects: GroupObjects,
+        (generation, full_read): (u64, u64),
+    ) -> Result<(), StoreError> {
         let id = change.id.to_string();
-        let followed: bool = self
-            .connection
-            .prepare_cached(
-                "SELECT EXISTS (SELECT 1 FROM assignment WHERE principal = ?1) \
-                 OR EXISTS (SELECT 1 FROM filter_principal WHERE kind = 0 AND id = ?1)",
-            )?
-            .query_row([&id], |row| row.get(0))?;
-        if !followed {
-            return Ok(());
-        }
         if let Some(removal) = change.removal {
             return self.remove_group(&id, removal);
         }
@@ -168,6 +185,10 @@ impl Tx<'_> {
                  display_name = coalesce(nullif(excluded.display_name, ''), display_name)",
             )?
             .execute(params![id, name.unwrap_or_default()])?;
+        // A group comes again and again while its members are told, not always with its properties.
+        if name.is_some() && self.is_object(&id, objects)? {
+            self.upsert(ObjectKind::Group, change.id, &change.attributes, full_read)?;
+        }
         let mut add = self.connection.prepare_cached(
             "INSERT INTO membership (group_id, member_id, kind, generation) \
              VALUES (?1, ?2, ?3, ?4) \
@@ -178,7 +199,7 @@ impl Tx<'_> {
             .connection
             .prepare_cached("DELETE FROM membership WHERE group_id = ?1 AND member_id = ?2")?;
         let mut dirty =
-            self.connection.prepare_cached("UPDATE source_user SET dirty = 1 WHERE id = ?1")?;
+            self.connection.prepare_cached("UPDATE source_object SET dirty = 1 WHERE id = ?1")?;
         for member in &change.members {
             let member_id = member.id.to_string();
             let changed = if member.removed {
@@ -195,6 +216,72 @@ impl Tx<'_> {
                 dirty.execute([member_id])?;
             }
         }
+        if !change.members.is_empty() {
+            self.connection.prepare_cached(DIRTY_GROUPS_AROUND)?.execute([&id])?;
+        }
+        Ok(())
+    }
+
+    /// Whether a group is provisioned itself, or was.
+    fn is_object(&self, id: &str, objects: GroupObjects) -> Result<bool, StoreError> {
+        let sql = match objects {
+            GroupObjects::None => return Ok(false),
+            GroupObjects::Every => return Ok(true),
+            GroupObjects::Assigned => {
+                "SELECT EXISTS (SELECT 1 FROM assignment WHERE principal = ?1 AND kind = 1) \
+                 OR EXISTS (SELECT 1 FROM link WHERE source = ?1)"
+            }
+        };
+        Ok(self.connection.prepare_cached(sql)?.query_row([id], |row| row.get(0))?)
+    }
+
+    /// Works out anew whose members count for which group, and marks whom that concerns dirty.
+    /// Groups that play no part any more are forgotten.
+    ///
+    /// Cycles of groups end by themselves: a pair that is there is not added again.
+    pub fn arrange_group_paths(
+        &self,
+        objects: GroupObjects,
+        nested: bool,
+    ) -> Result<(), StoreError> {
+        let outer = match objects {
+            GroupObjects::None | GroupObjects::Assigned => {
+                "SELECT DISTINCT principal AS id FROM assignment WHERE kind = 1"
+            }
+            GroupObjects::Every => "SELECT id FROM source_group WHERE presence = 0",
+        };
+        let inner = if nested {
+            "UNION SELECT membership.member_id, path.outer_id FROM path \
+             JOIN membership ON membership.group_id = path.inner_id AND membership.kind = 1 \
+             LEFT JOIN source_group ON source_group.id = membership.member_id \
+             WHERE coalesce(source_group.presence, 0) = 0"
+        } else {
+            ""
+        };
+        self.connection.execute_batch(&format!(
+            "CREATE TEMP TABLE wanted_path AS WITH RECURSIVE path (inner_id, outer_id) AS ( \
+                 SELECT id, id FROM ({outer}) {inner}) SELECT inner_id, outer_id FROM path; \
+             CREATE TEMP TABLE changed_path AS \
+                 SELECT * FROM (SELECT inner_id, outer_id FROM group_path \
+                     EXCEPT SELECT inner_id, outer_id FROM wanted_path) \
+                 UNION SELECT * FROM (SELECT inner_id, outer_id FROM wanted_path \
+                     EXCEPT SELECT inner_id, outer_id FROM group_path); \
+             UPDATE source_object SET dirty = 1 WHERE id IN ( \
+                 SELECT outer_id FROM changed_path UNION \
+                 SELECT member_id FROM membership \
+                 JOIN changed_path ON changed_path.inner_id = membership.group_id); \
+             DELETE FROM group_path WHERE EXISTS (SELECT 1 FROM changed_path \
+                 WHERE changed_path.inner_id = group_path.inner_id \
+                 AND changed_path.outer_id = group_path.outer_id); \
+             INSERT OR IGNORE INTO group_path (inner_id, outer_id) \
+                 SELECT inner_id, outer_id FROM wanted_path; \
+             DROP TABLE temp.wanted_path; DROP TABLE temp.changed_path; \
+             DELETE FROM membership WHERE group_id NOT IN (SELECT inner_id FROM group_path \
+                 UNION SELECT id FROM filter_principal); \
+             DELETE FROM source_group WHERE presence = 0 AND id NOT IN ( \
+                 SELECT inner_id FROM group_path UNION SELECT principal FROM assignment \
+                 UNION SELECT id FROM filter_principal)"
+        ))?;
         Ok(())
     }
 
@@ -209,26 +296,47 @@ impl Tx<'_> {
             params![id, presence],
         )?;
         self.connection.execute(
-            "UPDATE source_user SET dirty = 1 WHERE id IN \
+            "UPDATE source_object SET dirty = 1 WHERE id IN \
              (SELECT member_id FROM membership WHERE group_id = ?1)",
             [id],
         )?;
+        self.connection.prepare_cached(DIRTY_GROUPS_AROUND)?.execute([id])?;
+        self.connection.execute(
+            "UPDATE source_object SET presence = ?2, \
+             dirty = CASE WHEN presence = ?2 THEN dirty ELSE 1 END WHERE id = ?1 AND kind = 1",
+            params![id, presence],
+        )?;
+        Ok(())
+    }
+
+    /// Ends a complete reading of every group, in the same way.
+    pub fn finish_every_group(&self, generation: u64) -> Result<(), StoreError> {
+        self.connection.execute(
+            "UPDATE source_object SET dirty = 1 WHERE id IN (SELECT member_id FROM membership \
+             WHERE generation < ?1 UNION SELECT outer_id FROM membership \
+             JOIN group_path ON inner_id = group_id WHERE generation < ?1)",
+            [generation],
+        )?;
+        self.connection.execute("DELETE FROM membership WHERE generation < ?1", [generation])?;
         Ok(())
     }
 
     /// Ends a complete reading of these groups: a member that it did not show is none any more.
     pub fn finish_groups(&self, groups: &[SourceId], generation: u64) -> Result<(), StoreError> {
         let mut dirty = self.connection.prepare_cached(
-            "UPDATE source_user SET dirty = 1 WHERE id IN (SELECT member_id FROM membership \
+            "UPDATE source_object SET dirty = 1 WHERE id IN (SELECT member_id FROM membership \
              WHERE group_id = ?1 AND generation < ?2)",
         )?;
         let mut remove = self
             .connection
             .prepare_cached("DELETE FROM membership WHERE group_id = ?1 AND generation < ?2")?;
+        let mut dirty_around = self.connection.prepare_cached(DIRTY_GROUPS_AROUND)?;
         for group in groups {
             let id = group.to_string();
             dirty.execute(params![id, generation])?;
-            remove.execute(params![id, generation])?;
+            if remove.execute(params![id, generation])? > 0 {
+                dirty_around.execute([&id])?;
+            }
         }
         Ok(())
     }

@@ -74,6 +74,9 @@ pub struct HeldReport {
     pub removals: u64,
     /// Held creates.
     pub creates: u64,
+    /// Members that are held back from being taken out of their groups.
+    #[serde(default)]
+    pub membership_removals: u64,
     /// Linked accounts.
     pub linked: u64,
     /// The limit that would have been exceeded.

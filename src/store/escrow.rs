@@ -58,10 +58,12 @@ pub struct EscrowCounts {
     pub given_up: u64,
 }
 
-const COLUMNS: &str = "escrow.source, source_user.attributes ->> 'userPrincipalName', \
+const COLUMNS: &str = "escrow.source, \
+     coalesce(source_object.attributes ->> 'userPrincipalName', \
+         iif(source_object.kind = 1, source_object.attributes ->> 'displayName', NULL)), \
      escrow.since, escrow.failures, escrow.code, escrow.detail, escrow.due_cycle, escrow.due_at, \
      escrow.is_removal, escrow.given_up FROM escrow \
-     LEFT JOIN source_user ON source_user.id = escrow.source";
+     LEFT JOIN source_object ON source_object.id = escrow.source";
 
 fn read_row(row: &rusqlite::Row<'_>) -> rusqlite::Result<EscrowRow> {
     let (due_cycle, due_at): (Option<u64>, Option<i64>) = (row.get(6)?, row.get(7)?);
@@ -234,7 +236,7 @@ impl Tx<'_> {
     /// Whoever changed at the source since the last cycle is no longer set aside.
     pub fn clear_changed_escrows(&self) -> Result<(), StoreError> {
         self.connection.execute(
-            "DELETE FROM escrow WHERE source IN (SELECT id FROM source_user WHERE dirty = 1)",
+            "DELETE FROM escrow WHERE source IN (SELECT id FROM source_object WHERE dirty = 1)",
             [],
         )?;
         Ok(())
@@ -243,7 +245,7 @@ impl Tx<'_> {
     /// Decides whose try is due in the cycle of this number again.
     pub fn mark_due_escrows(&self, number: u64, now: Timestamp) -> Result<(), StoreError> {
         self.connection.execute(
-            "UPDATE source_user SET dirty = 1 WHERE id IN (SELECT source FROM escrow \
+            "UPDATE source_object SET dirty = 1 WHERE id IN (SELECT source FROM escrow \
              WHERE given_up = 0 AND (due_cycle <= ?1 OR due_at <= ?2 OR due_at > ?3))",
             params![number, now.timestamp_millis(), (now + PUT_OFF_MAX).timestamp_millis()],
         )?;

@@ -141,8 +141,8 @@ impl View<'_> {
     /// How many users have a value for each property now.
     pub fn count_properties(&self) -> Result<BTreeMap<String, u64>, StoreError> {
         let mut statement = self.connection.prepare_cached(
-            "SELECT property.key, count(*) FROM source_user, json_each(source_user.attributes) AS property \
-             WHERE source_user.presence = 0 GROUP BY property.key",
+            "SELECT property.key, count(*) FROM source_object, json_each(source_object.attributes) AS property \
+             WHERE source_object.presence = 0 AND kind = 0 GROUP BY property.key",
         )?;
         let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get::<_, u64>(1)?)))?;
         Ok(rows.collect::<Result<_, _>>()?)

@@ -25,8 +25,8 @@ use crate::{
 const FOUND_MAX: u32 = 20;
 
 /// The tables with one row, or several, of one person, and the column with its id.
-const OWN_ROWS: [(&str, &str); 9] = [
-    ("source_user", "id"),
+const OWN_ROWS: [(&str, &str); 13] = [
+    ("source_object", "id"),
     ("link", "source"),
     ("escrow", "source"),
     ("waiting_change", "source"),
@@ -35,6 +35,10 @@ const OWN_ROWS: [(&str, &str); 9] = [
     ("approval", "source"),
     ("provisioning_log", "source"),
     ("filter_principal", "id"),
+    ("member_link", "member_id"),
+    ("planned_member", "member_id"),
+    ("held_member", "member_id"),
+    ("approved_member", "member_id"),
 ];
 
 /// The texts of rows about others that may name somebody: table, key, column.
@@ -112,10 +116,11 @@ impl View<'_> {
         }
         let mut statement = self.connection.prepare_cached(
             "WITH named (id, name) AS ( \
-                 SELECT id, attributes ->> 'userPrincipalName' FROM source_user \
-                 UNION ALL SELECT id, attributes ->> 'mail' FROM source_user \
-                 UNION ALL SELECT source, display FROM link \
-                 UNION ALL SELECT source, source_name FROM provisioning_log) \
+                 SELECT id, attributes ->> 'userPrincipalName' FROM source_object WHERE kind = 0 \
+                 UNION ALL SELECT id, attributes ->> 'mail' FROM source_object WHERE kind = 0 \
+                 UNION ALL SELECT source, display FROM link WHERE kind = 0 \
+                 UNION ALL SELECT source, source_name FROM provisioning_log \
+                     WHERE body ->> 'kind' <> 'group') \
              SELECT DISTINCT id FROM named WHERE lower(name) IN (lower(?1), ?2) \
              ORDER BY id LIMIT ?3",
         )?;
@@ -128,6 +133,10 @@ impl View<'_> {
     /// What the state has of a person; `None` where it knows nothing of it.
     pub fn traces(&self, person: SourceId) -> Result<Option<Traces>, StoreError> {
         let key = person.to_string();
+        let is_group = "SELECT EXISTS (SELECT 1 FROM source_object WHERE id = ?1 AND kind = 1)";
+        if self.connection.query_row(is_group, [&key], |row| row.get(0))? {
+            return Ok(None);
+        }
         let count = |sql: &str| -> Result<u64, StoreError> {
             Ok(self.connection.query_row(sql, [&key], |row| row.get(0))?)
         };
@@ -144,7 +153,7 @@ impl View<'_> {
             return Ok(None);
         }
         let gone =
-            format!("SELECT count(*) FROM source_user WHERE id = ?1 AND presence <> {DELETED}");
+            format!("SELECT count(*) FROM source_object WHERE id = ?1 AND presence <> {DELETED}");
         let whereabouts = match (assigned, count(&gone)? > 0 || member > 0) {
             (true, _) => Whereabouts::Assigned,
             (false, true) => Whereabouts::InDirectory,
@@ -240,7 +249,7 @@ impl Tx<'_> {
         } else {
             // Who is in the directory stays somebody's manager: that tells of the other person.
             self.connection.execute(
-                "UPDATE source_user SET manager = NULL WHERE manager = ?1",
+                "UPDATE source_object SET manager = NULL WHERE manager = ?1",
                 [person.to_string()],
             )?;
         }
@@ -253,8 +262,8 @@ impl Tx<'_> {
     fn release_to_pseudonym(&self, person: SourceId, now: Timestamp) -> Result<(), StoreError> {
         let (key, other) = (person.to_string(), pseudonym(self.key, person).to_string());
         self.connection.execute(
-            "INSERT OR REPLACE INTO released (target, source, at) \
-             SELECT target, source, ?2 FROM link WHERE source = ?1",
+            "INSERT OR REPLACE INTO released (kind, target, source, at) \
+             SELECT kind, target, source, ?2 FROM link WHERE source = ?1",
             params![key, now.timestamp_millis()],
         )?;
         let sql = "UPDATE OR REPLACE released SET source = ?2 WHERE source = ?1";
@@ -274,7 +283,7 @@ impl Tx<'_> {
         let live: Option<String> = self
             .connection
             .query_row(
-                "SELECT attributes FROM source_user WHERE id = ?1 AND presence = 0",
+                "SELECT attributes FROM source_object WHERE id = ?1 AND presence = 0",
                 [person.to_string()],
                 |row| row.get(0),
             )
@@ -319,9 +328,11 @@ impl Tx<'_> {
         if held.is_empty() {
             return self.clear_held();
         }
-        let create = Action::Create.as_str();
-        report.creates = held.iter().filter(|row| row.action == create).count() as u64;
-        report.removals = held.len() as u64 - report.creates;
+        let count =
+            |action: Action| held.iter().filter(|row| row.action == action.as_str()).count() as u64;
+        report.creates = count(Action::Create);
+        report.removals = count(Action::Disable) + count(Action::Delete);
+        report.membership_removals = self.held_member_count()?;
         let text = serde_json::to_string(&report)
             .map_err(|error| StoreError::stored("held plan", error))?;
         self.set_fact("held", Some(&text))
@@ -426,6 +437,13 @@ impl Tx<'_> {
 fn clean_planned(body: &mut Value, person: SourceId, names: &Secrets) {
     if body["reference"] == person.to_string() {
         body["reference"] = Value::Null;
+    }
+    // Whom a group gets or loses is told in its row, and kept beside it.
+    if body["kind"] == "group"
+        && let Some(changes) = body.get_mut("changes").and_then(Value::as_array_mut)
+    {
+        let person = person.to_string();
+        changes.retain(|change| change["new"] != person && change["old"] != person);
     }
     for said in ["detail", "error", "steps"] {
         if let Some(said) = body.get_mut(said) {

@@ -2,14 +2,19 @@
 
 use rusqlite::{OptionalExtension, params};
 
-use super::open::{StoreError, Tx, View};
+use super::{
+    open::{StoreError, Tx, View},
+    source::stored_kind,
+};
 use crate::{
-    model::{CycleId, Timestamp},
-    provisioning::{Action, ChangeStatus, PlannedChange, Reason, Step, StepKind, StepStatus},
+    model::{CycleId, ObjectKind, Timestamp},
+    provisioning::{
+        Action, ChangeStatus, PlannedChange, Reason, Step, StepKind, StepStatus, Write,
+    },
 };
 
 /// How long an approval counts.
-const APPROVAL_LASTS: chrono::TimeDelta = chrono::TimeDelta::hours(24);
+pub(super) const APPROVAL_LASTS: chrono::TimeDelta = chrono::TimeDelta::hours(24);
 
 /// How the step is called that says why a change is held.
 pub(super) const HELD: &str = "Held";
@@ -67,6 +72,10 @@ impl View<'_> {
 
     /// Who released this change, where a person did.
     pub(super) fn approval(&self, change: &PlannedChange) -> Result<Option<Approval>, StoreError> {
+        // Of a group it is the taking out of members that is released, not its other attributes.
+        if change.action == Action::Update && change.write != Write::Members {
+            return Ok(None);
+        }
         let (source, target, action) = key(change);
         let sql = "SELECT given_by, given_at, plan FROM approval \
              WHERE source = ?1 AND target = ?2 AND action = ?3";
@@ -83,14 +92,14 @@ impl View<'_> {
         Ok(self.approval(change)?.is_some())
     }
 
-    /// How many planned rows of these actions nobody approved.
-    pub fn unapproved(&self, actions: &[Action]) -> Result<u64, StoreError> {
-        self.unapproved_where(actions, "1")
+    /// How many planned rows of a kind of object with these actions nobody approved.
+    pub fn unapproved(&self, kind: ObjectKind, actions: &[Action]) -> Result<u64, StoreError> {
+        self.unapproved_where(actions, &format!("row.kind = {}", stored_kind(kind)))
     }
 
     /// Those of [`View::unapproved`] whose account is linked and enabled.
     pub fn unapproved_of_enabled(&self, actions: &[Action]) -> Result<u64, StoreError> {
-        let enabled = "EXISTS (SELECT 1 FROM link WHERE link.source = row.source \
+        let enabled = "row.kind = 0 AND EXISTS (SELECT 1 FROM link WHERE link.source = row.source \
              AND link.standing = 0 AND link.enabled = 1)";
         self.unapproved_where(actions, enabled)
     }
@@ -110,29 +119,36 @@ impl View<'_> {
 }
 
 impl Tx<'_> {
-    /// Holds every unapproved planned row of these actions; returns the plan's id.
+    /// Holds every unapproved planned row of these actions, and with `memberships` every member
+    /// that is to be taken out of a group; returns the plan's id.
     ///
-    /// The id stays as long as the same rows are held, so that a person can approve what they saw.
-    /// A row that was not held before is logged.
+    /// The id stays as long as the same is held, so that a person can approve what they saw. A row
+    /// that was not held before is logged.
     pub fn hold(
         &self,
         cycle: CycleId,
-        actions: &[Action],
+        (actions, memberships): (&[Action], bool),
         reason: &str,
         now: Timestamp,
     ) -> Result<String, StoreError> {
         let names: Vec<&str> = actions.iter().map(|action| action.as_str()).collect();
         let list = serde_json::to_string(&names).map_err(|e| StoreError::stored("actions", e))?;
         let before = self.held_changes()?;
-        let rows: Vec<(i64, PlannedChange)> = {
+        let mut rows: Vec<(i64, PlannedChange)> = {
             let mut statement = self.connection.prepare(&format!(
                 "SELECT seq, status, body FROM planned_change AS row WHERE status = 'planned' \
-                 AND action IN (SELECT value FROM json_each(?1)) AND {UNAPPROVED} ORDER BY seq"
+                 AND action IN (SELECT value FROM json_each(?1)) \
+                 AND (action <> 'create' OR kind = 0) AND {UNAPPROVED} ORDER BY seq"
             ))?;
             let rows = statement.query_map([list], super::plan::read_row)?;
             rows.map(|row| row?).collect::<Result<_, StoreError>>()?
         };
-        let same = rows.len() == before.len()
+        if memberships {
+            rows.extend(self.rows_of_removed_members(cycle)?);
+        }
+        let same_members = self.hold_members(rows.iter().map(|(seq, _)| *seq))?;
+        let same = same_members
+            && rows.len() == before.len()
             && rows.iter().all(|(_, change)| {
                 let (source, target, action) = key(change);
                 before.iter().any(|held| {
@@ -169,7 +185,7 @@ impl Tx<'_> {
 
     /// Nothing is held any more.
     pub fn clear_held(&self) -> Result<(), StoreError> {
-        self.connection.execute("DELETE FROM held_change", [])?;
+        self.connection.execute_batch("DELETE FROM held_change; DELETE FROM held_member")?;
         self.set_fact("held", None)
     }
 
@@ -182,17 +198,30 @@ impl Tx<'_> {
               AND coalesce(row.target, '') = approval.target AND row.action = approval.action)",
             [(now - APPROVAL_LASTS).timestamp_millis()],
         )?;
-        Ok(())
+        self.expire_approved_members(now - APPROVAL_LASTS)
     }
 
-    /// Releases exactly what is held under this plan id; returns how many rows that is.
+    /// Releases exactly what is held under this plan id; returns how many changes that is, each
+    /// member that is taken out of a group counted by itself.
     pub fn approve(&self, plan: &str, by: &str, now: Timestamp) -> Result<u64, StoreError> {
-        let count = self.connection.execute(
+        self.connection.execute(
+            "INSERT OR REPLACE INTO approved_member (group_id, member_id, given_at) \
+             SELECT group_id, member_id, ?2 FROM held_member \
+             WHERE EXISTS (SELECT 1 FROM held_change WHERE plan = ?1)",
+            params![plan, now.timestamp_millis()],
+        )?;
+        self.connection.execute(
             "INSERT OR REPLACE INTO approval (source, target, action, plan, given_at, given_by) \
              SELECT source, target, action, plan, ?2, ?3 FROM held_change WHERE plan = ?1",
             params![plan, now.timestamp_millis(), by],
         )?;
-        Ok(count as u64)
+        Ok(self.connection.query_row(
+            "SELECT (SELECT count(*) FROM held_change WHERE plan = ?1 AND action <> 'update') \
+             + (SELECT count(*) FROM held_member \
+                WHERE EXISTS (SELECT 1 FROM held_change WHERE plan = ?1))",
+            [plan],
+            |row| row.get(0),
+        )?)
     }
 
     /// Uses up the approval of a change that was carried out; returns whether there was one.

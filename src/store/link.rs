@@ -5,9 +5,10 @@ use rusqlite::{OptionalExtension, params};
 use super::{
     forget::pseudonym,
     open::{StoreError, Tx, View},
+    source::stored_kind,
 };
 use crate::{
-    model::{CycleId, SourceId, TargetId, Timestamp},
+    model::{CycleId, ObjectKind, SourceId, TargetId, Timestamp},
     provisioning::{Basis, Claim, Link, LinkStanding, UnsettledCreate},
     scim::Values,
 };
@@ -16,13 +17,15 @@ use crate::{
 /// preceded by reading the account, so that older ones only matter if they are applied very late.
 const UNCONFIRMED_MAX: usize = 8;
 
-/// How many accounts are linked.
+/// How many accounts and groups are linked.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct LinkCounts {
-    /// Live links.
+    /// Live links to accounts.
     pub linked: u64,
     /// Live links to enabled accounts.
     pub enabled: u64,
+    /// Live links to groups.
+    pub groups: u64,
 }
 
 impl View<'_> {
@@ -78,33 +81,42 @@ impl View<'_> {
     /// How many accounts are linked.
     pub fn link_counts(&self) -> Result<LinkCounts, StoreError> {
         Ok(self.connection.query_row(
-            "SELECT count(*), coalesce(sum(enabled), 0) FROM link WHERE standing = 0",
+            "SELECT count(*) FILTER (WHERE kind = 0), \
+             count(*) FILTER (WHERE kind = 0 AND enabled = 1), \
+             count(*) FILTER (WHERE kind = 1) FROM link WHERE standing = 0",
             [],
-            |row| Ok(LinkCounts { linked: row.get(0)?, enabled: row.get(1)? }),
+            |row| Ok(LinkCounts { linked: row.get(0)?, enabled: row.get(1)?, groups: row.get(2)? }),
         )?)
     }
 
     /// Whether anybody but `source`, or another application with the same target, has a claim to
-    /// an account.
-    pub fn claim(&self, target: &TargetId, source: SourceId) -> Result<Claim, StoreError> {
+    /// an account or a group.
+    pub fn claim(
+        &self,
+        kind: ObjectKind,
+        target: &TargetId,
+        source: SourceId,
+    ) -> Result<Claim, StoreError> {
         // Whoever was forgotten is still the one that an account was released from.
         let forgotten = pseudonym(self.key, source).to_string();
-        let key = params![target.as_str(), source.to_string(), forgotten];
+        let kind_key = stored_kind(kind);
+        let key = params![target.as_str(), source.to_string(), forgotten, kind_key];
         let other = |sql: &str| -> Result<Option<SourceId>, StoreError> {
             let found: Option<String> =
                 self.connection.prepare_cached(sql)?.query_row(key, |row| row.get(0)).optional()?;
             found.map(|id| id.parse().map_err(|e| StoreError::stored("link", e))).transpose()
         };
-        if let Some(id) =
-            other("SELECT source FROM link WHERE target = ?1 AND source NOT IN (?2, ?3)")?
-        {
+        let linked = "SELECT source FROM link \
+             WHERE kind = ?4 AND target = ?1 AND source NOT IN (?2, ?3)";
+        if let Some(id) = other(linked)? {
             return Ok(Claim::LinkedTo(id));
         }
-        let released = "SELECT source FROM released WHERE target = ?1 AND source NOT IN (?2, ?3)";
+        let released = "SELECT source FROM released \
+             WHERE kind = ?4 AND target = ?1 AND source NOT IN (?2, ?3)";
         if let Some(id) = other(released)? {
             return Ok(Claim::ReleasedFrom(id));
         }
-        Ok(self.neighbour_of(target)?.map_or(Claim::Free, Claim::OtherApplication))
+        Ok(self.neighbour_of(kind, target)?.map_or(Claim::Free, Claim::OtherApplication))
     }
 
     /// The person's id, and what it is called here if it was forgotten since.
@@ -161,7 +173,7 @@ impl Tx<'_> {
     /// Stores a live link; whoever has this person as manager is dirty if the link is new.
     pub fn set_link(
         &self,
-        source: SourceId,
+        (kind, source): (ObjectKind, SourceId),
         target: &TargetId,
         display: &str,
         exported: &Values,
@@ -182,8 +194,9 @@ impl Tx<'_> {
         };
         self.connection
             .prepare_cached(
-                "INSERT INTO link (source, target, display, exported, enabled, standing, stale, linked_at) \
-                 VALUES (?1, ?2, ?3, ?4, ?5, 0, 0, ?6) \
+                "INSERT INTO link (source, kind, target, display, exported, enabled, standing, \
+                     stale, linked_at) \
+                 VALUES (?1, ?7, ?2, ?3, ?4, ?5, 0, 0, ?6) \
                  ON CONFLICT (source) DO UPDATE SET target = excluded.target, \
                  display = excluded.display, exported = excluded.exported, \
                  enabled = excluded.enabled, standing = 0, stale = 0, is_hint = 0, \
@@ -195,7 +208,8 @@ impl Tx<'_> {
                 display,
                 print_values(exported)?,
                 link.is_enabled(),
-                now.timestamp_millis()
+                now.timestamp_millis(),
+                stored_kind(kind)
             ])?;
         let sql = "DELETE FROM unsettled_create WHERE source IN (?1, ?2)";
         self.connection.execute(sql, self.both_names(source))?;
@@ -203,7 +217,7 @@ impl Tx<'_> {
             // Whoever was drafted in this cycle already counts on the link.
             self.connection
                 .prepare_cached(
-                    "UPDATE source_user SET dirty = 1 WHERE manager = ?1 AND dirty <> 2",
+                    "UPDATE source_object SET dirty = 1 WHERE manager = ?1 AND dirty <> 2",
                 )?
                 .execute([key])?;
         }
@@ -223,7 +237,7 @@ impl Tx<'_> {
     /// Whoever has this person as manager must be decided again.
     fn dirty_reports(&self, manager: &str) -> Result<(), StoreError> {
         self.connection
-            .prepare_cached("UPDATE source_user SET dirty = 1 WHERE manager = ?1")?
+            .prepare_cached("UPDATE source_object SET dirty = 1 WHERE manager = ?1")?
             .execute([manager])?;
         Ok(())
     }
@@ -240,11 +254,15 @@ impl Tx<'_> {
     pub fn release_link(&self, source: SourceId, now: Timestamp) -> Result<(), StoreError> {
         let key = source.to_string();
         self.connection.execute(
-            "INSERT OR REPLACE INTO released (target, source, at) \
-             SELECT target, source, ?2 FROM link WHERE source = ?1",
+            "INSERT OR REPLACE INTO released (kind, target, source, at) \
+             SELECT kind, target, source, ?2 FROM link WHERE source = ?1",
             params![key, now.timestamp_millis()],
         )?;
         self.connection.execute("DELETE FROM link WHERE source = ?1", [&key])?;
+        // Members go with the account, and with the group.
+        self.connection
+            .prepare_cached("DELETE FROM member_link WHERE group_id = ?1 OR member_id = ?1")?
+            .execute([&key])?;
         self.dirty_reports(&key)
     }
 
@@ -340,11 +358,12 @@ impl Tx<'_> {
     /// again; kept links stay.
     pub fn drop_links(&self, now: Timestamp) -> Result<(), StoreError> {
         self.connection.execute(
-            "INSERT OR REPLACE INTO released (target, source, at) \
-             SELECT target, source, ?1 FROM link WHERE standing = 0",
+            "INSERT OR REPLACE INTO released (kind, target, source, at) \
+             SELECT kind, target, source, ?1 FROM link WHERE standing = 0",
             [now.timestamp_millis()],
         )?;
         self.connection.execute("DELETE FROM link WHERE standing = 0", [])?;
+        self.connection.execute("DELETE FROM member_link", [])?;
         self.mark_all_dirty()
     }
 
@@ -361,7 +380,7 @@ impl Tx<'_> {
     pub fn forget_hints(&self) -> Result<(), StoreError> {
         self.connection.execute(
             "UPDATE link SET is_hint = 0 WHERE is_hint = 1 \
-             AND source NOT IN (SELECT id FROM source_user WHERE dirty <> 0) \
+             AND source NOT IN (SELECT id FROM source_object WHERE dirty <> 0) \
              AND source NOT IN (SELECT source FROM escrow)",
             [],
         )?;

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::open::{StoreError, Tx, View};
 use crate::{
-    model::{CycleId, JobId, SourceId, Timestamp},
+    model::{CycleId, JobId, ObjectKind, SourceId, Timestamp},
     provisioning::{Action, ChangeStatus, Failure, PlannedChange, Reason, Step},
     scim::shown,
 };
@@ -35,7 +35,7 @@ pub struct ModifiedProperty {
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 struct Body {
-    kind: crate::model::ObjectKind,
+    kind: ObjectKind,
     reason: Reason,
     detail: String,
     error: Option<Failure>,
@@ -62,9 +62,11 @@ pub struct LogRow {
     pub action: Action,
     /// How it ended.
     pub status: ChangeStatus,
-    /// Whose account.
+    /// Whether it is about a person's account or a group.
+    pub kind: ObjectKind,
+    /// Whose account, or which group.
     pub source: String,
-    /// The person's name.
+    /// The person's or the group's name.
     pub source_name: String,
     /// The account.
     pub target: Option<String>,
@@ -189,6 +191,7 @@ fn read_row(row: &rusqlite::Row<'_>) -> rusqlite::Result<Result<LogRow, StoreErr
             source: row.get(7)?,
             source_name: row.get(8)?,
             target: row.get(9)?,
+            kind: body.kind,
             reason: body.reason,
             detail: body.detail,
             error: body.error,
@@ -301,7 +304,11 @@ impl LogRow {
     /// The row as Graph's `provisioningObjectSummary`.
     pub fn summary(&self, tenant: &str, job: JobId, app: &str) -> Value {
         let identity = |id: &str, name: Option<&str>| {
-            let (kind, none) = ("User", json!({}));
+            let none = json!({});
+            let kind = match self.kind {
+                ObjectKind::User => "User",
+                ObjectKind::Group => "Group",
+            };
             json!({"id": id, "displayName": name, "identityType": kind, "details": none})
         };
         let held = self.held.then(|| {

@@ -8,10 +8,14 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-use rusqlite::Connection;
+use rusqlite::{Connection, params};
 
-use super::open::{Reader, StoreError, View};
-use crate::model::{AppName, TargetId};
+use super::{
+    open::{Reader, StoreError, View},
+    plan::claim_key,
+    source::stored_kind,
+};
+use crate::model::{AppName, ObjectKind, TargetId};
 
 /// The other applications that share a target. None by default.
 #[derive(Default)]
@@ -33,23 +37,32 @@ impl Neighbours {
 
     /// Which of them has this account linked or released. A state that cannot be read is an error:
     /// what it has is not known then.
-    pub(super) fn owner(&self, target: &TargetId) -> Result<Option<AppName>, StoreError> {
+    pub(super) fn owner(
+        &self,
+        kind: ObjectKind,
+        target: &TargetId,
+    ) -> Result<Option<AppName>, StoreError> {
         self.first(|connection| {
-            let sql = "SELECT EXISTS (SELECT 1 FROM link WHERE target = ?1) \
-                 OR EXISTS (SELECT 1 FROM released WHERE target = ?1)";
-            Ok(connection.prepare_cached(sql)?.query_row([target.as_str()], |row| row.get(0))?)
+            let sql = "SELECT EXISTS (SELECT 1 FROM link WHERE kind = ?2 AND target = ?1) \
+                 OR EXISTS (SELECT 1 FROM released WHERE kind = ?2 AND target = ?1)";
+            let key = params![target.as_str(), stored_kind(kind)];
+            Ok(connection.prepare_cached(sql)?.query_row(key, |row| row.get(0))?)
         })
     }
 
     /// Which of them has sent a create with this value and does not know yet what became of it.
-    pub(super) fn creator(&self, value: &str) -> Result<Option<AppName>, StoreError> {
+    pub(super) fn creator(
+        &self,
+        kind: ObjectKind,
+        value: &str,
+    ) -> Result<Option<AppName>, StoreError> {
         self.first(|connection| {
             let sql = "SELECT EXISTS (SELECT 1 FROM planned_change WHERE status = 'sent' \
-                     AND action = 'create' AND claims = ?1) \
+                     AND action = 'create' AND claims = ?2) \
                  OR EXISTS (SELECT 1 FROM unsettled_create, json_each(unsettled_create.sent) AS v \
                      WHERE created = 1 AND v.type = 'text' AND lower(v.value) = ?1)";
-            let value = value.to_lowercase();
-            Ok(connection.prepare_cached(sql)?.query_row([value], |row| row.get(0))?)
+            let key = params![value.to_lowercase(), claim_key(kind, value)];
+            Ok(connection.prepare_cached(sql)?.query_row(key, |row| row.get(0))?)
         })
     }
 
@@ -79,13 +92,21 @@ impl Neighbours {
 
 impl View<'_> {
     /// The other application with the same target that has this account linked or released.
-    pub fn neighbour_of(&self, target: &TargetId) -> Result<Option<AppName>, StoreError> {
-        self.neighbours.owner(target)
+    pub fn neighbour_of(
+        &self,
+        kind: ObjectKind,
+        target: &TargetId,
+    ) -> Result<Option<AppName>, StoreError> {
+        self.neighbours.owner(kind, target)
     }
 
     /// The other application with the same target that is just creating an account with this
     /// matching value.
-    pub fn neighbour_creating(&self, value: &str) -> Result<Option<AppName>, StoreError> {
-        self.neighbours.creator(value)
+    pub fn neighbour_creating(
+        &self,
+        kind: ObjectKind,
+        value: &str,
+    ) -> Result<Option<AppName>, StoreError> {
+        self.neighbours.creator(kind, value)
     }
 }

@@ -7,9 +7,10 @@ use super::{
     held::Approval,
     log::{APPROVED, APPROVED_BY},
     open::{StoreError, Tx, View},
+    source::stored_kind,
 };
 use crate::{
-    model::{CycleId, Timestamp},
+    model::{CycleId, ObjectKind, Timestamp},
     provisioning::{
         Action, Basis, ChangeStatus, Failure, LinkEffect, Outcome, PlannedChange, Remedy, Step,
         StepKind, StepStatus, Write,
@@ -25,14 +26,14 @@ enum Carried {
 }
 
 impl View<'_> {
-    /// Disables and deletes carried out without an approval since then. One whose outcome is not
-    /// known counts as carried out, unless the plan tries the same again.
-    pub fn removals_since(&self, since: Timestamp) -> Result<u64, StoreError> {
+    /// Disables and deletes of a kind of object carried out without an approval since then. One
+    /// whose outcome is not known counts as carried out, unless the plan tries the same again.
+    pub fn removals_since(&self, kind: ObjectKind, since: Timestamp) -> Result<u64, StoreError> {
         Ok(self.connection.query_row(
-            "SELECT count(*) FROM removal WHERE at > ?1 AND NOT (is_unknown = 1 AND EXISTS \
+            "SELECT count(*) FROM removal WHERE at > ?1 AND kind = ?2 AND NOT (is_unknown = 1 AND EXISTS \
              (SELECT 1 FROM planned_change AS row WHERE row.source = removal.source \
               AND row.action = removal.action AND row.status = 'planned'))",
-            [since.timestamp_millis()],
+            params![since.timestamp_millis(), stored_kind(kind)],
             |row| row.get(0),
         )?)
     }
@@ -59,9 +60,19 @@ impl Tx<'_> {
                     ChangeStatus::Success
                 };
                 done.target = Some(target.clone());
-                self.set_link(change.source, target, &change.source_display, exported, ended)?;
+                self.set_link(
+                    (change.kind, change.source),
+                    target,
+                    &change.source_display,
+                    exported,
+                    ended,
+                )?;
                 if let Some(basis) = basis_after(change, exported) {
                     self.set_basis(change.source, &basis)?;
+                }
+                let in_passing = matches!(change.write, Write::Create(_)) && warning.is_some();
+                if change.action == Action::Adopt || in_passing {
+                    self.set_members_unread(change.source)?;
                 }
                 self.clear_escrow(change.source, cycle)?;
                 done.steps.push(export_step(change, StepStatus::Success, warning.as_deref()));
@@ -112,6 +123,7 @@ impl Tx<'_> {
                 let sent: Vec<&Values> = [Some(baseline), after].into_iter().flatten().collect();
                 self.doubt_link(change.source, &sent)
             }
+            Write::Members => self.doubt_members(change),
             Write::Delete | Write::Nothing => self.set_stale(change.source),
         }
     }
@@ -129,7 +141,8 @@ impl Tx<'_> {
             LinkEffect::Exported(exported) => {
                 if let Some(target) = &change.target {
                     let display = &change.source_display;
-                    self.set_link(change.source, target, display, exported, now)?;
+                    let object = (change.kind, change.source);
+                    self.set_link(object, target, display, exported, now)?;
                     if let Some(basis) = basis_after(change, exported) {
                         self.set_basis(change.source, &basis)?;
                     }
@@ -192,8 +205,15 @@ impl Tx<'_> {
             params![source, action],
         )?;
         self.connection.execute(
-            "INSERT INTO removal (at, source, action, is_unknown) VALUES (?1, ?2, ?3, ?4)",
-            params![now.timestamp_millis(), source, action, carried == Carried::Perhaps],
+            "INSERT INTO removal (at, source, action, is_unknown, kind) \
+             VALUES (?1, ?2, ?3, ?4, ?5)",
+            params![
+                now.timestamp_millis(),
+                source,
+                action,
+                carried == Carried::Perhaps,
+                stored_kind(change.kind)
+            ],
         )?;
         self.connection.execute(
             "DELETE FROM removal WHERE at < ?1",
@@ -241,6 +261,7 @@ fn export_step(change: &PlannedChange, status: StepStatus, detail: Option<&str>)
             Write::Create(_) => "created".to_owned(),
             Write::Patch { .. } => format!("{} attributes written", change.changes.len()),
             Write::Delete => "deleted".to_owned(),
+            Write::Members => change.detail.clone(),
         },
         str::to_owned,
     );

@@ -2,9 +2,12 @@
 
 use rusqlite::{OptionalExtension, params};
 
-use super::open::{StoreError, Tx, View};
+use super::{
+    open::{StoreError, Tx, View},
+    source::stored_kind,
+};
 use crate::{
-    model::{ChangeId, CycleId, SourceId, Timestamp},
+    model::{ChangeId, CycleId, ObjectKind, SourceId, Timestamp},
     provisioning::{Action, ChangeStatus, Events, Phase, PlannedChange, Reason, Write},
     scim::{AttributeChange, AttributePath},
 };
@@ -78,7 +81,7 @@ impl View<'_> {
 
     /// How many people this cycle decided about, and how many of them have a write planned or held.
     pub fn reach(&self) -> Result<(u64, u64), StoreError> {
-        let sql = "SELECT (SELECT count(*) FROM source_user WHERE dirty = 2), \
+        let sql = "SELECT (SELECT count(*) FROM source_object WHERE dirty = 2), \
              (SELECT count(DISTINCT source) FROM planned_change \
               WHERE status IN ('planned', 'held') AND body ->> 'write' <> 'Nothing')";
         Ok(self.connection.query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?)))?)
@@ -96,9 +99,7 @@ impl View<'_> {
             let (action, status, count) = row?;
             let action =
                 Action::parse(&action).ok_or_else(|| StoreError::stored("action", &action))?;
-            let status = ChangeStatus::parse(&status)
-                .ok_or_else(|| StoreError::stored("status", &status))?;
-            Ok((action, status, count))
+            Ok((action, status_of(&status)?, count))
         })
         .collect()
     }
@@ -113,27 +114,32 @@ impl View<'_> {
     }
 
     /// Whether the plan lets this person's account give up the unique value.
-    pub fn frees(&self, source: SourceId, value: &str) -> Result<bool, StoreError> {
+    pub fn frees(
+        &self,
+        (kind, source): (ObjectKind, SourceId),
+        value: &str,
+    ) -> Result<bool, StoreError> {
         Ok(self
             .connection
             .prepare_cached(
                 "SELECT EXISTS (SELECT 1 FROM planned_change WHERE source = ?1 \
                  AND status = 'planned' AND (action = 'delete' OR frees = ?2))",
             )?
-            .query_row(params![source.to_string(), value.to_lowercase()], |row| row.get(0))?)
+            .query_row(params![source.to_string(), claim_key(kind, value)], |row| row.get(0))?)
     }
 
-    /// Whether a row takes a unique value that another person's row was to free, and did not.
-    pub fn is_value_kept(&self, seq: i64) -> Result<bool, StoreError> {
+    /// Whether a row takes a unique value that another person's row of this cycle was to free, and
+    /// did not.
+    pub fn is_value_kept(&self, seq: i64, cycle: CycleId) -> Result<bool, StoreError> {
         Ok(self
             .connection
             .prepare_cached(
                 "SELECT EXISTS (SELECT 1 FROM planned_change AS taker \
                  JOIN planned_change AS freer ON freer.frees = taker.claims \
                  WHERE taker.seq = ?1 AND freer.source <> taker.source \
-                 AND freer.status IN ('failure', 'skipped'))",
+                 AND freer.cycle = ?2 AND freer.status IN ('failure', 'skipped'))",
             )?
-            .query_row([seq], |row| row.get(0))?)
+            .query_row(params![seq, cycle.to_string()], |row| row.get(0))?)
     }
 
     /// Whether a person gets an account in this plan.
@@ -182,7 +188,8 @@ impl View<'_> {
             "SELECT seq, status, body FROM planned_change AS row \
              WHERE status = 'planned' AND EXISTS (SELECT 1 FROM planned_change AS mine \
                  WHERE mine.source = row.source AND mine.action = 'adopt' AND EXISTS ( \
-                     SELECT 1 FROM planned_change AS other WHERE other.action = 'adopt' \
+                     SELECT 1 FROM planned_change AS other \
+                     WHERE other.action = 'adopt' AND other.kind = mine.kind \
                      AND other.target = mine.target AND other.source <> mine.source)) \
              ORDER BY seq",
         )?;
@@ -258,28 +265,49 @@ pub(super) fn read_row(
     Ok(serde_json::from_str::<PlannedChange>(&body)
         .map_err(|error| StoreError::stored("planned change", error))
         .and_then(|mut change| {
-            change.status = ChangeStatus::parse(&status)
-                .ok_or_else(|| StoreError::stored("status", &status))?;
+            change.status = status_of(&status)?;
             Ok((seq, change))
         }))
+}
+
+/// The status of a stored row. What is set aside while something else is sent is planned.
+fn status_of(stored: &str) -> Result<ChangeStatus, StoreError> {
+    match stored {
+        "aside" => Ok(ChangeStatus::Planned),
+        other => ChangeStatus::parse(other).ok_or_else(|| StoreError::stored("status", other)),
+    }
 }
 
 fn print(change: &PlannedChange) -> Result<String, StoreError> {
     serde_json::to_string(change).map_err(|error| StoreError::stored("planned change", error))
 }
 
+/// A unique value as rows are compared by it: in lower case, and that of a group apart from those
+/// of people, who may be called the same.
+pub(super) fn claim_key(kind: ObjectKind, value: &str) -> String {
+    match kind {
+        ObjectKind::User => value.to_lowercase(),
+        ObjectKind::Group => format!("\u{1f}{}", value.to_lowercase()),
+    }
+}
+
 /// The unique value that a change gives up and the one it takes, in lower case.
 fn claims(change: &PlannedChange, unique: &[AttributePath]) -> (Option<String>, Option<String>) {
     let text = |value: Option<&serde_json::Value>| {
-        value.and_then(serde_json::Value::as_str).map(str::to_lowercase)
+        value.and_then(serde_json::Value::as_str).map(|text| claim_key(change.kind, text))
     };
     let of = |c: &AttributeChange| (text(c.old.as_ref()), text(c.new.as_ref()));
     let change_of = |path: &AttributePath| change.changes.iter().find(|c| &c.path == path);
     match (&change.write, unique.iter().find_map(change_of)) {
         (Write::Create(_) | Write::Patch { .. }, Some(found)) => of(found),
-        (Write::Create(_) | Write::Patch { .. } | Write::Delete | Write::Nothing, _) => {
-            (None, None)
-        }
+        (
+            Write::Create(_)
+            | Write::Patch { .. }
+            | Write::Delete
+            | Write::Nothing
+            | Write::Members,
+            _,
+        ) => (None, None),
     }
 }
 
@@ -288,6 +316,17 @@ fn claims(change: &PlannedChange, unique: &[AttributePath]) -> (Option<String>, 
 const DRAFT_OPEN: &str = "draft_open";
 
 impl Tx<'_> {
+    /// Lets everybody who reports to somebody that gets an account in this plan be decided again;
+    /// returns how many that are. Whoever is drafted already counts on that account.
+    pub fn wake_reports(&self) -> Result<usize, StoreError> {
+        Ok(self.connection.execute(
+            "UPDATE source_object SET dirty = 1 WHERE dirty = 0 AND in_scope = 1 AND manager IN \
+             (SELECT source FROM planned_change WHERE action IN ('create', 'adopt') \
+              AND status = 'planned')",
+            [],
+        )?)
+    }
+
     /// The stored plan is the beginning of one, which the next draft goes on with.
     pub fn leave_draft_open(&self) -> Result<(), StoreError> {
         self.set_fact(DRAFT_OPEN, Some("1"))
@@ -297,10 +336,11 @@ impl Tx<'_> {
     /// which are worked out anew.
     pub fn trim_open_draft(&self) -> Result<(), StoreError> {
         self.connection.execute(
-            "DELETE FROM planned_change WHERE phase = ?1 \
-             OR source NOT IN (SELECT id FROM source_user WHERE dirty = 2)",
+            "DELETE FROM planned_change WHERE phase >= ?1 \
+             OR source NOT IN (SELECT id FROM source_object WHERE dirty = 2)",
             [Phase::References as i64],
         )?;
+        self.connection.execute("DELETE FROM planned_member", [])?;
         Ok(())
     }
 
@@ -318,7 +358,7 @@ impl Tx<'_> {
 
     /// Forgets the last plan.
     pub fn clear_plan(&self) -> Result<(), StoreError> {
-        self.connection.execute("DELETE FROM planned_change", [])?;
+        self.connection.execute_batch("DELETE FROM planned_change; DELETE FROM planned_member")?;
         Ok(())
     }
 
@@ -335,13 +375,13 @@ impl Tx<'_> {
         if change.write == Write::Delete {
             let exported = self.link(change.source)?.map(|link| link.exported).unwrap_or_default();
             let values = unique.iter().filter_map(|path| exported.get(path)?.as_str());
-            frees = values.map(str::to_lowercase).next();
+            frees = values.map(|value| claim_key(change.kind, value)).next();
         }
         self.connection
             .prepare_cached(
                 "INSERT INTO planned_change (id, cycle, source, target, action, status, phase, \
-                 again, frees, claims, version, body) \
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+                 again, frees, claims, version, body, kind) \
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
             )?
             .execute(params![
                 change.id.to_string(),
@@ -355,7 +395,8 @@ impl Tx<'_> {
                 frees,
                 claims,
                 BODY_VERSION,
-                print(change)?
+                print(change)?,
+                stored_kind(change.kind)
             ])?;
         Ok(())
     }

@@ -4,8 +4,11 @@
 
 use rusqlite::params;
 
-use super::open::{StoreError, Tx, View};
-use crate::model::SourceId;
+use super::{
+    open::{StoreError, Tx, View},
+    source::stored_kind,
+};
+use crate::model::{ObjectKind, SourceId};
 
 impl View<'_> {
     /// Whether the complete reading `generation` has shown this user.
@@ -13,20 +16,25 @@ impl View<'_> {
         Ok(self
             .connection
             .prepare_cached(
-                "SELECT EXISTS (SELECT 1 FROM source_user \
+                "SELECT EXISTS (SELECT 1 FROM source_object \
                  WHERE id = ?1 AND read_generation >= ?2)",
             )?
             .query_row(params![id.to_string(), generation], |row| row.get(0))?)
     }
 
-    /// Linked users that the complete reading `generation` did not show.
-    pub fn unshown_linked(&self, generation: u64) -> Result<Vec<SourceId>, StoreError> {
+    /// Linked objects of a kind that the complete reading `generation` did not show.
+    pub fn unshown_linked(
+        &self,
+        kind: ObjectKind,
+        generation: u64,
+    ) -> Result<Vec<SourceId>, StoreError> {
         let mut statement = self.connection.prepare_cached(
-            "SELECT link.source FROM link LEFT JOIN source_user ON source_user.id = link.source \
-             WHERE coalesce(source_user.read_generation, 0) < ?1 \
-             AND coalesce(source_user.presence, 0) <> 2 ORDER BY link.source",
+            "SELECT link.source FROM link LEFT JOIN source_object ON source_object.id = link.source \
+             WHERE link.kind = ?2 AND coalesce(source_object.read_generation, 0) < ?1 \
+             AND coalesce(source_object.presence, 0) <> 2 ORDER BY link.source",
         )?;
-        let rows = statement.query_map([generation], |row| row.get::<_, String>(0))?;
+        let rows = statement
+            .query_map(params![generation, stored_kind(kind)], |row| row.get::<_, String>(0))?;
         rows.map(|row| row?.parse().map_err(|error| StoreError::stored("id", error))).collect()
     }
 }
@@ -37,19 +45,20 @@ impl Tx<'_> {
     pub fn set_unseen(&self, id: SourceId) -> Result<(), StoreError> {
         self.connection
             .prepare_cached(
-                "INSERT INTO source_user (id, attributes, presence, dirty) VALUES (?1, '{}', 3, 1) \
+                "INSERT INTO source_object (id, attributes, presence, dirty) VALUES (?1, '{}', 3, 1) \
                  ON CONFLICT (id) DO UPDATE SET presence = 3, dirty = 1 WHERE presence = 0",
             )?
             .execute([id.to_string()])?;
         Ok(())
     }
 
-    /// The same of everybody whom the complete reading `generation` did not show.
-    pub fn set_unshown_unseen(&self, generation: u64) -> Result<(), StoreError> {
+    /// The same of every object of a kind that the complete reading `generation` did not show.
+    pub fn set_unshown_unseen(&self, kind: ObjectKind, generation: u64) -> Result<(), StoreError> {
         self.connection.execute(
-            "UPDATE source_user SET presence = 3, dirty = 1 \
-             WHERE presence = 0 AND read_generation < ?1 AND id NOT IN (SELECT source FROM link)",
-            [generation],
+            "UPDATE source_object SET presence = 3, dirty = 1 \
+             WHERE kind = ?2 AND presence = 0 AND read_generation < ?1 \
+             AND id NOT IN (SELECT source FROM link)",
+            params![generation, stored_kind(kind)],
         )?;
         Ok(())
     }
@@ -61,7 +70,7 @@ impl Tx<'_> {
         Ok(self
             .connection
             .prepare_cached(
-                "INSERT INTO source_user (id, attributes, presence, dirty, misses) \
+                "INSERT INTO source_object (id, attributes, presence, dirty, misses) \
                  VALUES (?1, '{}', 3, 1, 1) \
                  ON CONFLICT (id) DO UPDATE SET misses = misses + 1 RETURNING misses",
             )?

@@ -90,7 +90,7 @@ impl View<'_> {
         let text: String = self
             .connection
             .prepare_cached(
-                "SELECT coalesce((SELECT attributes FROM source_user WHERE id = ?1), '{}')",
+                "SELECT coalesce((SELECT attributes FROM source_object WHERE id = ?1), '{}')",
             )?
             .query_row([id.to_string()], |row| row.get(0))?;
         serde_json::from_str(&text).map_err(|error| StoreError::stored("user", error))
@@ -125,9 +125,9 @@ impl Tx<'_> {
 
     /// Seals the sources of redacted values, and opens those that are none any more.
     fn reseal(&self, wanted: &Hidden) -> Result<(), StoreError> {
-        let sql = "UPDATE source_user SET attributes = ?2 WHERE id = ?1";
+        let sql = "UPDATE source_object SET attributes = ?2 WHERE id = ?1";
         let mut update = self.connection.prepare_cached(sql)?;
-        self.each_id("SELECT id FROM source_user WHERE id > ?1 ORDER BY id LIMIT ?2", |id| {
+        self.each_id("SELECT id FROM source_object WHERE id > ?1 ORDER BY id LIMIT ?2", |id| {
             let before = self.stored_attributes(id)?;
             let open = opened(self.key, id, before.clone());
             let after = sealed(self.key, id, &open, &wanted.properties);

@@ -13,7 +13,7 @@ use super::{
     fault::{About, Redaction, fault, refusal, sign_in, transport},
 };
 use crate::{
-    http::{Authorizer, Exchange},
+    http::{Exchange, SignIn, SignedHeaders},
     model::Clock,
     port::{FaultClass, TargetFault},
 };
@@ -39,7 +39,7 @@ pub(super) struct Client {
     pub(super) address: Address,
     pub(super) user_agent: HeaderValue,
     pub(super) exchange: Arc<dyn Exchange>,
-    pub(super) authorizer: Authorizer,
+    pub(super) sign_in: SignIn,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) sent: AtomicU64,
 }
@@ -47,20 +47,20 @@ pub(super) struct Client {
 impl Client {
     /// Sends a call and returns its success, of whatever 2xx status.
     pub(super) async fn send(&self, call: Call) -> Result<Response<Bytes>, TargetFault> {
-        let mut authorization = self.authorizer.authorization().await.map_err(sign_in)?;
-        let mut answer = self.once(&call, &authorization).await?;
+        let mut signed = self.sign_in.headers().await.map_err(sign_in)?;
+        let mut answer = self.once(&call, &signed).await?;
         if answer.status() == StatusCode::UNAUTHORIZED
-            && self.authorizer.renew(&authorization).await.map_err(sign_in)?
+            && self.sign_in.renew(&signed).await.map_err(sign_in)?
         {
-            authorization = self.authorizer.authorization().await.map_err(sign_in)?;
-            answer = self.once(&call, &authorization).await?;
+            signed = self.sign_in.headers().await.map_err(sign_in)?;
+            answer = self.once(&call, &signed).await?;
         }
         let status = answer.status().as_u16();
         tracing::debug!(method = %call.method, status, "target answered");
         if answer.status().is_success() {
             return Ok(answer);
         }
-        let redaction = Redaction::new(&authorization, self.address.extra_values());
+        let redaction = Redaction::new(&signed, self.address.extra_values());
         let now = self.clock.now();
         Err(refusal(call.about, &answer, self.address.base(), now, &redaction))
     }
@@ -68,24 +68,24 @@ impl Client {
     async fn once(
         &self,
         call: &Call,
-        authorization: &HeaderValue,
+        signed: &SignedHeaders,
     ) -> Result<Response<Bytes>, TargetFault> {
         let mut request = Request::builder()
             .method(call.method.clone())
             .uri(call.uri.as_str())
             .header(header::ACCEPT, ACCEPT)
-            .header(header::USER_AGENT, self.user_agent.clone())
-            .header(header::AUTHORIZATION, authorization.clone());
+            .header(header::USER_AGENT, self.user_agent.clone());
         if call.body.is_some() {
             request = request.header(header::CONTENT_TYPE, SCIM_JSON);
         }
         if let Some(version) = &call.version {
             request = request.header(header::IF_MATCH, version.clone());
         }
-        let request = request.body(call.body.clone().unwrap_or_default()).map_err(|_| {
+        let mut request = request.body(call.body.clone().unwrap_or_default()).map_err(|_| {
             let detail = "the address of this request is too long to be sent";
             fault(FaultClass::Rejected, None, detail)
         })?;
+        signed.apply(request.headers_mut());
         self.sent.fetch_add(1, Ordering::Relaxed);
         self.exchange.exchange(request).await.map_err(|broken| transport(&broken, &call.method))
     }

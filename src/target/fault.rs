@@ -1,13 +1,13 @@
 //! What an answer or a broken connection means. Every failure is classified here and nowhere else.
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header};
+use http::{HeaderMap, Method, Response, StatusCode, header};
 use serde_json::Value;
 use url::Url;
 use zeroize::Zeroizing;
 
 use crate::{
-    http::{SignInFault, TransportFault, retry_after},
+    http::{SignInFault, SignedHeaders, TransportFault, retry_after},
     model::Timestamp,
     port::{FaultClass, TargetFault},
     scim::ScimError,
@@ -37,16 +37,13 @@ pub(super) enum About {
 pub(super) struct Redaction(Vec<Zeroizing<String>>);
 
 impl Redaction {
-    /// Hides the credential of `authorization` and the values of the extra parameters.
-    pub(super) fn new<'a>(
-        authorization: &'a HeaderValue,
-        extra: impl Iterator<Item = &'a str>,
-    ) -> Self {
-        let header = authorization.to_str().unwrap_or_default();
-        let token = header.split_once(' ').map_or(header, |(_, token)| token);
+    /// Hides what signed the request in and the values of the extra parameters.
+    pub(super) fn new<'a>(signed: &SignedHeaders, extra: impl Iterator<Item = &'a str>) -> Self {
         let extra = extra.filter(|value| value.len() >= SECRET_BYTES_MIN);
-        let texts = std::iter::once(token).filter(|token| !token.is_empty()).chain(extra);
-        Self(texts.map(|text| Zeroizing::new(text.to_owned())).collect())
+        let kept = |text: &str| Zeroizing::new(text.to_owned());
+        let secrets = signed.secrets();
+        let secrets = secrets.iter().map(|secret| kept(secret.expose()));
+        Self(secrets.chain(extra.map(kept)).collect())
     }
 
     /// The text on one line, without the secrets, at most so many characters.

@@ -1,7 +1,7 @@
 //! The port's reads and writes, said in HTTP and read back.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -20,12 +20,12 @@ use super::{
     fault::{About, fault, is_blank, is_foreign},
 };
 use crate::{
-    http::{Authorizer, Exchange},
+    http::{Exchange, SignIn},
     model::{Clock, ObjectKind, TargetId},
     port::{FaultClass, ListAt, ListPage, Resource, TargetFault, TargetRead, TargetWrite},
     scim::{
         CORE_GROUP, CORE_USER, Discovery, EqFilter, ListResponse, PatchRequest, ScimError,
-        names_schema, resource_id,
+        member_ids, names_schema, resource_id,
     },
 };
 
@@ -55,14 +55,14 @@ impl ScimTarget {
     pub fn new(
         settings: TargetSettings,
         exchange: Arc<dyn Exchange>,
-        authorizer: Authorizer,
+        sign_in: impl Into<SignIn>,
         clock: Arc<dyn Clock>,
     ) -> Self {
         Self(Arc::new(Client {
             address: Address::new(settings.base_url, settings.query),
             user_agent: settings.user_agent,
             exchange,
-            authorizer,
+            sign_in: sign_in.into(),
             clock,
             sent: AtomicU64::new(0),
         }))
@@ -131,10 +131,7 @@ impl ScimReader {
         ask: Ask<'_>,
     ) -> Result<Response<Bytes>, TargetFault> {
         let parameters: Vec<_> = ask.projection.into_iter().collect();
-        let uri = self.0.address.resource(kind, id, &parameters).map_err(|_| {
-            let detail = "the id of this resource cannot be part of an address; nothing was sent";
-            fault(FaultClass::Rejected, None, detail)
-        })?;
+        let uri = self.0.address.resource(kind, id, &parameters).map_err(|_| unaddressable())?;
         let Ok(version) = ask.version.map(HeaderValue::from_str).transpose() else {
             let detail = "the version of this resource cannot be a header; nothing was sent";
             return Err(fault(FaultClass::Malformed, None, detail));
@@ -247,9 +244,19 @@ impl TargetRead for ScimReader {
         self.read(kind, id, None).await
     }
 
+    async fn members(&self, id: &TargetId) -> Result<Option<BTreeSet<TargetId>>, TargetFault> {
+        let group = self.read(ObjectKind::Group, id, None).await?;
+        Ok(group.map(|group| member_ids(&group.document)))
+    }
+
     fn requests(&self) -> u64 {
         self.0.sent.load(Ordering::Relaxed)
     }
+}
+
+fn unaddressable() -> TargetFault {
+    let detail = "the id of this resource cannot be part of an address; nothing was sent";
+    fault(FaultClass::Rejected, None, detail)
 }
 
 const ANOTHER: &str = "answered about another resource than the one asked for";
@@ -282,6 +289,10 @@ impl TargetRead for ScimWriter {
         id: &TargetId,
     ) -> Result<Option<Resource>, TargetFault> {
         self.0.get_whole(kind, id).await
+    }
+
+    async fn members(&self, id: &TargetId) -> Result<Option<BTreeSet<TargetId>>, TargetFault> {
+        self.0.members(id).await
     }
 
     fn requests(&self) -> u64 {

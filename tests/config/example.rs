@@ -4,6 +4,7 @@ use std::{fs, time::Duration};
 
 use entra_scim::{
     config::{InitAnswers, init_template, load, parse},
+    model::ObjectKind,
     provisioning::{Schedule, job::MappingSource},
 };
 
@@ -52,14 +53,19 @@ fn the_example_loads_from_disk_once_its_secrets_are_there() {
 /// What stands behind a `#` in the example has to be right too: it is there to be used.
 #[test]
 fn every_optional_line_of_the_example_is_accepted() {
+    // What belongs to an optional row is tried with the row.
+    let mut inside = false;
     let optional: Vec<usize> = EXAMPLE
         .lines()
         .enumerate()
         .filter(|(_, line)| {
-            line.strip_prefix("# ").is_some_and(|line| {
-                line.split_once(" = ")
-                    .is_some_and(|(key, _)| key.chars().all(|c| c.is_ascii_lowercase() || c == '_'))
-            })
+            inside = line.starts_with("# [[") || (inside && line.starts_with("# "));
+            !inside
+                && line.strip_prefix("# ").is_some_and(|line| {
+                    line.split_once(" = ").is_some_and(|(key, _)| {
+                        key.chars().all(|c| c.is_ascii_lowercase() || c == '_')
+                    })
+                })
         })
         .map(|(number, _)| number)
         .collect();
@@ -71,8 +77,7 @@ fn every_optional_line_of_the_example_is_accepted() {
         let excluded: &[&str] = match key {
             "certificate" | "federated_token_file" | "managed_identity" => &["client_secret"],
             "cron" => &["interval"],
-            "oauth" => &["secret_token"],
-            "target" | "constant" | "expression" => continue,
+            "oauth" | "basic" => &["secret_token"],
             _ => &[],
         };
         let text: Vec<&str> = EXAMPLE
@@ -125,6 +130,29 @@ fn every_optional_row_of_the_example_is_accepted() {
     let given = EXAMPLE.lines().filter(|line| line.starts_with("[[")).count();
     assert!(rows >= given + 2, "{rows} rows, {given} of them given");
     accept(&text.join("\n"));
+}
+
+/// The example's application has no groups, so its rows of groups are tried with one that has.
+#[test]
+fn the_groups_of_the_example_are_accepted_where_there_are_some() {
+    let (before, section) = EXAMPLE.split_once("[apps.whimsical.groups]").expect("the section");
+    let mut inside = false;
+    let lines = section.lines().map(|line| {
+        inside = line.starts_with("# [[") || (inside && line.starts_with("# "));
+        if inside { &line[2..] } else { line }
+    });
+    let section = lines.collect::<Vec<_>>().join("\n").replace("enabled = false", "enabled = true");
+    let text = format!("{before}[apps.whimsical.groups]{section}").replacen(
+        "profile = \"whimsical\"",
+        "profile = \"generic\"",
+        1,
+    );
+    let config = accept(&text);
+    let groups = config.apps[0].job.of(ObjectKind::Group).expect("groups are provisioned");
+    let rows: Vec<_> = groups.attributes.iter().map(|row| row.target.to_string()).collect();
+    assert_eq!(rows, ["externalId", "displayName", "members"]);
+    assert!(matches!(groups.attributes[1].source, MappingSource::Expression(_)));
+    assert_eq!(groups.clauses().count(), 1);
 }
 
 #[test]

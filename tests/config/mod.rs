@@ -2,9 +2,11 @@
 
 mod abilities;
 mod example;
+mod groups;
 mod mistakes;
 mod secrets;
 mod settings;
+mod sign_in;
 
 use entra_scim::config::{Config, Diagnosis, parse};
 

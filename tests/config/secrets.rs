@@ -20,7 +20,9 @@ fn write_with_mode(path: &Path, content: &str, mode: u32) {
 pub(super) fn token_of(config: &Config) -> &SecretSource {
     match &config.apps[0].target.sign_in {
         TargetSignIn::SecretToken(token) => token,
-        TargetSignIn::OAuth(_) => panic!("it has a token"),
+        TargetSignIn::OAuth(_) | TargetSignIn::Basic { .. } | TargetSignIn::Otherwise => {
+            panic!("it has a token")
+        }
     }
 }
 

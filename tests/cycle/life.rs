@@ -110,33 +110,6 @@ async fn soft_deleted_person_is_disabled_then_restored() {
 }
 
 #[tokio::test]
-async fn hard_deleted_person_loses_the_account() {
-    let world = World::with_users(["ada", "grace"]).all_provisioned().await;
-    world.tenant.soft_delete_user(world.id("ada"));
-    world.sync_well().await;
-    world.a_day_later();
-    world.tenant.purge_user(world.id("ada"));
-    assert_snapshot!(world.synced().await, @"delete ada  success  deleted in the directory for good");
-    assert_eq!(world.active("ada"), None);
-    world.is_settled().await;
-    let again = world.sync_well().await;
-    assert_eq!(again.report.requests.target, 0);
-}
-
-#[tokio::test]
-async fn person_who_left_the_scope_and_is_hard_deleted_later_loses_the_account_too() {
-    let world = World::with_users(["ada", "grace"]).all_provisioned().await;
-    world.unassign("ada");
-    world.sync_well().await;
-    world.a_day_later();
-    world.tenant.soft_delete_user(world.id("ada"));
-    assert_eq!(world.synced().await, "nothing to do\n");
-    world.tenant.purge_user(world.id("ada"));
-    assert_snapshot!(world.synced().await, @"delete ada  success  deleted in the directory for good");
-    assert_eq!(world.active("ada"), None);
-}
-
-#[tokio::test]
 async fn hard_delete_missed_by_the_delta_is_found_by_two_complete_reads() {
     let world = World::with_users(["ada", "grace"]).all_provisioned().await;
     world.tenant.soft_delete_user(world.id("ada"));

@@ -9,12 +9,14 @@ mod directory_faults;
 mod escrow;
 mod explain;
 mod forget;
+mod groups;
 mod life;
 mod mapping;
 mod matching;
 mod notices;
 mod profiles;
 mod protect;
+mod provision;
 mod quarantine;
 mod redaction;
 mod rematching;
@@ -50,7 +52,7 @@ async fn explain_notes(world: &World, who: &str) -> String {
 }
 
 /// What a cycle would decide, and why, as an explanation says it.
-async fn explain_decision(world: &World, who: &str) -> String {
+pub(crate) async fn explain_decision(world: &World, who: &str) -> String {
     let explanation = explained(world, who).await;
     let step = explanation.steps.iter().rfind(|step| step.name.starts_with("EntrySynchronization"));
     step.map(|step| step.description.clone()).unwrap_or_default()

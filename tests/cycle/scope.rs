@@ -216,23 +216,6 @@ async fn losing_one_of_several_roles_takes_nothing_away() {
 }
 
 #[tokio::test]
-async fn group_replaced_by_a_direct_assignment_in_one_cycle_sends_nothing() {
-    let mut world = World::new();
-    world.person("ada");
-    let editors = world.assigned_group("Editors", world.editor);
-    world.join(editors, "ada");
-    let world = world.all_provisioned().await;
-    world.tenant.remove_member(editors, world.id("ada"));
-    world.assign("ada", Some(world.editor));
-    assert_eq!(world.synced().await, "nothing to do\n");
-    world.tenant.unassign(world.enterprise_app, world.id("ada"), None);
-    world.join(editors, "ada");
-    assert_eq!(world.synced().await, "nothing to do\n");
-    assert!(world.take_writes().is_empty());
-    world.is_settled().await;
-}
-
-#[tokio::test]
 async fn soft_deleted_member_of_a_group_is_nobody_until_restored() {
     let mut world = World::new();
     world.tenant.switch(|switches| {
@@ -251,21 +234,6 @@ async fn soft_deleted_member_of_a_group_is_nobody_until_restored() {
     assert_eq!(end.report.totals.create, 1, "{}", world.last_plan());
     world.later();
     world.tenant.restore_user(world.id("ada"));
-    world.sync_well().await;
-    assert_eq!(world.active("ada"), Some(true));
-    world.is_settled().await;
-}
-
-#[tokio::test]
-async fn someone_disabled_at_first_sight_gets_no_account_until_enabled() {
-    let world = World::with_users(["ada"]);
-    world.set("ada", "accountEnabled", false);
-    assert_eq!(world.synced().await, "nothing to do\n");
-    assert_eq!(
-        world.reason("ada"),
-        "skipped NotEffectivelyEntitled: disabled in the directory before it ever had an account"
-    );
-    world.set("ada", "accountEnabled", true);
     world.sync_well().await;
     assert_eq!(world.active("ada"), Some(true));
     world.is_settled().await;

@@ -2,7 +2,7 @@
 
 use entra_scim::{
     cycle::CycleError,
-    model::{AppName, Clock, TargetId},
+    model::{AppName, Clock, ObjectKind, TargetId},
     store::Neighbours,
 };
 use insta::assert_snapshot;
@@ -73,7 +73,10 @@ async fn account_that_came_to_be_linked_by_both_is_written_by_neither() {
         .into_iter()
         .map(|(path, value)| (entra_scim::scim::AttributePath::parse(path).expect(path), value))
         .collect();
-    world.state().write(|tx| tx.set_link(ada, &target, "ada", &exported, now)).expect("stored");
+    world
+        .state()
+        .write(|tx| tx.set_link((ObjectKind::User, ada), &target, "ada", &exported, now))
+        .expect("stored");
     world.a_day_later();
     for (lines, what) in [("", "disable"), ("on_out_of_scope = \"delete\"", "delete")] {
         world.reconfigure_neighbour("erp", &format!("---\n[apps.crm.safeguards]\n{lines}"));

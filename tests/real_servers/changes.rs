@@ -6,7 +6,7 @@ use entra_scim::{
 };
 use serde_json::{Value, json};
 
-use super::company::{accounts, check, hire_in_full, id_of, operations, writes};
+use crate::support::company::{accounts, check, hire_in_full, id_of, operations, writes};
 use crate::support::{
     real_server::{RealServer, Service},
     world::World,

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::company::{
+use crate::support::company::{
     ENTERPRISE, accounts, check, handmade, hire_in_full, id_of, operations, seed, shown, writes,
 };
 use crate::support::{

@@ -4,7 +4,7 @@
 
 use serde_json::json;
 
-use super::company::{
+use crate::support::company::{
     ENTERPRISE, accounts, check, handmade, hire_in_full, id_of, operations, seed,
 };
 use crate::support::{

@@ -3,7 +3,7 @@
 use entra_scim::sandbox::tenant::UserSpec;
 use serde_json::json;
 
-use super::company::{accounts, check, handmade, operations, seed, writes};
+use crate::support::company::{accounts, check, handmade, operations, seed, writes};
 use crate::support::{
     real_server::{RealServer, Service},
     wiretap::Sent,

@@ -4,7 +4,6 @@
 //! and what was measured about the two. All are `#[ignore]`d for that reason.
 
 mod changes;
-mod company;
 mod initial;
 mod legacy;
 mod limits;

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::TimeDelta;
 use entra_scim::{
     cycle::{CycleEnd, CycleOptions},
-    model::{DEFAULT_ACCESS, SourceId, Timestamp},
+    model::{DEFAULT_ACCESS, ObjectKind, SourceId, Timestamp},
     provisioning::{Action, PlannedChange},
     sandbox::application::{AccountEvent, AccountEventKind, RecordedRequest, ViolationKind},
     scim::AttributeChange,
@@ -354,7 +354,7 @@ impl Story {
             return Ok(());
         }
         let state = self.world.state();
-        let dirty = state.read(|view| view.dirty_users(None, u32::MAX));
+        let dirty = state.read(|view| view.dirty_objects(ObjectKind::User, None, u32::MAX));
         let dirty: BTreeSet<SourceId> =
             dirty.map_err(|error| error.to_string())?.into_iter().collect();
         let is_open = |id: SourceId| {

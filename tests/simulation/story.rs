@@ -544,19 +544,23 @@ fn watch_writes(world: &World) {
             Err(error) => return Some(format!("the state cannot be read: {error}")),
         };
         let path = request.uri().path();
-        let id = path.rsplit_once("/Users/").map(|(_, id)| {
+        let id = path.rsplit_once("/Users/").or_else(|| path.rsplit_once("/Groups/"));
+        let id = id.map(|(_, id)| {
             percent_encoding::percent_decode_str(id).decode_utf8_lossy().into_owned()
         });
         let body: Value = serde_json::from_slice(request.body()).unwrap_or_default();
         let is_planned = rows.iter().any(|(_, row)| match (&row.write, &id) {
-            (Write::Create(values), None) => {
-                values.iter().any(|(path, value)| path.is_user_name() && *value == body["userName"])
-            }
-            (Write::Patch { .. } | Write::Delete, Some(id)) => {
+            (Write::Create(values), None) => values.iter().any(|(path, value)| {
+                (path.is_user_name() || path.to_string() == "displayName")
+                    && *value == body[path.to_string()]
+            }),
+            (Write::Patch { .. } | Write::Delete | Write::Members, Some(id)) => {
                 row.target.as_ref().is_some_and(|target| target.as_str() == id)
             }
             (Write::Create(_) | Write::Nothing, Some(_))
-            | (Write::Patch { .. } | Write::Delete | Write::Nothing, None) => false,
+            | (Write::Patch { .. } | Write::Delete | Write::Nothing | Write::Members, None) => {
+                false
+            }
         });
         (!is_planned).then(|| format!("{} {path} left before its row was sent", request.method()))
     });

@@ -15,6 +15,8 @@ pub(crate) struct Sent {
     pub(crate) path: String,
     /// `Value::Null` where it has no body.
     pub(crate) body: Value,
+    /// The body byte for byte; it is text.
+    pub(crate) bytes: String,
     /// `None` where no answer came.
     pub(crate) status: Option<u16>,
 }
@@ -51,6 +53,7 @@ impl Exchange for Wiretap {
             method: request.method().clone(),
             path,
             body: serde_json::from_slice(request.body()).unwrap_or_default(),
+            bytes: String::from_utf8_lossy(request.body()).into_owned(),
             status: None,
         };
         Box::pin(async move {

@@ -21,8 +21,8 @@ use chrono::TimeZone;
 use entra_scim::{
     config,
     cycle::{
-        Context, CycleEnd, CycleError, CycleOptions, Explained, Question, Stop, explain, preview,
-        sync,
+        Context, CycleEnd, CycleError, CycleOptions, Explained, Provisioned, Question, Stop,
+        explain, preview, preview_provision, provision, sync,
     },
     graph::{GraphDirectory, GraphSettings, scope, token_url},
     http::{
@@ -54,7 +54,7 @@ use super::{
 };
 
 const TENANT_ID: &str = "11111111-2222-3333-4444-555555555555";
-const APP_ID: &str = "77777777-2222-3333-4444-555555555555";
+pub(crate) const APP_ID: &str = "77777777-2222-3333-4444-555555555555";
 const NEIGHBOUR_APP_ID: &str = "88888888-2222-3333-4444-555555555555";
 const GRAPH: &str = "https://graph.sandbox.example";
 const TARGET: &str = "https://app.sandbox.example/scim/v2";
@@ -76,7 +76,7 @@ pub(crate) struct World {
     expects_violations: bool,
     graph: Line,
     target: Line,
-    /// Listens on the way to the target, where that leads to somebody else's service.
+    /// Listens on the way to the target, where a story wants it.
     wiretap: Option<Wiretap>,
 }
 
@@ -116,6 +116,7 @@ fn network() -> Arc<dyn Exchange> {
         ca_pem: None,
         proxy: None,
         body_limit_bytes: 16 * 1024 * 1024,
+        client_certificate: None,
     };
     Arc::new(Network::new(&options).expect("options without a certificate or proxy"))
 }
@@ -233,6 +234,13 @@ impl World {
         world
     }
 
+    /// Listens on the line to the application from now on, for [`World::sent`].
+    pub(crate) fn listen(&mut self) {
+        let wiretap = Wiretap::on(Arc::clone(&self.target.exchange));
+        self.target.exchange = Arc::new(wiretap.clone());
+        self.wiretap = Some(wiretap);
+    }
+
     /// Compiles the job again, from other lines of configuration.
     pub(crate) fn configure(&mut self, lines: &str) {
         self.job = job_at(lines, APP_ID, self.target.base_url.as_str());
@@ -245,9 +253,9 @@ impl World {
         self.store = Some(open(&self.folder, &self.wire));
     }
 
-    /// What was sent to somebody else's service since the last call.
+    /// What was sent to the application since the last call, where somebody listens.
     pub(crate) fn sent(&self) -> Vec<Sent> {
-        self.wiretap.as_ref().expect("a world against a real server").take()
+        self.wiretap.as_ref().expect("somebody listens on the line").take()
     }
 
     /// A world with these people, all of them Editors.
@@ -587,6 +595,29 @@ impl World {
         let clock: &dyn Clock = &self.engine_clock;
         let question = Question { job: &self.job, store, directory: &directory, clock };
         explain(&question, &target.reader(), who).await
+    }
+
+    /// Provisions one person on demand, for real.
+    pub(crate) async fn provision(&self, name: &str) -> Provisioned {
+        self.try_provision(name).await.expect("the state works")
+    }
+
+    /// The same, as far as the state lets it.
+    pub(crate) async fn try_provision(&self, name: &str) -> Result<Provisioned, StoreError> {
+        let (directory, target) = self.adapters();
+        let (store, stop) = (self.state(), Stop::default());
+        let context = self.context(&directory, store, &stop, CycleOptions::default());
+        provision(&context, &target.writer(), self.id(name)).await
+    }
+
+    /// What provisioning one person on demand would do.
+    pub(crate) async fn preview_provision(&self, name: &str) -> Provisioned {
+        let copy = preview_copy(&self.folder.path().join("crm.db")).expect("a copy");
+        let (directory, target) = self.adapters();
+        let stop = Stop::default();
+        let context = self.context(&directory, &copy, &stop, CycleOptions::default());
+        let done = preview_provision(&context, &target.reader(), self.id(name)).await;
+        done.expect("the copy works")
     }
 
     /// The application wants this token from now on, and the engine has it.

@@ -6,8 +6,10 @@ use super::{
     finding::{Blame, Findings},
 };
 use crate::{
-    config::{AppSettings, TargetSignIn},
+    config::{AppSettings, OAuthCredential, TargetSignIn},
+    model::ObjectKind,
     port::{FaultClass, TargetFault, TargetRead},
+    provisioning::job::Job,
     scim::AttributePath,
     target::test_connection,
 };
@@ -19,16 +21,10 @@ pub(super) async fn examine(
     guid: &str,
     findings: &mut Findings,
 ) {
-    let mut matching: Vec<_> = app
-        .job
-        .attributes
-        .iter()
-        .filter_map(|row| Some((row.matching_priority?, &row.target)))
-        .collect();
-    matching.sort_by_key(|(priority, _)| *priority);
     let mut is_connected = false;
-    for (_, path) in matching {
-        match test_connection(reader, std::slice::from_ref(path), guid).await {
+    for path in matching(&app.job) {
+        let asked = std::slice::from_ref(path);
+        match test_connection(reader, ObjectKind::User, asked, guid).await {
             Ok(test) => {
                 if !is_connected {
                     findings.ok("target", format!("{} answers", app.target.base));
@@ -40,6 +36,62 @@ pub(super) async fn examine(
             Err(fault) if concerns_the_filter(&fault) => refused(path, &fault, findings),
             Err(fault) => {
                 unusable(app, &fault, findings);
+                return;
+            }
+        }
+    }
+    if let Some(groups) = &app.job.groups {
+        examine_groups((app, groups), reader, guid, findings).await;
+    }
+}
+
+/// The attributes that matching asks for, in order.
+fn matching(job: &Job) -> Vec<&AttributePath> {
+    let rows = job.attributes.iter();
+    let mut matching: Vec<_> =
+        rows.filter_map(|row| Some((row.matching_priority?, &row.target))).collect();
+    matching.sort_by_key(|(priority, _)| *priority);
+    matching.into_iter().map(|(_, path)| path).collect()
+}
+
+/// The same for a group that does not exist.
+async fn examine_groups(
+    (app, job): (&AppSettings, &Job),
+    reader: &impl TargetRead,
+    guid: &str,
+    findings: &mut Findings,
+) {
+    let name = app.job.app.as_str();
+    for path in matching(job) {
+        let asked = std::slice::from_ref(path);
+        match test_connection(reader, ObjectKind::Group, asked, guid).await {
+            Ok(test) if test.filters_ignored.is_empty() => {
+                findings.ok("groups", format!("`{path}` of groups is searched by"));
+            }
+            Ok(_) => findings.warning(
+                "groups",
+                format!("the application ignores a filter on `{path}` of groups"),
+                "matching compares all groups instead, where they can be listed",
+            ),
+            Err(fault) if concerns_the_filter(&fault) => findings.error(
+                "groups",
+                Blame::Configuration,
+                format!("the application refuses a filter on `{path}` of groups: {fault}"),
+                format!(
+                    "give `match` to another row of apps.{name}.groups.attributes, usually \
+                     displayName"
+                ),
+            ),
+            Err(fault) => {
+                findings.error(
+                    "groups",
+                    Blame::Connection,
+                    format!("groups cannot be read: {fault}"),
+                    format!(
+                        "set `apps.{name}.groups.enabled` to false, or ask the vendor where its \
+                         /Groups are"
+                    ),
+                );
                 return;
             }
         }
@@ -96,16 +148,7 @@ fn refused(path: &AttributePath, fault: &TargetFault, findings: &mut Findings) {
 fn unusable(app: &AppSettings, fault: &TargetFault, findings: &mut Findings) {
     let name = app.job.app.as_str();
     let action = match fault.class {
-        FaultClass::Unauthorized => match &app.target.sign_in {
-            TargetSignIn::SecretToken(_) => format!(
-                "take a new secret token from the application and put it where \
-                 `apps.{name}.target.secret_token` reads it"
-            ),
-            TargetSignIn::OAuth(_) => format!(
-                "compare `apps.{name}.target.oauth` with what the application shows of its OAuth \
-                 client: token URL, client id, secret and scopes"
-            ),
-        },
+        FaultClass::Unauthorized => renew(app),
         FaultClass::NotCompliant | FaultClass::Missing | FaultClass::Malformed => format!(
             "compare `apps.{name}.target.tenant_url` with what the application shows; it usually \
              ends in /scim or /scim/v2"
@@ -116,10 +159,38 @@ fn unusable(app: &AppSettings, fault: &TargetFault, findings: &mut Findings) {
         }
         FaultClass::Throttled => "wait some minutes, then check again".to_owned(),
         FaultClass::Unavailable | FaultClass::Lost | FaultClass::Conflict => format!(
-            "check the way from here to {}, and `proxy` and `ca_file` under [apps.{name}.target]",
+            "check the way from here to {}, and `proxy`, `ca_file` and `client_certificate` under \
+             [apps.{name}.target]",
             app.target.base
         ),
     };
     let message = format!("{}: {fault}", app.target.base);
     findings.error("target", Blame::Connection, message, action);
+}
+
+/// What to look at where the application does not know who asks.
+fn renew(app: &AppSettings) -> String {
+    let place = format!("apps.{}.target.{}", app.job.app, app.target.sign_in_key());
+    match &app.target.sign_in {
+        TargetSignIn::SecretToken(_) => format!(
+            "take a new secret token from the application and put it where `{place}` reads it"
+        ),
+        TargetSignIn::OAuth(oauth) => match oauth.credential {
+            OAuthCredential::Secret { .. } => format!(
+                "compare `{place}` with what the application shows of its OAuth client: token URL, \
+                 client id, secret and scopes"
+            ),
+            OAuthCredential::EntraToken { .. } | OAuthCredential::TokenFile(_) => format!(
+                "compare `{place}` with the issuer, subject and audience that the application \
+                 trusts, and with its token URL and scopes"
+            ),
+        },
+        TargetSignIn::Basic { .. } => format!(
+            "compare the user name in `{place}` and the password that it reads with what the \
+             application expects"
+        ),
+        TargetSignIn::Otherwise => {
+            format!("compare `{place}` with what the application expects of a request")
+        }
+    }
 }

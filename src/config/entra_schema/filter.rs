@@ -4,7 +4,10 @@ use super::{
     text::{comment, commented, entry, quoted, shown},
     wire::{Filter, FilterClause, FilterGroup},
 };
-use crate::provisioning::{Clause, ClauseText, Operator};
+use crate::{
+    model::ObjectKind,
+    provisioning::{Clause, ClauseText, Operator},
+};
 
 /// What became of a mapping's filters.
 #[derive(Default)]
@@ -129,14 +132,14 @@ fn clause_text(clause: &FilterClause) -> Result<String, String> {
             return Err(format!("{operator} compares with one value, and there are {count}"));
         }
     };
-    let compiled = Clause::compile(&ClauseText {
+    let written = ClauseText {
         attribute,
         operator: operator.as_str(),
         value,
         quantifier: None,
         anchor: None,
-    });
-    if let Err(errors) = compiled {
+    };
+    if let Err(errors) = Clause::compile(ObjectKind::User, &written) {
         let problems: Vec<String> = errors.into_iter().map(|error| error.problem).collect();
         return Err(problems.join("; "));
     }

@@ -12,10 +12,11 @@ use super::{
 use crate::{
     config::{
         diagnosis::{At, Findings, Severity},
-        mapping::decode_row,
+        mapping::{About, decode_row},
         raw::Node,
     },
     gallery::Profile,
+    model::ObjectKind,
     provisioning::job::{AttributeMapping, ValueType},
     scim::AttributePath,
 };
@@ -284,7 +285,8 @@ fn judge(draft: &Draft, profile: &Profile) -> Result<AttributeMapping, String> {
     }
     let table = DeValue::Table(document.into_inner());
     let node = Node { at: At { path: String::new(), span: 0..0 }, value: &table };
-    let mapping = decode_row(&node, profile, &mut findings);
+    let about = About { kind: ObjectKind::User, profile };
+    let mapping = decode_row(about, &node, &mut findings);
     let problems: BTreeSet<String> = findings
         .into_sorted()
         .into_iter()

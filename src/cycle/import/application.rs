@@ -65,21 +65,29 @@ pub fn selection_of(job: &Job) -> Selection {
 }
 
 /// What a complete read is good for: the properties, and whose.
-fn selection_text(selection: &Selection, scope: Scope) -> String {
+fn selection_text(selection: &Selection, job: &Job) -> String {
     let mut names: Vec<&str> = selection.properties.iter().map(String::as_str).collect();
-    names.push(match scope {
+    names.push(match job.scope {
         Scope::Assigned => "of assigned users",
         Scope::All => "of all users",
     });
     if selection.manager {
         names.push("manager");
     }
-    names.join(",")
+    if job.nested_groups {
+        names.push("of nested groups");
+    }
+    let mut text = names.join(",");
+    if job.groups.is_some() {
+        let of_groups: Vec<String> = groups::group_properties(job).into_iter().collect();
+        text = format!("{text},groups with {}", of_groups.join(","));
+    }
+    text
 }
 
 /// Whether this cycle reads everything.
 pub(in crate::cycle) fn kind<D>(context: &Context<'_, D>) -> Result<CycleKind, CycleError> {
-    let selection = selection_text(&selection_of(context.job), context.job.scope);
+    let selection = selection_text(&selection_of(context.job), context.job);
     let now = context.clock.now();
     let full = context.options.initial
         || context.store.read(|view| {
@@ -124,7 +132,11 @@ pub(in crate::cycle) async fn import<D: Directory>(
     }
 }
 
-fn bind<D>(context: &Context<'_, D>, application: &Application) -> Result<(), CycleError> {
+/// Lets a state that belongs to nothing yet belong to this job.
+pub(in crate::cycle) fn bind<D>(
+    context: &Context<'_, D>,
+    application: &Application,
+) -> Result<(), CycleError> {
     if is_bound((context.job, context.store), application)? {
         return Ok(());
     }
@@ -181,7 +193,7 @@ async fn round<D: Directory>(
     if context.job.scope == Scope::Assigned {
         read_assignments(context, application, tracker, warnings).await?;
     }
-    groups::read(context, full, tracker).await?;
+    groups::read(context, (full, generation), tracker).await?;
     filters::check(context)?;
     people::look_up(context, &selection, full, generation, tracker).await?;
     if full {
@@ -191,7 +203,7 @@ async fn round<D: Directory>(
         if let Some(chain) = &users_chain {
             tx.set_chain(chain)?;
         }
-        tx.set_fact("selection", Some(&selection_text(&selection, context.job.scope)))?;
+        tx.set_fact("selection", Some(&selection_text(&selection, context.job)))?;
         tx.set_fact("full_read", None)?;
         if full {
             tx.store_property_statistics()?;
@@ -211,7 +223,9 @@ pub fn needs_default_domain(job: &Job) -> bool {
 
 /// Reads the tenant's default domain where a mapping needs it. With another one, everybody is
 /// decided again.
-async fn read_default_domain<D: Directory>(context: &Context<'_, D>) -> Result<(), CycleError> {
+pub(in crate::cycle) async fn read_default_domain<D: Directory>(
+    context: &Context<'_, D>,
+) -> Result<(), CycleError> {
     if !needs_default_domain(context.job) {
         return Ok(());
     }
@@ -232,7 +246,7 @@ fn begin<D>(
     selection: &Selection,
     full: bool,
 ) -> Result<u64, StoreError> {
-    let selection = selection_text(selection, context.job.scope);
+    let selection = selection_text(selection, context.job);
     let number = |text: Option<String>| text.and_then(|t| t.parse().ok()).unwrap_or(0_u64);
     context.store.write(|tx| {
         let last = number(tx.fact("read_generation")?);

@@ -1,6 +1,7 @@
-//! The chains of groups and their direct members: assigned ones, and those that filters name.
+//! The chains of groups and their direct members: assigned ones, those inside them where nested
+//! groups count, those that filters name, or every group of the tenant.
 //!
-//! Each chain follows at most fifty groups. A new one joins a chain that has room,
+//! Each chain of single groups follows at most fifty of them. A new one joins a chain with room,
 //! which is then read from the beginning; the others go on from their links.
 
 use std::collections::BTreeSet;
@@ -11,59 +12,142 @@ use crate::{
         context::{Context, CycleError, Tracker},
         pace,
     },
-    model::SourceId,
-    port::{Directory, GROUPS_PER_CHAIN_MAX, GroupsAt, Link, RoundEnd},
-    store::{Chain, StoreError},
+    model::{ObjectKind, SourceId},
+    port::{Directory, GROUPS_PER_CHAIN_MAX, GroupsAt, IDS_PER_LOOKUP_MAX, Link, RoundEnd},
+    provisioning::{
+        Operand, Presence,
+        job::{Job, MappingSource, Scope},
+        selected_property,
+    },
+    store::{Chain, GroupObjects, StoreError},
 };
 
-/// Reads changes of the groups.
+/// The chain of every group of the tenant.
+const EVERY_GROUP: &str = "groups:all";
+
+/// Complete reads in a row that must not show a group before it counts as gone for good.
+const MISSES_PROVE_DELETION: u32 = 2;
+
+/// Which groups a job provisions themselves.
+fn objects_of(job: &Job) -> GroupObjects {
+    match (&job.groups, job.scope) {
+        (None, _) => GroupObjects::None,
+        (Some(_), Scope::Assigned) => GroupObjects::Assigned,
+        (Some(_), Scope::All) => GroupObjects::Every,
+    }
+}
+
+/// The properties that a job of groups needs of each.
+pub(in crate::cycle) fn group_properties(job: &Job) -> BTreeSet<String> {
+    let mut names: Vec<&str> = Vec::new();
+    for mapping in job.groups.iter().flat_map(|groups| &groups.attributes) {
+        match &mapping.source {
+            MappingSource::Attribute(name) => names.push(name),
+            MappingSource::Constant(_) => {}
+            MappingSource::Expression(expression) => names.extend(expression.attributes()),
+        }
+    }
+    let clauses = job.groups.iter().flat_map(|groups| groups.clauses());
+    let filtered = clauses.filter_map(|clause| match &clause.operand {
+        Operand::Attribute(attribute) => attribute.selected_property().map(str::to_owned),
+        Operand::Manager | Operand::AppRoles | Operand::MemberOf => None,
+    });
+    names.into_iter().filter_map(selected_property).chain(filtered).collect()
+}
+
+/// What reading groups needs beside the directory.
+struct Reading<'a, D> {
+    context: &'a Context<'a, D>,
+    tracker: &'a Tracker<'a, D>,
+    objects: GroupObjects,
+    properties: BTreeSet<String>,
+    /// The number of this complete reading, or of the last one.
+    full_read: u64,
+}
+
+/// Reads changes of the groups, and works out whose members count for which.
 pub(super) async fn read<D: Directory>(
     context: &Context<'_, D>,
-    full: bool,
+    (full, full_read): (bool, u64),
     tracker: &Tracker<'_, D>,
 ) -> Result<(), CycleError> {
-    arrange(context, full)?;
-    for chain in context.store.read(|view| view.group_chains())? {
-        follow(context, chain, tracker).await?;
+    let objects = objects_of(context.job);
+    let nested = context.job.nested_groups;
+    let properties = group_properties(context.job);
+    let reading = Reading { context, tracker, objects, properties, full_read };
+    let mut followed: BTreeSet<SourceId> = BTreeSet::new();
+    let mut is_first = true;
+    loop {
+        let wanted = reading.wanted(nested)?;
+        if !is_first && wanted.is_subset(&followed) {
+            break;
+        }
+        arrange(context, (&wanted, objects), full && is_first)?;
+        for chain in context.store.read(|view| view.group_chains())? {
+            if is_first || !chain.complete {
+                reading.follow(chain).await?;
+            }
+        }
+        followed = wanted;
+        is_first = false;
+    }
+    context.store.write(|tx| tx.arrange_group_paths(objects, nested))?;
+    if full && objects == GroupObjects::Every {
+        reading.resolve_unshown().await?;
     }
     Ok(())
 }
 
 /// Lets every group that matters be followed by one chain, and no chain follow any other group.
-fn arrange<D>(context: &Context<'_, D>, full: bool) -> Result<(), StoreError> {
+fn arrange<D>(
+    context: &Context<'_, D>,
+    (wanted, objects): (&BTreeSet<SourceId>, GroupObjects),
+    full: bool,
+) -> Result<(), StoreError> {
     let now = context.clock.now();
     context.store.write(|tx| {
-        let mut wanted: BTreeSet<SourceId> = tx.assigned_groups()?.into_iter().collect();
-        wanted.extend(tx.filter_groups()?);
         let mut chains = tx.group_chains()?;
         let generation = tx.next_membership_generation()?;
+        let empty = |name: &str, members: Vec<SourceId>| Chain {
+            name: name.to_owned(),
+            link: None,
+            complete: false,
+            taken_at: now,
+            generation,
+            members,
+        };
         for chain in &mut chains {
             chain.members.retain(|group| wanted.contains(group));
             if full && chain.complete {
                 restart(chain, generation);
             }
         }
+        if objects == GroupObjects::Every {
+            for chain in &mut chains {
+                chain.members.clear();
+            }
+            if chains.iter().all(|chain| chain.name != EVERY_GROUP) {
+                chains.push(empty(EVERY_GROUP, Vec::new()));
+            }
+        }
         let followed: BTreeSet<SourceId> =
             chains.iter().flat_map(|chain| chain.members.iter().copied()).collect();
-        for group in wanted.difference(&followed) {
-            let room = chains.iter_mut().find(|chain| chain.members.len() < GROUPS_PER_CHAIN_MAX);
-            match room {
-                Some(chain) => {
-                    chain.members.push(*group);
-                    restart(chain, generation);
-                }
-                None => chains.push(Chain {
-                    name: unused_name(&chains),
-                    link: None,
-                    complete: false,
-                    taken_at: now,
-                    generation,
-                    members: vec![*group],
-                }),
+        let missing = wanted.difference(&followed).filter(|_| objects != GroupObjects::Every);
+        for group in missing {
+            let room = chains.iter_mut().find(|chain| {
+                chain.name != EVERY_GROUP && chain.members.len() < GROUPS_PER_CHAIN_MAX
+            });
+            if let Some(chain) = room {
+                chain.members.push(*group);
+                restart(chain, generation);
+            } else {
+                let name = unused_name(&chains);
+                chains.push(empty(&name, vec![*group]));
             }
         }
         for chain in &chains {
-            if chain.members.is_empty() {
+            let is_every = objects == GroupObjects::Every && chain.name == EVERY_GROUP;
+            if chain.members.is_empty() && !is_every {
                 tx.remove_chain(&chain.name)?;
             } else {
                 tx.set_chain(chain)?;
@@ -89,39 +173,83 @@ fn restart(chain: &mut Chain, generation: u64) {
     chain.complete = false;
 }
 
-async fn follow<D: Directory>(
-    context: &Context<'_, D>,
-    mut chain: Chain,
-    tracker: &Tracker<'_, D>,
-) -> Result<(), CycleError> {
-    let mut seen = 0;
-    for _ in 0..PAGES_MAX {
-        context.check_stop()?;
-        let link = chain.link.clone().map(Link);
-        let page = pace::directory(context.clock, || {
-            let at = link.as_ref().map_or(GroupsAt::Initial(&chain.members), GroupsAt::Link);
-            context.directory.groups_delta(at)
+impl<D: Directory> Reading<'_, D> {
+    /// The groups whose members matter, as far as they are known.
+    fn wanted(&self, nested: bool) -> Result<BTreeSet<SourceId>, StoreError> {
+        self.context.store.read(|view| {
+            let mut wanted: BTreeSet<SourceId> = if nested {
+                view.nested_groups()?.into_iter().collect()
+            } else {
+                view.assigned_groups()?.into_iter().collect()
+            };
+            wanted.extend(view.filter_groups()?);
+            Ok(wanted)
         })
-        .await?;
-        seen += page.items.iter().map(|group| group.members.len() as u64 + 1).sum::<u64>();
-        let complete = matches!(page.end, RoundEnd::Complete(_));
-        let (RoundEnd::Next(next) | RoundEnd::Complete(next)) = page.end;
-        chain.link = Some(next.0);
-        chain.complete = complete;
-        chain.taken_at = context.clock.now();
-        context.store.write(|tx| {
-            for change in &page.items {
-                tx.apply_group(change, chain.generation)?;
-            }
-            if complete {
-                tx.finish_groups(&chain.members, chain.generation)?;
-            }
-            tx.set_chain(&chain)
-        })?;
-        tracker.at(seen, None)?;
-        if complete {
-            return Ok(());
-        }
     }
-    Err(endless())
+
+    async fn follow(&self, mut chain: Chain) -> Result<(), CycleError> {
+        let context = self.context;
+        let is_every = chain.name == EVERY_GROUP;
+        let mut seen = 0;
+        for _ in 0..PAGES_MAX {
+            context.check_stop()?;
+            let link = chain.link.clone().map(Link);
+            let page = pace::directory(context.clock, || {
+                let groups = (!is_every).then_some(chain.members.as_slice());
+                let first = match (self.objects, groups) {
+                    (GroupObjects::None, Some(groups)) => GroupsAt::Initial(groups),
+                    (_, groups) => GroupsAt::Objects { groups, properties: &self.properties },
+                };
+                context.directory.groups_delta(link.as_ref().map_or(first, GroupsAt::Link))
+            })
+            .await?;
+            seen += page.items.iter().map(|group| group.members.len() as u64 + 1).sum::<u64>();
+            let complete = matches!(page.end, RoundEnd::Complete(_));
+            let (RoundEnd::Next(next) | RoundEnd::Complete(next)) = page.end;
+            chain.link = Some(next.0);
+            chain.complete = complete;
+            chain.taken_at = context.clock.now();
+            context.store.write(|tx| {
+                // A link goes on about groups that nobody follows any more.
+                let ours = page.items.iter().filter(|c| is_every || chain.members.contains(&c.id));
+                for change in ours {
+                    tx.apply_group(change, self.objects, (chain.generation, self.full_read))?;
+                }
+                if complete && is_every {
+                    tx.finish_every_group(chain.generation)?;
+                } else if complete {
+                    tx.finish_groups(&chain.members, chain.generation)?;
+                }
+                tx.set_chain(&chain)
+            })?;
+            self.tracker.at(seen, None)?;
+            if complete {
+                return Ok(());
+            }
+        }
+        Err(endless())
+    }
+
+    /// Linked groups that a complete reading of all of them did not show: gone for good once two
+    /// cycles in a row have found them so.
+    async fn resolve_unshown(&self) -> Result<(), CycleError> {
+        let context = self.context;
+        let unshown =
+            context.store.read(|view| view.unshown_linked(ObjectKind::Group, self.full_read))?;
+        for ids in unshown.chunks(IDS_PER_LOOKUP_MAX) {
+            let found =
+                pace::directory(context.clock, || context.directory.groups_by_id(ids)).await?;
+            let live: BTreeSet<SourceId> = found.iter().map(|group| group.id).collect();
+            context.store.write(|tx| {
+                for id in ids.iter().filter(|id| !live.contains(id)) {
+                    if tx.count_miss(*id)? >= MISSES_PROVE_DELETION {
+                        tx.set_presence(*id, Presence::Deleted)?;
+                    }
+                }
+                Ok(())
+            })?;
+        }
+        context.store.write(|tx| tx.set_unshown_unseen(ObjectKind::Group, self.full_read))?;
+        Ok(())
+    }
 }

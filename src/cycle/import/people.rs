@@ -11,7 +11,7 @@ use crate::{
         context::{Context, CycleError, Tracker},
         pace,
     },
-    model::{Clock, ManagerChange, SourceId, UserChange},
+    model::{Clock, ManagerChange, ObjectKind, SourceId, UserChange},
     port::{Directory, GROUPS_PER_CHAIN_MAX, ManagersAt, RoundEnd, Selection},
     provisioning::{Presence, job::Scope},
     store::StoreError,
@@ -64,8 +64,9 @@ pub(super) async fn look_up<D: Directory>(
         tracker.at(seen, None)?;
     }
     if full && everybody {
-        missing.extend(context.store.read(|view| view.unshown_linked(generation))?);
-        context.store.write(|tx| tx.set_unshown_unseen(generation))?;
+        missing
+            .extend(context.store.read(|view| view.unshown_linked(ObjectKind::User, generation))?);
+        context.store.write(|tx| tx.set_unshown_unseen(ObjectKind::User, generation))?;
     }
     resolve_missing(context, missing).await
 }

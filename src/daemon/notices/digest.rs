@@ -57,7 +57,7 @@ fn digest(app: &str, reports: &[CycleReport], failing: u64, now: Timestamp) -> N
     }
     let early = reports.iter().filter(|report| report.error.is_some()).count();
     let held = reports.first().and_then(|report| report.held.as_ref());
-    let held = held.map_or(0, |held| held.removals + held.creates);
+    let held = held.map_or(0, |held| held.removals + held.membership_removals + held.creates);
     let in_scope = reports.iter().find(|report| report.error.is_none());
     let in_scope = in_scope.map_or_else(String::new, |report| {
         format!(" {} in scope.", counted(report.totals.in_scope, "person is", "people are"))

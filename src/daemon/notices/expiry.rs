@@ -1,4 +1,4 @@
-//! Which credentials end, and when: the target's token, our certificate, our client secret.
+//! Which credentials end, and when: the target's token, our certificates, our client secret.
 //!
 //! An opaque token can't tell, so its end is configured. A certificate says it itself. Of a client
 //! secret only the app registration knows; it is read once a day where that is permitted, and where
@@ -45,6 +45,9 @@ pub(super) struct Watch {
     app: String,
     client_id: String,
     token_expires: Option<NaiveDate>,
+    /// The key whose credential `secret_token_expires` is about.
+    sign_in_key: &'static str,
+    client_certificate: Option<PathBuf>,
     certificate: Option<PathBuf>,
     secret: Option<SecretSource>,
 }
@@ -68,6 +71,8 @@ impl Watch {
             app: app.job.app.to_string(),
             client_id: config.tenant.client_id.clone(),
             token_expires: app.target.secret_token_expires,
+            sign_in_key: app.target.sign_in_key(),
+            client_certificate: app.target.client_certificate.as_ref().map(|c| c.cert.clone()),
             certificate,
             secret,
         }
@@ -81,23 +86,7 @@ impl Watch {
         now: Timestamp,
     ) -> Result<Vec<Expiry>, StoreError> {
         let check = |what: &str| NextStep::run(what, format!("entra-scim check {}", self.app));
-        let mut found = Vec::new();
-        if let Some(day) = self.token_expires {
-            found.push(Expiry {
-                cause: "secret_token",
-                what: format!("The token of application `{}`", self.app),
-                ends: day.and_time(NaiveTime::MIN).and_utc(),
-                renew: vec![
-                    NextStep::by_hand(format!(
-                        "create a new token in the application, put it where \
-                         `apps.{}.target.secret_token` says, and its end into \
-                         `secret_token_expires`",
-                        self.app
-                    )),
-                    check("then test it"),
-                ],
-            });
-        }
+        let mut found = self.of_the_application(check);
         if let Some(ends) = self.certificate.as_ref().and_then(certificate_ends) {
             let renew = "upload a new certificate under Entra admin center > App registrations > \
                  the registration > Certificates & secrets, and put it where \
@@ -121,6 +110,46 @@ impl Watch {
             });
         }
         Ok(found)
+    }
+
+    /// What signs in to the application.
+    fn of_the_application(&self, check: impl Fn(&str) -> NextStep) -> Vec<Expiry> {
+        let (app, key) = (&self.app, self.sign_in_key);
+        let mut found = Vec::new();
+        if let Some(day) = self.token_expires {
+            let (what, renew) = if key == "secret_token" {
+                ("token", "create a new token in the application, put it where")
+            } else {
+                ("sign-in", "create a new credential in the application, put it where")
+            };
+            found.push(Expiry {
+                cause: "secret_token",
+                what: format!("The {what} of application `{app}`"),
+                ends: day.and_time(NaiveTime::MIN).and_utc(),
+                renew: vec![
+                    NextStep::by_hand(format!(
+                        "{renew} `apps.{app}.target.{key}` says, and its end into \
+                         `secret_token_expires`"
+                    )),
+                    check("then test it"),
+                ],
+            });
+        }
+        if let Some(ends) = self.client_certificate.as_ref().and_then(certificate_ends) {
+            found.push(Expiry {
+                cause: "client_certificate",
+                what: format!("The client certificate of application `{app}`"),
+                ends,
+                renew: vec![
+                    NextStep::by_hand(format!(
+                        "have a new certificate issued, and put it where \
+                         `apps.{app}.target.client_certificate` says"
+                    )),
+                    check("then test it"),
+                ],
+            });
+        }
+        found
     }
 
     async fn client_secret_ends(

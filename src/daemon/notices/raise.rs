@@ -174,7 +174,9 @@ fn named(rows: &[EscrowRow]) -> Vec<NoticeRow> {
 fn raise_held(tx: &Tx<'_>, app: &str, end: &CycleEnd, now: Timestamp) -> Result<(), StoreError> {
     let mut open = Vec::new();
     if let Some(held) = &end.report.held {
-        for (cause, count) in [(REMOVALS, held.removals), (CREATES, held.creates)] {
+        for (cause, count) in
+            [(REMOVALS, held.removals + held.membership_removals), (CREATES, held.creates)]
+        {
             if count == 0 {
                 continue;
             }

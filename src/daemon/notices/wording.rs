@@ -199,9 +199,17 @@ pub(super) fn paused(app: &str, quarantine: &Quarantine, now: Timestamp) -> Noti
 
 /// A safeguard holds removals, or creates.
 pub(super) fn held(app: &str, held: &HeldReport, cause: &str, now: Timestamp) -> Notice {
-    let (count, noun, does) = match cause {
-        CREATES => (held.creates, counted(held.creates, "create", "creates"), "creates"),
-        _ => (held.removals, counted(held.removals, "removal", "removals"), "removes"),
+    let removals = counted(held.removals, "removal", "removals");
+    let members = counted(held.membership_removals, "membership removal", "membership removals");
+    let (count, noun, does) = if cause == CREATES {
+        (held.creates, counted(held.creates, "create", "creates"), "creates")
+    } else {
+        let noun = match (held.removals, held.membership_removals) {
+            (_, 0) => removals,
+            (0, _) => members,
+            (_, _) => format!("{removals} and {members}"),
+        };
+        (held.removals + held.membership_removals, noun, "removes")
     };
     let verb = if count == 1 { "is" } else { "are" };
     let problem = format!("{noun} {verb} held");

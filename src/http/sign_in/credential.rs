@@ -1,10 +1,18 @@
 //! What proves who asks for a token. Holds places to read from, not the secrets.
 
-use std::path::PathBuf;
+use std::{future::Future, path::PathBuf, pin::Pin, sync::Arc};
 
 use url::Url;
 
-use crate::{http::SecretSource, model::Secret};
+use crate::{
+    http::{SecretSource, SignInFault},
+    model::Secret,
+};
+
+/// Gets an assertion, each time anew: who takes it may refuse to see it twice (RFC 7523 §3).
+pub type AssertionSource = Arc<
+    dyn Fn() -> Pin<Box<dyn Future<Output = Result<Secret, SignInFault>> + Send>> + Send + Sync,
+>;
 
 /// What proves who asks for a token.
 #[derive(Clone)]
@@ -26,6 +34,9 @@ pub enum Credential {
     /// A token of another identity provider, in a file that is read at every refresh because the
     /// platform rotates it (workload identity federation).
     FederatedTokenFile(PathBuf),
+    /// A token that another token endpoint gives to us (RFC 7523 §2.2): where it comes from Entra,
+    /// the application needs no secret of ours.
+    Assertion(AssertionSource),
     /// The identity of the Azure machine or app this runs on.
     ManagedIdentity {
         /// The client id of a user-assigned identity; `None` for the system-assigned one.

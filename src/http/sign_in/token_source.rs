@@ -18,7 +18,7 @@ use tokio::sync::Mutex;
 use url::Url;
 
 use super::{
-    Credential, SecretSent,
+    Credential, Grant, SecretSent,
     assertion::{self, ASSERTION_TYPE},
     managed_identity, refusal,
 };
@@ -43,7 +43,8 @@ const LIFE_SECONDS_DEFAULT: i64 = 600;
 pub struct TokenSettings {
     /// The token endpoint. Unused by a managed identity.
     pub token_url: Url,
-    /// The application's client id. Unused by a managed identity.
+    /// The application's client id. Unused by a managed identity, and not sent where it is empty:
+    /// an assertion may say alone who asks.
     pub client_id: String,
     /// The scope to ask for, `https://graph.microsoft.com/.default` for Graph.
     pub scope: Option<String>,
@@ -54,6 +55,7 @@ pub struct TokenSettings {
 /// Fetches tokens and keeps the last one.
 pub struct TokenSource {
     settings: Box<TokenSettings>,
+    grant: Grant,
     exchange: Arc<dyn Exchange>,
     clock: Arc<dyn Clock>,
     cached: Mutex<Option<Cached>>,
@@ -72,7 +74,19 @@ impl TokenSource {
         exchange: Arc<dyn Exchange>,
         clock: Arc<dyn Clock>,
     ) -> Self {
-        Self { settings: Box::new(settings), exchange, clock, cached: Mutex::new(None) }
+        let (settings, grant) = (Box::new(settings), Grant::default());
+        Self { settings, grant, exchange, clock, cached: Mutex::new(None) }
+    }
+
+    /// The same, asking with `grant`, which a managed identity does not look at.
+    #[must_use]
+    pub fn asking(self, grant: Grant) -> Self {
+        Self { grant, ..self }
+    }
+
+    /// A token that nobody else was given. It is not kept, nor is the kept one touched.
+    pub async fn fresh_token(&self) -> Result<Secret, SignInFault> {
+        Ok(self.fetch().await?.token)
     }
 
     /// The token, fetched where there is none or it soon expires.
@@ -134,6 +148,10 @@ impl TokenSource {
                     SignInFault::permanent(format!("the token file {path} cannot be read: {error}"))
                 })?;
                 let token = trimmed(&Secret::new(token))?;
+                self.fetch_grant(None, Some(&token)).await?
+            }
+            Credential::Assertion(source) => {
+                let token = source().await?;
                 self.fetch_grant(None, Some(&token)).await?
             }
         };
@@ -204,9 +222,14 @@ impl TokenSource {
                 .add_extra_param("client_assertion_type", ASSERTION_TYPE)
                 .add_extra_param("client_assertion", assertion.expose());
         }
+        for (name, value) in &self.grant.parameters {
+            grant = grant.add_extra_param(name.clone(), read(value)?.expose().to_owned());
+        }
         let wire = Arc::new(Wire::default());
         let carrier = (Arc::clone(&wire), Arc::clone(&self.exchange));
+        let departure = self.grant.clone();
         let call = move |request: HttpRequest| -> Carried {
+            let request = request.map(|form| departure.amend(&form));
             let (wire, exchange) = (Arc::clone(&carrier.0), Arc::clone(&carrier.1));
             Box::pin(async move { wire.carry(exchange.as_ref(), request).await })
         };

@@ -12,7 +12,10 @@ use http::{HeaderMap, HeaderValue, header::RETRY_AFTER};
 use url::Url;
 
 use crate::{
-    http::{Authorizer, Bearer, SignInFault, retry_after, same_origin},
+    http::{
+        Authorizer, Basic, Bearer, ConfiguredHeader, SecretSource, SignIn, SignInFault,
+        retry_after, same_origin,
+    },
     model::Secret,
 };
 
@@ -66,14 +69,20 @@ fn a_link_is_followed_only_to_the_configured_scheme_host_and_port() {
     }
 }
 
-fn counted(tokens: &'static [&'static str]) -> (Arc<AtomicUsize>, Authorizer) {
+/// Gives these texts one after the other, the last for ever.
+fn source(texts: &'static [&'static str]) -> (Arc<AtomicUsize>, SecretSource) {
     let reads = Arc::new(AtomicUsize::new(0));
     let counter = Arc::clone(&reads);
     let read = move || {
-        let index = counter.fetch_add(1, Ordering::SeqCst).min(tokens.len() - 1);
-        Ok(Secret::new(tokens[index].to_owned()))
+        let index = counter.fetch_add(1, Ordering::SeqCst).min(texts.len() - 1);
+        Ok(Secret::new(texts[index].to_owned()))
     };
-    (reads, Authorizer::Bearer(Bearer::new(Arc::new(read))))
+    (reads, Arc::new(read))
+}
+
+fn counted(tokens: &'static [&'static str]) -> (Arc<AtomicUsize>, Authorizer) {
+    let (reads, read) = source(tokens);
+    (reads, Authorizer::Bearer(Bearer::new(read)))
 }
 
 #[tokio::test]
@@ -110,4 +119,64 @@ async fn a_token_that_cannot_be_used_is_said_without_showing_it() {
     let read = Arc::new(|| Err("the file /a does not exist".to_owned()));
     let fault = Authorizer::Bearer(Bearer::new(read)).authorization().await.unwrap_err();
     assert_eq!(fault.to_string(), "the file /a does not exist");
+}
+
+#[tokio::test]
+async fn a_user_name_and_a_password_are_one_pair_and_the_password_is_read_again() {
+    let (reads, read) = source(&["sésame \n", "sésame \n", "new\n"]);
+    let authorizer = Authorizer::Basic(Basic::new("us".to_owned(), read));
+    let first = authorizer.authorization().await.unwrap();
+    // `us:sésame ` in UTF-8: a blank at a password's end counts, the line end of its file does not.
+    assert_eq!(first, "Basic dXM6c8Opc2FtZSA=");
+    assert!(first.is_sensitive());
+    assert!(!authorizer.renew(&first).await.unwrap(), "the file still says the same");
+    assert!(authorizer.renew(&first).await.unwrap());
+    assert_eq!(authorizer.authorization().await.unwrap(), "Basic dXM6bmV3");
+    assert!(authorizer.renew(&first).await.unwrap(), "somebody else has read it meanwhile");
+    assert_eq!(reads.load(Ordering::SeqCst), 3);
+}
+
+fn header(name: &'static str, texts: &'static [&'static str]) -> ConfiguredHeader {
+    ConfiguredHeader { name: name.parse().unwrap(), read: source(texts).1 }
+}
+
+#[tokio::test]
+async fn headers_stand_beside_a_token_or_alone_and_one_that_is_new_is_worth_another_try() {
+    let headers = vec![header("x-team", &["7"]), header("x-api-key", &["old-key", "new-key"])];
+    let (_, token) = counted(&["token"]);
+    let sign_in = SignIn::new(Some(token), headers);
+    let signed = sign_in.headers().await.unwrap();
+    let mut sent = HeaderMap::new();
+    signed.apply(&mut sent);
+    assert_eq!(sent["authorization"], "Bearer token");
+    assert_eq!(
+        (&sent["x-team"], &sent["x-api-key"]),
+        (&"7".parse().unwrap(), &"old-key".parse().unwrap())
+    );
+    assert!(sent.values().all(HeaderValue::is_sensitive));
+    assert!(sign_in.renew(&signed).await.unwrap(), "the key is another one");
+    let signed = sign_in.headers().await.unwrap();
+    assert!(!sign_in.renew(&signed).await.unwrap(), "nothing has changed since");
+
+    let alone = SignIn::new(None, vec![header("authorization", &["Token abc-def-ghi"])]);
+    let signed = alone.headers().await.unwrap();
+    let mut sent = HeaderMap::new();
+    signed.apply(&mut sent);
+    assert_eq!(sent["authorization"], "Token abc-def-ghi");
+    assert_eq!(sent.len(), 1);
+}
+
+#[tokio::test]
+async fn every_secret_of_a_request_is_known_and_a_short_plain_value_is_none() {
+    let (_, read) = source(&["pa55word"]);
+    let basic = Authorizer::Basic(Basic::new("us".to_owned(), read));
+    let headers = vec![header("x-team", &["7"]), header("x-api-key", &["Key abc-def-ghi"])];
+    let signed = SignIn::new(Some(basic), headers).headers().await.unwrap();
+    let secrets = signed.secrets();
+    let mut texts: Vec<_> = secrets.iter().map(Secret::expose).collect();
+    texts.sort_unstable();
+    assert_eq!(texts, ["Key abc-def-ghi", "abc-def-ghi", "dXM6cGE1NXdvcmQ=", "pa55word"]);
+    let broken = SignIn::new(None, vec![header("x-api-key", &["s3\u{7}cret"])]);
+    let fault = broken.headers().await.err().unwrap();
+    assert!(fault.to_string().contains("x-api-key") && !fault.to_string().contains("s3"));
 }

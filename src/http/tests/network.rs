@@ -1,6 +1,10 @@
 //! The transport over loopback: TLS with a private authority, a proxy, broken answers.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    net::SocketAddr,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use bytes::Bytes;
 use http::{Request, StatusCode};
@@ -13,12 +17,18 @@ use tokio::{
 use tokio_rustls::{
     TlsAcceptor,
     rustls::{
-        ServerConfig,
+        RootCertStore, ServerConfig,
         pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer},
+        server::WebPkiClientVerifier,
     },
 };
 
-use crate::http::{Exchange as _, Network, NetworkFault, NetworkOptions, TransportFault};
+use crate::{
+    http::{
+        ClientCertificate, Exchange as _, Network, NetworkFault, NetworkOptions, TransportFault,
+    },
+    model::Secret,
+};
 
 fn options() -> NetworkOptions {
     NetworkOptions {
@@ -27,6 +37,7 @@ fn options() -> NetworkOptions {
         ca_pem: None,
         proxy: None,
         body_limit_bytes: 1024,
+        client_certificate: None,
     }
 }
 
@@ -61,19 +72,34 @@ async fn plain(answer: &'static [u8]) -> (SocketAddr, mpsc::UnboundedReceiver<St
     (address, received)
 }
 
-/// A TLS server whose certificate is from its own authority, which is returned in PEM.
-async fn private() -> (SocketAddr, Vec<u8>) {
+/// An authority of our own.
+fn authority() -> CertifiedIssuer<'static, KeyPair> {
     let mut authority = CertificateParams::new(Vec::<String>::new()).unwrap();
     authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    let issuer = CertifiedIssuer::self_signed(authority, KeyPair::generate().unwrap()).unwrap();
+    CertifiedIssuer::self_signed(authority, KeyPair::generate().unwrap()).unwrap()
+}
+
+/// A TLS server whose certificate is from its own authority, which is returned in PEM.
+async fn private() -> (SocketAddr, Vec<u8>) {
+    let issuer = authority();
+    (serve_tls(&issuer, false).await, issuer.pem().into_bytes())
+}
+
+/// The same authority's server, which may demand that its clients have a certificate of it.
+async fn serve_tls(issuer: &CertifiedIssuer<'static, KeyPair>, demands: bool) -> SocketAddr {
     let key = KeyPair::generate().unwrap();
     let names = vec!["localhost".to_owned(), "graph.example".to_owned()];
-    let leaf = CertificateParams::new(names).unwrap().signed_by(&key, &issuer).unwrap();
+    let leaf = CertificateParams::new(names).unwrap().signed_by(&key, issuer).unwrap();
     let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
-    let config = ServerConfig::builder()
-        .with_no_client_auth()
-        .with_single_cert(vec![leaf.der().clone()], key)
-        .unwrap();
+    let builder = if demands {
+        let mut roots = RootCertStore::empty();
+        roots.add(issuer.der().clone()).unwrap();
+        let verifier = WebPkiClientVerifier::builder(Arc::new(roots)).build().unwrap();
+        ServerConfig::builder().with_client_cert_verifier(verifier)
+    } else {
+        ServerConfig::builder().with_no_client_auth()
+    };
+    let config = builder.with_single_cert(vec![leaf.der().clone()], key).unwrap();
     let acceptor = TlsAcceptor::from(Arc::new(config));
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
@@ -84,7 +110,59 @@ async fn private() -> (SocketAddr, Vec<u8>) {
             }
         }
     });
-    (address, issuer.pem().into_bytes())
+    address
+}
+
+/// A certificate that `issuer` gives out to a client, and its key, both in PEM.
+fn client_of(issuer: &CertifiedIssuer<'static, KeyPair>) -> (String, String) {
+    let key = KeyPair::generate().unwrap();
+    let names = vec!["entra-scim".to_owned()];
+    let leaf = CertificateParams::new(names).unwrap().signed_by(&key, issuer).unwrap();
+    (leaf.pem(), key.serialize_pem())
+}
+
+/// A certificate that is read where a test can put another one.
+fn shown(pair: &Arc<Mutex<(String, String)>>) -> ClientCertificate {
+    let (cert, key) = (Arc::clone(pair), Arc::clone(pair));
+    ClientCertificate {
+        cert_pem: Arc::new(move || Ok(Secret::new(cert.lock().unwrap().0.clone()))),
+        key_pem: Arc::new(move || Ok(Secret::new(key.lock().unwrap().1.clone()))),
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_demands_a_certificate_gets_ours_and_a_new_one_after_a_refusal() {
+    let issuer = authority();
+    let address = serve_tls(&issuer, true).await;
+    let ca_pem = Some(issuer.pem().into_bytes());
+    let request = || get(&format!("https://localhost:{}/secret-path", address.port()));
+    let without = Network::new(&NetworkOptions { ca_pem: ca_pem.clone(), ..options() }).unwrap();
+    let told = without.exchange(request()).await.unwrap_err().to_string();
+    assert!(told.contains("CertificateRequired") && !told.contains("secret-path"), "{told}");
+
+    let pair = Arc::new(Mutex::new(client_of(&authority())));
+    let client_certificate = Some(shown(&pair));
+    let options = NetworkOptions { ca_pem, client_certificate, ..options() };
+    let network = Network::new(&options).unwrap();
+    network.exchange(request()).await.expect_err("a stranger's certificate");
+    *pair.lock().unwrap() = client_of(&issuer);
+    network.exchange(request()).await.expect_err("it is read again after the next refusal");
+    assert_eq!(network.exchange(request()).await.unwrap().body(), "ok");
+    *pair.lock().unwrap() = ("nonsense".to_owned(), String::new());
+    assert_eq!(network.exchange(request()).await.unwrap().body(), "ok");
+}
+
+#[test]
+fn a_certificate_that_cannot_be_shown_is_refused_at_once_and_shows_no_key() {
+    let ((cert, key), (_, other)) = (client_of(&authority()), client_of(&authority()));
+    let ca_pem = Some(authority().pem().into_bytes());
+    for (cert, key) in [(cert.clone(), String::new()), (String::new(), key), (cert, other)] {
+        let client_certificate = Some(shown(&Arc::new(Mutex::new((cert, key.clone())))));
+        let options = NetworkOptions { client_certificate, ca_pem: ca_pem.clone(), ..options() };
+        let fault = Network::new(&options).err().unwrap();
+        assert!(matches!(fault, NetworkFault::ClientCertificate), "{fault}");
+        assert!(key.is_empty() || !format!("{fault:?}").contains(&key));
+    }
 }
 
 #[tokio::test]

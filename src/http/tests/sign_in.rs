@@ -13,8 +13,8 @@ use url::Url;
 
 use crate::{
     http::{
-        Authorizer, Credential, ManagedIdentityEndpoint, SecretSent, SecretSource, TokenSettings,
-        TokenSource, TransportFault,
+        Authorizer, Credential, Grant, ManagedIdentityEndpoint, SecretSent, SecretSource,
+        SignInFault, TokenSettings, TokenSource, TransportFault,
         scripted::{Scripted, StillClock},
     },
     model::{Clock as _, Secret},
@@ -304,4 +304,89 @@ async fn a_rotated_secret_is_found_when_the_token_is_renewed() {
     let sent: Vec<_> =
         script.take().iter().map(|r| form(r).remove("client_secret").unwrap()).collect();
     assert_eq!(sent, ["old", "new"]);
+}
+
+/// An application's token endpoint that trusts the tokens of another source.
+fn federated(client_id: &str, assertions: Vec<Result<&'static str, SignInFault>>) -> World {
+    let (script, clock) = (Scripted::new(), StillClock::new());
+    let left = Mutex::new(assertions.into_iter());
+    let next = Arc::new(move || {
+        let next = left.lock().unwrap().next().expect("an assertion that was not expected");
+        Box::pin(async move { next.map(|text| Secret::new(text.to_owned())) }) as _
+    });
+    let settings = TokenSettings {
+        token_url: Url::parse(TOKEN_URL).unwrap(),
+        client_id: client_id.to_owned(),
+        scope: Some("scim".to_owned()),
+        credential: Credential::Assertion(next),
+    };
+    let source = TokenSource::new(settings, Arc::clone(&script) as _, Arc::clone(&clock) as _);
+    World { script, clock, source }
+}
+
+#[tokio::test]
+async fn another_endpoints_token_stands_for_a_secret_and_is_got_anew_each_time() {
+    let world = federated("", vec![Ok("entra-1"), Ok("entra-2")]);
+    world.gives("t1", 3599);
+    assert_eq!(world.token().await, "t1");
+    let request = world.script.only();
+    assert!(!request.headers().contains_key("authorization"));
+    insta::assert_json_snapshot!(form(&request), @r#"
+{
+  "client_assertion": "entra-1",
+  "client_assertion_type": "urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
+  "grant_type": "client_credentials",
+  "scope": "scim"
+}
+"#);
+    world.gives("t2", 3599);
+    assert!(world.source.renew(&Secret::new("t1".to_owned())).await.unwrap());
+    assert_eq!(form(&world.script.only())["client_assertion"], "entra-2");
+}
+
+#[tokio::test]
+async fn an_assertion_is_shown_to_the_token_endpoint_alone() {
+    let world = federated("us", vec![Ok("entra-1")]);
+    let elsewhere = [("location", "https://evil.example/token")];
+    world.script.answer_with(307, &elsewhere, "");
+    let fault = world.source.token().await.err().unwrap();
+    assert!(!fault.to_string().contains("entra-1") && !fault.temporary, "{fault}");
+    let request = world.script.only();
+    assert_eq!(request.uri().to_string(), TOKEN_URL);
+    assert_eq!(form(&request)["client_id"], "us");
+}
+
+#[tokio::test]
+async fn an_assertion_that_cannot_be_had_is_said_without_a_request() {
+    let world = federated("us", vec![Err(SignInFault::permanent("Entra says no"))]);
+    assert_eq!(world.source.token().await.err().unwrap().to_string(), "Entra says no");
+    assert!(world.script.take().is_empty());
+}
+
+#[tokio::test]
+async fn another_grant_type_and_more_parameters_are_sent_as_they_are_configured() {
+    let (script, clock) = (Scripted::new(), StillClock::new());
+    let settings = TokenSettings {
+        token_url: Url::parse(TOKEN_URL).unwrap(),
+        client_id: "us".to_owned(),
+        scope: None,
+        credential: Credential::ClientSecret { secret: fixed("pw"), sent: SecretSent::Header },
+    };
+    let source = TokenSource::new(settings, Arc::clone(&script) as _, clock);
+    let source = source.asking(Grant {
+        grant_type: Some("account_credentials".to_owned()),
+        parameters: vec![("account_id".to_owned(), fixed("a&b=c\n"))],
+    });
+    let world = World { script, clock: StillClock::new(), source };
+    world.gives("t1", 3599);
+    world.token().await;
+    let request = world.script.only();
+    assert_eq!(request.headers()["authorization"], "Basic dXM6cHc=");
+    insta::assert_json_snapshot!(form(&request), @r#"
+{
+  "account_id": "a&b=c",
+  "grant_type": "account_credentials"
+}
+"#);
+    assert_eq!(request.headers().get("content-length"), None, "the transport counts anew");
 }

@@ -135,17 +135,20 @@ pub enum Phase {
     AfterCreates = 5,
     /// References between accounts.
     References = 6,
+    /// Members of groups.
+    Memberships = 7,
 }
 
 impl Phase {
     /// Every phase, in order.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Removals,
         Self::FreeingUpdates,
         Self::Updates,
         Self::Creates,
         Self::AfterCreates,
         Self::References,
+        Self::Memberships,
     ];
 }
 
@@ -163,6 +166,8 @@ pub enum Write {
     },
     /// A DELETE.
     Delete,
+    /// PATCHes that add members to a group and take others out; the state has which.
+    Members,
 }
 
 /// What the link becomes once the change is applied.

@@ -7,7 +7,7 @@ use chrono::TimeDelta;
 use super::Operator;
 use crate::{
     expression::{Anchor, TextPattern, parse_date},
-    model::Timestamp,
+    model::{ObjectKind, Timestamp},
     provisioning::SourceAttribute,
 };
 
@@ -34,11 +34,11 @@ pub struct Clause {
 /// What a clause looks at.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Operand {
-    /// An attribute of the person.
+    /// An attribute of the object.
     Attribute(SourceAttribute),
     /// The manager.
     Manager,
-    /// The app roles that the person holds.
+    /// The app roles that the object holds.
     AppRoles,
     /// The groups that the person is a direct member of.
     MemberOf,
@@ -147,10 +147,10 @@ impl ClauseError {
 }
 
 impl Clause {
-    /// Compiles a clause. Fails with everything that is wrong with it.
-    pub fn compile(text: &ClauseText<'_>) -> Result<Self, Vec<ClauseError>> {
+    /// Compiles a clause about objects of one kind. Fails with everything that is wrong with it.
+    pub fn compile(kind: ObjectKind, text: &ClauseText<'_>) -> Result<Self, Vec<ClauseError>> {
         let mut errors = Vec::new();
-        let operand = operand(text.attribute).map_err(|error| errors.push(error)).ok();
+        let operand = operand(kind, text.attribute).map_err(|error| errors.push(error)).ok();
         let operator = operator(text.operator).map_err(|error| errors.push(error)).ok();
         let (Some(operand), Some(operator)) = (operand, operator) else { return Err(errors) };
         if let Err(error) = fit(&operand, operator, text.attribute) {
@@ -217,23 +217,44 @@ impl Test {
     }
 }
 
-fn operand(name: &str) -> Result<Operand, ClauseError> {
+fn operand(kind: ObjectKind, name: &str) -> Result<Operand, ClauseError> {
     let refuse = |problem: String| ClauseError::new(ClauseKey::Attribute, problem);
-    match name {
-        "memberOf" => return Ok(Operand::MemberOf),
-        "appRoles" => return Ok(Operand::AppRoles),
-        _ => {}
+    let operand = match name {
+        "memberOf" => Operand::MemberOf,
+        "appRoles" => Operand::AppRoles,
+        _ => match SourceAttribute::parse(name) {
+            None => return Err(refuse(format!("unknown source attribute {name:?}"))),
+            Some(SourceAttribute::IsSoftDeleted) => {
+                let problem = "`IsSoftDeleted` itself depends on whether the filters hold";
+                let error = refuse(problem.to_owned());
+                return Err(match kind {
+                    ObjectKind::User => error.hint("a filter can look at `accountEnabled`"),
+                    ObjectKind::Group => error,
+                });
+            }
+            Some(SourceAttribute::Members) if kind == ObjectKind::Group => {
+                return Err(refuse("a filter cannot look at who the members are".to_owned())
+                    .hint("filter the people themselves, with `memberOf`"));
+            }
+            Some(SourceAttribute::Manager) => Operand::Manager,
+            Some(SourceAttribute::AppRoleAssignments) => Operand::AppRoles,
+            Some(attribute) => Operand::Attribute(attribute),
+        },
+    };
+    let belongs = match (&operand, kind) {
+        (Operand::Attribute(attribute), kind) => attribute.belongs_to(kind),
+        (Operand::AppRoles, _) => true,
+        (Operand::Manager | Operand::MemberOf, kind) => kind == ObjectKind::User,
+    };
+    if belongs {
+        return Ok(operand);
     }
-    match SourceAttribute::parse(name) {
-        None => Err(refuse(format!("unknown source attribute {name:?}"))),
-        Some(SourceAttribute::IsSoftDeleted) => {
-            Err(refuse("`IsSoftDeleted` itself depends on whether the filters hold".to_owned())
-                .hint("a filter can look at `accountEnabled`"))
-        }
-        Some(SourceAttribute::Manager) => Ok(Operand::Manager),
-        Some(SourceAttribute::AppRoleAssignments) => Ok(Operand::AppRoles),
-        Some(attribute) => Ok(Operand::Attribute(attribute)),
-    }
+    Err(match kind {
+        ObjectKind::User => refuse(format!("`{name}` is an attribute of groups"))
+            .hint("to filter people by their groups, use `memberOf`"),
+        ObjectKind::Group => refuse(format!("a group has no `{name}`"))
+            .hint("a filter of groups looks at `displayName`, `mail`, `description` and so on"),
+    })
 }
 
 fn operator(name: &str) -> Result<Operator, ClauseError> {

@@ -64,7 +64,8 @@ impl Person {
 
     /// What one clause says: `attribute operator value`, as in a configuration.
     fn holds(&self, text: ClauseText<'_>) -> bool {
-        let clause = Clause::compile(&text).unwrap_or_else(|errors| panic!("{text:?}: {errors:?}"));
+        let clause = Clause::compile(ObjectKind::User, &text)
+            .unwrap_or_else(|errors| panic!("{text:?}: {errors:?}"));
         match self.result(&[ScopingFilter { name: None, clauses: vec![clause] }]) {
             FilterResult::Passed => true,
             FilterResult::NotPassed => false,
@@ -253,9 +254,12 @@ fn groups_and_managers_are_compared_by_who_they_are() {
 #[test]
 fn a_name_that_was_not_looked_up_decides_nothing() {
     let ada = person(json!({"department": "Engineering"}));
-    let unknown = Clause::compile(&clause("memberOf", "EQUALS", "Nobody's")).expect("a clause");
-    let no = Clause::compile(&clause("department", "EQUALS", "Sales")).expect("a clause");
-    let yes = Clause::compile(&clause("department", "EQUALS", "Engineering")).expect("a clause");
+    let unknown = Clause::compile(ObjectKind::User, &clause("memberOf", "EQUALS", "Nobody's"))
+        .expect("a clause");
+    let no = Clause::compile(ObjectKind::User, &clause("department", "EQUALS", "Sales"))
+        .expect("a clause");
+    let yes = Clause::compile(ObjectKind::User, &clause("department", "EQUALS", "Engineering"))
+        .expect("a clause");
     let filter = |clauses: &[&Clause]| ScopingFilter {
         name: None,
         clauses: clauses.iter().map(|clause| (*clause).clone()).collect(),
@@ -271,7 +275,7 @@ fn a_name_that_was_not_looked_up_decides_nothing() {
 fn a_pattern_that_runs_away_decides_nothing() {
     let ada = person(json!({"department": "a".repeat(60) + "!"}));
     let text = clause("department", "REGEX MATCH", r"((a+)+)\1b");
-    let clause = Clause::compile(&text).expect("a clause");
+    let clause = Clause::compile(ObjectKind::User, &text).expect("a clause");
     let result = ada.result(&[ScopingFilter { name: None, clauses: vec![clause] }]);
     assert!(matches!(result, FilterResult::Undecided(_)), "{result:?}");
 }
@@ -300,7 +304,9 @@ fn dates_are_compared_with_a_day_or_with_a_time_from_now() {
 fn a_relative_date_says_when_it_turns() {
     let ada = person(json!({"employeeHireDate": "2026-12-01T00:00:00Z"}));
     let turns = |operator, value| {
-        let clause = Clause::compile(&clause("employeeHireDate", operator, value)).expect(value);
+        let clause =
+            Clause::compile(ObjectKind::User, &clause("employeeHireDate", operator, value))
+                .expect(value);
         let filters = [ScopingFilter { name: None, clauses: vec![clause] }];
         let subject = ada.subject();
         ScopingFilter::reconsider_at(&filters, inputs(&subject, &principals()))
@@ -319,7 +325,7 @@ fn clauses_are_anded_and_filters_are_ored() {
         name: None,
         clauses: texts
             .iter()
-            .map(|(a, o, v)| Clause::compile(&clause(a, o, v)).expect("a clause"))
+            .map(|(a, o, v)| Clause::compile(ObjectKind::User, &clause(a, o, v)).expect("a clause"))
             .collect(),
     };
     let engineers =
@@ -347,7 +353,7 @@ fn clauses_are_anded_and_filters_are_ored() {
 #[test]
 fn a_clause_that_makes_no_sense_says_what_does() {
     let refusal = |text: ClauseText<'_>| {
-        let errors = Clause::compile(&text).expect_err("a mistake");
+        let errors = Clause::compile(ObjectKind::User, &text).expect_err("a mistake");
         let shown: Vec<String> = errors
             .iter()
             .map(|error| {
@@ -414,7 +420,7 @@ proptest::proptest! {
             quantifier: None,
             anchor: [None, Some("whole"), Some("find")][anchor].filter(|_| operator.is_regex()),
         };
-        if let Ok(clause) = Clause::compile(&text) {
+        if let Ok(clause) = Clause::compile(ObjectKind::User, &text) {
             let ada = person(json!({
                 "department": seen,
                 "proxyAddresses": [seen, ""],

@@ -1,5 +1,7 @@
 //! The way around HTTP: what tests and the demo seed, read and tamper with.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Map, Value};
 
 use super::{
@@ -115,7 +117,14 @@ impl Application {
 
     /// Requires another token from now on, as when the old one was revoked.
     pub fn set_token(&self, token: impl Into<String>) {
-        self.lock().token = token.into();
+        self.lock().demands = bearer(&token.into());
+    }
+
+    /// Requires these headers from now on instead of a bearer token.
+    pub fn demand_headers(&self, headers: &[(&str, &str)]) {
+        let headers = headers.iter();
+        self.lock().demands =
+            headers.map(|(name, value)| (name.to_lowercase(), (*value).to_owned())).collect();
     }
 
     /// Lets `fault` strike the next request that `matcher` describes, once.
@@ -180,4 +189,9 @@ impl Application {
     fn all(&self, kind: Kind) -> Vec<Map<String, Value>> {
         self.lock().store.shelf(kind).iter().map(|row| row.document.clone()).collect()
     }
+}
+
+/// What an application demands that knows a bearer token.
+pub(super) fn bearer(token: &str) -> BTreeMap<String, String> {
+    BTreeMap::from([("authorization".to_owned(), format!("Bearer {token}"))])
 }

@@ -1,6 +1,6 @@
 //! What each request does to the application's state. No transport, no faults, no waiting.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use chrono::SecondsFormat;
 use http::{HeaderMap, Method};
@@ -27,7 +27,8 @@ const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b
 pub(super) struct State {
     pub(super) catalog: Catalog,
     pub(super) quirks: Quirks,
-    pub(super) token: String,
+    /// Header names in lower case, and what each has to hold.
+    pub(super) demands: BTreeMap<String, String>,
     pub(super) base_path: String,
     pub(super) store: Store,
     pub(super) faults: Faults,
@@ -148,8 +149,13 @@ impl State {
     }
 
     fn route(&mut self, call: &Call<'_>) -> Result<Reply, Refusal> {
-        if call.header("authorization") != Some(&format!("Bearer {}", self.token)) {
-            let refusal = Refusal::status(401, "the bearer token is missing or wrong");
+        let unmet = self.demands.iter().find(|(name, value)| call.header(name) != Some(value));
+        if let Some((name, _)) = unmet {
+            let detail = match name.as_str() {
+                "authorization" => "the bearer token is missing or wrong".to_owned(),
+                name => format!("the header `{name}` is missing or wrong"),
+            };
+            let refusal = Refusal::status(401, detail);
             return Err(refusal.because(ViolationKind::Unauthorized));
         }
         let unknown = || {

@@ -19,6 +19,7 @@ use crate::{
 };
 
 use super::{
+    control::bearer,
     endpoint::{Call, Reply, State},
     fault::{Fault, Faults, Moment},
     options::ApplicationOptions,
@@ -56,7 +57,7 @@ impl Application {
         let state = State {
             catalog: Catalog::new(&options.extensions),
             quirks: options.quirks,
-            token: options.token,
+            demands: bearer(&options.token),
             base_path: options.base_path,
             store: Store::default(),
             faults: Faults::default(),

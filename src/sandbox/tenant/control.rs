@@ -440,7 +440,7 @@ impl Tenant {
     pub fn token_for(&self, client_id: &str) -> String {
         let mut state = self.state();
         let client = state.clients.get(client_id).cloned().expect("the client is registered");
-        login::issue(&mut state, &client).0
+        login::issue(&mut state, &client, "https://graph.microsoft.com").0
     }
 
     /// Changes the undocumented choices and the lifetimes.

@@ -51,13 +51,18 @@ pub(super) fn token(state: &mut State, tenant: &str, form: &[u8]) -> Reply {
     }
 }
 
-/// A token of this client, as a sign-in would give it.
-pub(super) fn issue(state: &mut State, client: &ClientRegistration) -> (String, u64) {
+/// A token of this client for a resource, as a sign-in would give it. Graph knows those for the
+/// resources of other applications (`api://…`) no more than the real one does.
+pub(super) fn issue(
+    state: &mut State,
+    client: &ClientRegistration,
+    resource: &str,
+) -> (String, u64) {
     let lifetime = state.switches.access_token_lifetime;
     let now = state.now();
     let expires = now + chrono::TimeDelta::from_std(lifetime).unwrap_or_default();
     let claims = json!({
-        "aud": "https://graph.microsoft.com", "appid": client.client_id,
+        "aud": resource, "appid": client.client_id,
         "iss": format!("https://sts.windows.net/{}/", state.tenant_id),
         "iat": now.timestamp(), "nbf": now.timestamp(), "exp": expires.timestamp(),
         "roles": client.granted, "tid": state.tenant_id.to_string(),
@@ -67,7 +72,9 @@ pub(super) fn issue(state: &mut State, client: &ClientRegistration) -> (String, 
     let token = format!("{}.{}.{}", part(&header), part(&claims), state.new_token(4));
     let access =
         Access { client_id: client.client_id.clone(), roles: client.granted.clone(), expires };
-    state.access.insert(token.clone(), access);
+    if !resource.starts_with("api://") {
+        state.access.insert(token.clone(), access);
+    }
     (token, lifetime.as_secs())
 }
 
@@ -117,7 +124,7 @@ fn grant(
                     'client_secret'.";
         return Err(refused(401, "invalid_client", 7_000_218, text));
     }
-    let (token, seconds) = issue(state, &client);
+    let (token, seconds) = issue(state, &client, scope.trim_end_matches("/.default"));
     Ok(json!({
         "token_type": "Bearer", "expires_in": seconds, "ext_expires_in": seconds,
         "access_token": token,

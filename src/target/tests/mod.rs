@@ -2,6 +2,7 @@
 
 mod answers;
 mod requests;
+mod sign_in;
 
 use std::{
     collections::VecDeque,

@@ -8,9 +8,9 @@ use std::collections::BTreeMap;
 use entra_scim::model::SourceId;
 use serde_json::{Map, Value, json};
 
-use crate::support::{real_server::RealServer, wiretap::Sent, world::World};
+use super::{real_server::RealServer, wiretap::Sent, world::World};
 
-pub(super) const ENTERPRISE: &str = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
+pub(crate) const ENTERPRISE: &str = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
 
 /// Graph's name of an attribute and where a user of SCIM has its value.
 const PLAIN: [(&str, &str); 8] = [
@@ -40,7 +40,7 @@ const REST: [(&str, &str); 5] = [
 ];
 
 /// An Editor of whom the directory knows everything that the generic profile maps.
-pub(super) fn hire_in_full(world: &mut World, name: &str) -> SourceId {
+pub(crate) fn hire_in_full(world: &mut World, name: &str) -> SourceId {
     let id = world.hire(name);
     let number = world.people.len();
     for (attribute, value) in [
@@ -63,20 +63,20 @@ pub(super) fn hire_in_full(world: &mut World, name: &str) -> SourceId {
 }
 
 /// A service's users by `userName`.
-pub(super) async fn accounts(server: &RealServer) -> BTreeMap<String, Value> {
+pub(crate) async fn accounts(server: &RealServer) -> BTreeMap<String, Value> {
     let users = server.users().await.into_iter();
     users.map(|user| (user["userName"].as_str().expect("RFC 7643 §4.1").to_owned(), user)).collect()
 }
 
 /// Adds an account by hand and returns it as the service shows it.
-pub(super) async fn seed(server: &RealServer, user: &Value) -> Value {
+pub(crate) async fn seed(server: &RealServer, user: &Value) -> Value {
     let (status, created) = server.send(reqwest::Method::POST, "/Users", Some(user)).await;
     assert_eq!(status, 201, "{created}\n{}", server.said());
     created
 }
 
 /// The account of a person as an administrator would have made it, in SCIM.
-pub(super) fn handmade(world: &World, name: &str) -> Value {
+pub(crate) fn handmade(world: &World, name: &str) -> Value {
     let wanted = wanted(world, name, true, None);
     let text = |pointer: &str| wanted.pointer(pointer).cloned().unwrap_or_default();
     let element = |kind: &str, pointer: &str| match wanted.pointer(pointer) {
@@ -108,7 +108,7 @@ pub(super) fn handmade(world: &World, name: &str) -> Value {
 }
 
 /// What the directory says of a person, in a shape of our own that is easy to compare.
-pub(super) fn wanted(world: &World, name: &str, active: bool, manager: Option<&str>) -> Value {
+pub(crate) fn wanted(world: &World, name: &str, active: bool, manager: Option<&str>) -> Value {
     let source = world.tenant.attributes(world.id(name));
     let mut account = json!({ "active": active });
     for (attribute, pointer) in PLAIN.iter().chain(&ADDRESS).chain(&REST) {
@@ -130,7 +130,7 @@ pub(super) fn wanted(world: &World, name: &str, active: bool, manager: Option<&s
 }
 
 /// An account in the same shape. Attributes that nobody maps are left out.
-pub(super) fn shown(user: &Value) -> Value {
+pub(crate) fn shown(user: &Value) -> Value {
     let mut account = json!({});
     let mut copy = |from: &Value, to: &str| {
         if !from.is_null() {
@@ -167,7 +167,7 @@ pub(super) fn shown(user: &Value) -> Value {
 
 /// Checks that the account of a person is what the directory says.
 #[track_caller]
-pub(super) fn check(
+pub(crate) fn check(
     world: &World,
     accounts: &BTreeMap<String, Value>,
     name: &str,
@@ -186,14 +186,14 @@ pub(super) fn check(
 
 /// The id of a person's account.
 #[track_caller]
-pub(super) fn id_of(world: &World, accounts: &BTreeMap<String, Value>, name: &str) -> String {
+pub(crate) fn id_of(world: &World, accounts: &BTreeMap<String, Value>, name: &str) -> String {
     let attributes = world.tenant.attributes(world.id(name));
     let user_name = attributes["userPrincipalName"].as_str().expect("everybody has one");
     accounts[user_name]["id"].as_str().expect("RFC 7643 §3.1").to_owned()
 }
 
 /// The writes among what was sent, as `METHOD /Users`, without ids.
-pub(super) fn writes(sent: &[Sent]) -> Vec<String> {
+pub(crate) fn writes(sent: &[Sent]) -> Vec<String> {
     let writes = sent.iter().filter(|sent| sent.is_write());
     writes
         .map(|sent| {
@@ -206,7 +206,7 @@ pub(super) fn writes(sent: &[Sent]) -> Vec<String> {
 }
 
 /// The operations of the PATCHes of one account, each as `op path value`.
-pub(super) fn operations(sent: &[Sent], id: &str) -> Vec<String> {
+pub(crate) fn operations(sent: &[Sent], id: &str) -> Vec<String> {
     let patches =
         sent.iter().filter(|sent| sent.method == "PATCH" && sent.path.ends_with(&format!("/{id}")));
     patches
