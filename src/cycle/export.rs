@@ -75,7 +75,11 @@ pub(super) async fn export<D: Sync, W: TargetWrite>(
     let tracker = Tracker::new(context, plan.cycle(), "export");
     let total = context.store.read(|view| view.plan_count(ChangeStatus::Planned))?;
     if total > 0 {
-        discover(context, target, pacer).await?;
+        match discover(context, target, pacer).await {
+            // The first row meets the same refusal, and its log row says so.
+            Ok(()) | Err(CycleError::Target(_)) => {}
+            Err(error) => return Err(error),
+        }
     }
     let mut done = 0;
     for phase in Phase::ALL {
