@@ -72,17 +72,6 @@ pub(super) fn has_no_groups(fault: &TargetFault) -> bool {
     matches!(fault.status, Some(404 | 405 | 501))
 }
 
-/// The application describes itself, and has no groups among its resource types.
-fn says_no_groups() -> TargetFault {
-    TargetFault {
-        class: FaultClass::Rejected,
-        status: None,
-        scim_type: None,
-        detail: "its ResourceTypes name none".to_owned(),
-        retry_after: None,
-    }
-}
-
 /// Surveys the target where that is possible and worth it.
 pub(super) async fn survey<D, R: TargetRead>(
     context: &Context<'_, D>,
@@ -95,9 +84,6 @@ pub(super) async fn survey<D, R: TargetRead>(
     let mut groups = GroupSurvey::Found(Lookup::Filtered);
     if let Some(job) = &context.job.groups {
         groups = match survey_kind(context, job, (target, pacer), cycle, initial).await {
-            Ok(_) if !known_capabilities(job, context.store)?.groups => {
-                GroupSurvey::None(says_no_groups())
-            }
             Ok(lookup) => GroupSurvey::Found(lookup),
             // People are provisioned whether the application has groups or not.
             Err(CycleError::Target(fault)) if has_no_groups(&fault) => GroupSurvey::None(fault),

@@ -107,7 +107,8 @@ pub struct Capabilities {
     pub paging: Paging,
     /// Resources to ask for in one page, at least 1.
     pub page_size: u32,
-    /// Whether it has groups.
+    /// Whether it has groups, as far as it says. Where groups are configured they are asked for all
+    /// the same: a list of resource types may be older than the service.
     pub groups: bool,
     /// Attributes that only the target itself may write.
     pub read_only: BTreeSet<AttributePath>,

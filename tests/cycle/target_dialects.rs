@@ -467,6 +467,117 @@ async fn a_token_that_is_refused_there_is_refused_everywhere() {
     assert_eq!(world.application.take_requests().len(), 1, "once is enough");
 }
 
+/// A world with a provisioned group of Ada and Barbara, and Chloe with an account.
+async fn a_group(quirks: Quirks, lines: &str) -> (World, entra_scim::model::SourceId) {
+    let mut world = World::with_config(lines);
+    let group = world.assigned_group("Sales", world.editor);
+    for person in ["ada", "barbara"] {
+        world.person(person);
+        world.join(group, person);
+    }
+    world.hire("chloe");
+    world.quirks(quirks);
+    world.sync_well().await;
+    world.application.take_requests();
+    (world, group)
+}
+
+fn members(world: &World) -> Vec<String> {
+    let groups = world.application.groups();
+    let members = groups[0].get("members").and_then(|it| it.as_array()).cloned();
+    let ids = members.unwrap_or_default().into_iter().map(|it| it["value"].clone());
+    let name = |id: serde_json::Value| {
+        let user = world.application.user(id.as_str().expect("an id")).expect("a user");
+        user["userName"].as_str().expect("a name").to_owned()
+    };
+    let mut names: Vec<String> = ids.map(name).collect();
+    names.sort();
+    names
+}
+
+const GROUPS: &str = "[apps.crm.groups]\nenabled = true\n";
+
+#[tokio::test]
+async fn without_patch_a_group_keeps_its_other_members_whatever_changes() {
+    let (world, group) = a_group(without_patch(), GROUPS).await;
+    assert_eq!(members(&world), ["ada@contoso.com", "barbara@contoso.com"]);
+    let zoe = world.seed_account(json!({ "userName": "zoe@contoso.com" }));
+    let target = world.application.groups()[0]["id"].as_str().expect("an id").to_owned();
+    let mut theirs = world.application.groups()[0]["members"].clone();
+    theirs.as_array_mut().expect("a list").push(json!({ "value": zoe }));
+    world.application.tamper_group(&target, "members", Some(theirs));
+
+    world.join(group, "chloe");
+    world.sync_well().await;
+    let four = ["ada@contoso.com", "barbara@contoso.com", "chloe@contoso.com", "zoe@contoso.com"];
+    assert_eq!(members(&world), four);
+    world.tenant.rename_group(group, "Sales and Service");
+    world.later();
+    world.sync_well().await;
+    assert_eq!(world.application.groups()[0]["displayName"], json!("Sales and Service"));
+    assert_eq!(members(&world), four, "a rename takes nobody out");
+    world.tenant.remove_member(group, world.id("ada"));
+    world.pass(Duration::from_secs(2 * 3_600));
+    world.sync_well().await;
+    assert_eq!(members(&world), four[1..]);
+    let requests = world.application.take_requests();
+    assert!(requests.iter().all(|it| it.method != Method::PATCH), "{requests:?}");
+}
+
+#[tokio::test]
+async fn a_group_whose_patch_does_not_exist_is_replaced_and_people_are_still_patched() {
+    let (world, group) = a_group(Quirks::default(), GROUPS).await;
+    let no_patch =
+        Matcher { path_prefix: Some("/Groups".to_owned()), ..Matcher::method(Method::PATCH) };
+    world.application.inject_by_chance(Fault::status(501), no_patch, 1.0);
+    world.join(group, "chloe");
+    world.sync_well().await;
+    assert_eq!(members(&world).len(), 3);
+    world.application.take_requests();
+    world.tenant.remove_member(group, world.id("barbara"));
+    world.set("ada", "displayName", "Ada Lovelace");
+    world.pass(Duration::from_secs(2 * 3_600));
+    world.sync_well().await;
+    assert_eq!(members(&world).len(), 2);
+    let requests = world.application.take_requests();
+    let of = |method: Method, prefix: &str| {
+        requests.iter().filter(|it| it.method == method && it.path.starts_with(prefix)).count()
+    };
+    assert_eq!((of(Method::PATCH, "/Groups"), of(Method::PUT, "/Groups")), (0, 1));
+    assert_ne!(of(Method::PATCH, "/Users"), 0, "{requests:?}");
+}
+
+#[tokio::test]
+async fn members_are_removed_in_the_form_that_is_configured() {
+    let lines = format!("---\nmember_removal = \"value-array\"\n{GROUPS}");
+    let quirks = Quirks { entra_legacy: true, ..Quirks::default() };
+    let (mut world, group) = a_group(quirks, &lines).await;
+    world.expects_violations();
+    world.tenant.remove_member(group, world.id("ada"));
+    world.pass(Duration::from_secs(2 * 3_600));
+    world.sync_well().await;
+    let requests = world.application.take_requests();
+    let patches = requests.iter().filter(|it| it.path.starts_with("/Groups/"));
+    let body = patches.filter_map(|it| it.body.as_ref()).next().expect("a change of the group");
+    let operation = &body["Operations"][0];
+    assert_eq!((&operation["op"], &operation["path"]), (&json!("remove"), &json!("members")));
+    assert_eq!(operation["value"].as_array().expect("ids").len(), 1);
+    assert_eq!(members(&world), ["barbara@contoso.com"]);
+}
+
+#[tokio::test]
+async fn an_application_without_groups_gets_its_people_all_the_same() {
+    let mut world = World::with_config(GROUPS);
+    world.expects_violations();
+    world.application.set_quirks(Quirks { no_groups: true, ..Quirks::default() });
+    let group = world.assigned_group("Sales", world.editor);
+    world.person("ada");
+    world.join(group, "ada");
+    let end = world.sync_well().await;
+    assert_eq!((end.report.totals.create, end.report.totals.failure), (1, 0));
+    assert!(end.report.warnings.join("\n").contains("offers no groups"), "{end:?}");
+}
+
 #[test]
 fn a_profile_and_the_configuration_say_how_members_are_removed() {
     let removal = |lines: &str| World::with_config(lines).job.capability.member_removal;

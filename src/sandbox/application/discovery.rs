@@ -27,7 +27,12 @@ impl State {
                 return Ok(Reply::json(200, &self.service_provider_config()));
             }
             ("ResourceTypes", _) => {
-                vec![self.resource_type(Kind::User), self.resource_type(Kind::Group)]
+                let kinds = if self.quirks.no_groups {
+                    &[Kind::User][..]
+                } else {
+                    &[Kind::User, Kind::Group]
+                };
+                kinds.iter().map(|kind| self.resource_type(*kind)).collect()
             }
             ("Schemas", _) => self.catalog.documents(),
             (_, _) => return Err(Refusal::status(404, "no such endpoint")),

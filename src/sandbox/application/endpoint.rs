@@ -170,7 +170,7 @@ impl State {
         };
         let kind = match endpoint {
             "Users" => Kind::User,
-            "Groups" => Kind::Group,
+            "Groups" if !self.quirks.no_groups => Kind::Group,
             "ServiceProviderConfig" | "ResourceTypes" | "Schemas" => {
                 if call.method != Method::GET {
                     return Err(method_refused(call));

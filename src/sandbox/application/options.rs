@@ -126,6 +126,8 @@ pub struct Quirks {
     pub delete_deactivates: bool,
     /// Deactivated users answer 404 and are in no list; their `userName` stays taken.
     pub hides_inactive: bool,
+    /// There are no groups: `/Groups` is no endpoint, and no resource type.
+    pub no_groups: bool,
     /// `members` is in no answer.
     pub hides_members: bool,
     /// Every answer is 200 with an HTML page, and nothing is applied.
