@@ -8,7 +8,7 @@ use tracing_subscriber::EnvFilter;
 use super::{
     accounts, approve,
     args::{Cli, Command, Global, LogFormat},
-    check, control, demo,
+    check, control, demo, drift,
     exit::ExitCode,
     explain, expression, forget, gallery, import_schema, init, log, notify_test, output, plan,
     problem::Problem,
@@ -67,6 +67,7 @@ async fn dispatch(cli: &Cli) -> anyhow::Result<ExitCode> {
         Command::Provision(args) => provision::run(args, global).await,
         Command::Explain(args) => explain::run(args, global).await,
         Command::Accounts(args) => accounts::run(args, global).await,
+        Command::Drift(args) => drift::run(args, global).await,
         Command::Expression(args) => expression::run(args, global).await,
         Command::Status(args) => status::run(args, global),
         Command::Log(args) => log::run(args, global).await,
@@ -100,6 +101,7 @@ fn log_lines(global: &Global, command: &Command) -> Result<(), Problem> {
         | Command::Provision(_)
         | Command::Explain(_)
         | Command::Accounts(_)
+        | Command::Drift(_)
         | Command::Expression(_)
         | Command::Status(_)
         | Command::Log(_)

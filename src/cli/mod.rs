@@ -16,6 +16,7 @@ mod check;
 mod control;
 mod demo;
 mod document;
+mod drift;
 mod entry;
 mod exit;
 mod explain;

@@ -26,7 +26,7 @@ use crate::{
     },
 };
 
-pub(super) const KEYS: [&str; 14] = [
+pub(super) const KEYS: [&str; 16] = [
     "enterprise_app",
     "profile",
     "provisioning",
@@ -35,6 +35,8 @@ pub(super) const KEYS: [&str; 14] = [
     "nested_groups",
     "interval",
     "cron",
+    "drift",
+    "drift_cron",
     "notify",
     "shared_target",
     "target",
@@ -87,6 +89,7 @@ pub(super) fn decode(
     let nested_groups = section.flag("nested_groups", false, findings);
     let schedule = schedule::decode(&section, defaults.zone, findings)
         .unwrap_or_else(|| defaults.schedule.clone());
+    let drift = schedule::drift(&section, defaults.zone, findings);
     let shared_target = section.flag("shared_target", false, findings);
     let notify = notify(&section, defaults.has_email, findings);
     let safeguards =
@@ -117,6 +120,7 @@ pub(super) fn decode(
         capability: capability(profile, members, overrides),
         pace,
         safeguards,
+        drift,
         revision: Fingerprint::of([]),
         revision_parts: Vec::new(),
         groups: None,

@@ -7,7 +7,6 @@
 use super::{
     context::{Context, CycleError, Tracker},
     import::{DEFAULT_DOMAIN, selection_of},
-    listing::Listed,
     pace::{self, Pacer},
     redaction::mapping_inputs,
     survey::list_all,
@@ -55,13 +54,13 @@ pub async fn survey_accounts<D: Directory, R: TargetRead>(
     }
     let tracker = Tracker::new(context, cycle, "accounts");
     let listed = list_all(context, context.job, (target, &pacer), &tracker).await?;
-    if listed == Listed::Refused {
+    let Some(listed) = listed else {
         return Err(cannot_list("it refuses to list its users"));
-    }
+    };
     if context.store.read(|view| view.has_unlinked_accounts())? {
         match_users(context, cycle).await?;
     }
-    Ok(if listed == Listed::Complete { Shown::All } else { Shown::Part })
+    Ok(if listed.is_whole { Shown::All } else { Shown::Part })
 }
 
 fn cannot_list(why: &str) -> CycleError {

@@ -9,9 +9,8 @@ use std::collections::BTreeMap;
 use super::{
     context::{Context, CycleError, Tracker, WorkLeft},
     discovery::known_capabilities,
-    group::memberships,
+    group::{memberships, memberships_of},
     import::DEFAULT_DOMAIN,
-    listing::Listed,
     look::{Eyes, Hinted, ReadBack, failed_lookup, is_matched_anew},
     pace::Pacer,
     references::{manager_path, reference, references},
@@ -120,7 +119,7 @@ pub(super) async fn draft_one<D: Sync, R: TargetRead>(
     (subject, principals): (&Subject, FilterPrincipals),
     cycle: (CycleId, Timestamp),
 ) -> Result<(), CycleError> {
-    let job = context.job;
+    let Some(job) = context.job.of(subject.kind) else { return Ok(()) };
     let (roles, default_domain) =
         context.store.read(|view| Ok((view.app_roles()?, view.fact(DEFAULT_DOMAIN)?)))?;
     let known = (roles, default_domain);
@@ -131,6 +130,9 @@ pub(super) async fn draft_one<D: Sync, R: TargetRead>(
     let eyes = Eyes::new((job, context.store), (target, pacer), lookup, known, cycle.1);
     let drafting = Drafting { context, job, eyes, cycle, principals, goes_on: false };
     drafting.subject(subject, Turn::Second).await?;
+    if subject.kind == ObjectKind::Group {
+        return memberships_of(context, job, (target, pacer), cycle.0, subject.id).await;
+    }
     if let Some(path) = manager_path(job) {
         let unique = matching_paths(job);
         context.store.write(|tx| reference(tx, (cycle.0, subject.id), &unique, &path))?;
@@ -316,9 +318,8 @@ impl<D: Sync, R: TargetRead> Drafting<'_, D, R> {
         let tracker = Tracker::new(context, self.cycle.0, "survey");
         let (target, pacer) = self.eyes.target();
         match list_all(context, job, (target, pacer), &tracker).await? {
-            Listed::Complete => self.eyes.look_up_instead(Lookup::Surveyed),
-            Listed::Incomplete => self.eyes.look_up_instead(Lookup::Partly),
-            Listed::Refused => {
+            Some(listed) => self.eyes.look_up_instead(Lookup::of(listed)),
+            None => {
                 self.eyes.look_up_instead(Lookup::Filtered);
                 return Ok(false);
             }

@@ -10,7 +10,7 @@ use super::{
     context::CycleError,
     discovery::known_capabilities,
     explain_group::{Members, of_group},
-    find::{FoundBy, Namesake, Person, Question, Search},
+    find::{FoundBy, FoundGroup, Namesake, Person, Question, Search},
     guard::closed_window,
     import::{needs_default_domain, selection_of, warnings_of},
     look::{Eyes, Hinted, ReadBack, failed_lookup},
@@ -193,7 +193,8 @@ pub(super) async fn of_subject<D: Directory, S: StateRead, R: TargetRead>(
         told::tell_manager(&mut mapping, path, standing);
     }
     let assignments = told::assigned_roles(&subject.grants, roles);
-    let steps = told::steps((&subject, by), &assignments, memory.link.as_ref(), &asked, &changes);
+    let whom = (subject.id, subject.manager, by);
+    let steps = told::steps(whom, &assignments, memory.link.as_ref(), &asked, &changes);
     notes.extend(told::remarks(&subject, &changes).map(str::to_owned));
     notes.extend(waits(question, &changes)?);
     let requests = told::requests(job.dialect, &changes);
@@ -251,11 +252,27 @@ pub fn found_person(person: &Person) -> Found {
     found(subject, person.by, assignments)
 }
 
-/// The steps of a person's rows, with what was seen on the way; `link` is whose account it has.
-pub fn steps_of(person: &Person, link: Option<&Link>, changes: &[PlannedChange]) -> Vec<Step> {
-    let subject = &person.subject;
-    let assignments = told::assigned_roles(&subject.grants, &person.application.roles);
-    told::steps((subject, person.by), &assignments, link, &[], changes)
+/// Whom a search found, where that is a group. Its members were not read.
+pub fn found_group(group: &FoundGroup) -> Found {
+    let display = group.attributes.get("displayName").and_then(serde_json::Value::as_str);
+    Found {
+        id: group.id,
+        kind: ObjectKind::Group,
+        display: display.map_or_else(|| group.id.to_string(), str::to_owned),
+        by: group.by,
+        presence: Presence::Live,
+        enabled: None,
+        manager: None,
+        assignments: told::assigned_roles(&group.grants, &group.application.roles),
+        members: None,
+    }
+}
+
+/// The steps of the rows of somebody, with what was seen on the way; `link` says whose account it
+/// is.
+pub fn steps_of(found: &Found, link: Option<&Link>, changes: &[PlannedChange]) -> Vec<Step> {
+    let whom = (found.id, found.manager, found.by);
+    told::steps(whom, &found.assignments, link, &[], changes)
 }
 
 fn found(subject: &Subject, by: FoundBy, assignments: Vec<AssignedRole>) -> Found {

@@ -21,15 +21,18 @@ const PAGES_MAX: u32 = 100_000;
 /// Pages in a row that bring nothing new although each names a further one.
 const BARREN_PAGES_MAX: u32 = 3;
 
-/// What came of reading a list.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Listed {
-    /// The target refuses to list.
-    Refused,
-    /// Every resource was read.
-    Complete,
-    /// There are more than were read, or may be: whoever is missing is no evidence.
-    Incomplete,
+/// What a list came to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Listed {
+    /// Resources that it showed, each counted once.
+    pub(super) seen: u64,
+    /// How many there are, as its last page says.
+    pub(super) claimed: u64,
+    /// Rows without a usable id.
+    pub(super) unusable: u64,
+    /// Whether nothing speaks against it being all there is. Where something does, whoever is
+    /// missing is no evidence.
+    pub(super) is_whole: bool,
 }
 
 /// How far a list is.
@@ -41,28 +44,26 @@ struct Position {
     by_cursor: bool,
     /// The cursor of the first page, should the list turn out not to go on by index.
     first_cursor: Option<String>,
-    /// Different resources so far, rows without an id, and what the last page claimed.
-    seen: u64,
-    unusable: u64,
-    claimed: u64,
+    listed: Listed,
     barren: u32,
     page: u32,
 }
 
-/// Whether another page is asked for.
+/// Whether another page is asked for, or the list ended: cut off, or where it says it does.
 enum Next {
     Page,
-    End(Listed),
+    Cut,
+    End,
 }
 
-/// Reads a list of the target. `take` is given every page, and says how many of its resources are
-/// new.
+/// Reads a list of the target; `None` where it refuses to list. `take` is given every page, and says
+/// how many of its resources are new.
 pub(super) async fn read_list<D, R: TargetRead>(
     context: &Context<'_, D>,
     (target, pacer): (&R, &Pacer<'_>),
     (kind, can): (ObjectKind, &Capabilities),
     mut take: impl FnMut(&ListPage) -> Result<u64, CycleError>,
-) -> Result<Listed, CycleError> {
+) -> Result<Option<Listed>, CycleError> {
     let mut position = Position::start(can.paging);
     while position.page < PAGES_MAX {
         context.check_stop()?;
@@ -70,19 +71,20 @@ pub(super) async fn read_list<D, R: TargetRead>(
         let page = match pacer.ask(Class::Read, list).await {
             Ok(page) => page,
             Err(fault) if position.page == 0 && refuses_lists(&fault) => {
-                return Ok(Listed::Refused);
+                return Ok(None);
             }
             // Not every service answers for a page past the end.
-            Err(fault) if position.is_past_the_end(&fault) => return Ok(Listed::Complete),
+            Err(fault) if position.is_past_the_end(&fault) => return Ok(Some(position.ended())),
             Err(fault) => return Err(fault.into()),
         };
         let new = take(&page)?;
         match position.turn(&page, new, can.page_size) {
             Next::Page => {}
-            Next::End(listed) => return Ok(listed),
+            Next::Cut => break,
+            Next::End => return Ok(Some(position.ended())),
         }
     }
-    Ok(Listed::Incomplete)
+    Ok(Some(position.listed))
 }
 
 impl Position {
@@ -92,9 +94,7 @@ impl Position {
             cursor: None,
             by_cursor: paging == Paging::Cursor,
             first_cursor: None,
-            seen: 0,
-            unusable: 0,
-            claimed: 0,
+            listed: Listed::default(),
             barren: 0,
             page: 0,
         }
@@ -110,16 +110,16 @@ impl Position {
 
     fn is_past_the_end(&self, fault: &TargetFault) -> bool {
         let is_refusal = matches!(fault.status, Some(400 | 404));
-        is_refusal && self.page > 0 && !self.by_cursor && self.seen >= self.claimed
+        is_refusal && self.page > 0 && !self.by_cursor && self.listed.seen >= self.listed.claimed
     }
 
     /// Takes note of a page that was asked for at this position.
     fn turn(&mut self, page: &ListPage, new: u64, asked: u32) -> Next {
         let rows = page.resources.len() as u64 + page.unusable;
         self.page += 1;
-        self.seen += new;
-        self.unusable += if new > 0 || self.page == 1 { page.unusable } else { 0 };
-        self.claimed = page.total;
+        self.listed.seen += new;
+        self.listed.unusable += if new > 0 || self.page == 1 { page.unusable } else { 0 };
+        self.listed.claimed = page.total;
         if self.by_cursor {
             self.turn_cursor(page, new)
         } else {
@@ -141,29 +141,30 @@ impl Position {
             }
             // The same full page again, of a list that claims to be no longer: its total is that
             // of the page, most likely.
-            let is_cut = rows > 0 && rows == u64::from(asked) && self.seen == rows;
-            return Next::End(if is_cut { Listed::Incomplete } else { self.judged() });
+            let is_cut = rows > 0 && rows == u64::from(asked) && self.listed.seen == rows;
+            return if is_cut { Next::Cut } else { Next::End };
         }
         // A total that agrees with the first page alone may be that page's own length.
-        if self.page > 1 && self.index == self.claimed + 1 {
-            return Next::End(self.judged());
+        if self.page > 1 && self.index == self.listed.claimed + 1 {
+            return Next::End;
         }
         Next::Page
     }
 
     fn turn_cursor(&mut self, page: &ListPage, new: u64) -> Next {
-        let Some(next) = &page.next_cursor else { return Next::End(self.judged()) };
+        let Some(next) = &page.next_cursor else { return Next::End };
         self.barren = if new == 0 { self.barren + 1 } else { 0 };
         if self.cursor.as_ref() == Some(next) || self.barren > BARREN_PAGES_MAX {
-            return Next::End(Listed::Incomplete);
+            return Next::Cut;
         }
         self.cursor = Some(next.clone());
         Next::Page
     }
 
-    /// Whether a list that has ended had all that it claimed to have.
-    fn judged(&self) -> Listed {
-        if self.seen + self.unusable < self.claimed { Listed::Incomplete } else { Listed::Complete }
+    /// A list that has ended is whole if it had all that it claimed to have.
+    fn ended(&self) -> Listed {
+        let Listed { seen, claimed, unusable, .. } = self.listed;
+        Listed { is_whole: seen + unusable >= claimed, ..self.listed }
     }
 }
 

@@ -12,6 +12,7 @@ mod change;
 mod context;
 mod discovery;
 mod draft;
+mod drift;
 mod explain;
 mod explain_group;
 mod export;
@@ -34,7 +35,8 @@ mod told;
 
 pub use accounts::{Shown, survey_accounts};
 pub use context::{Context, CycleError, CycleOptions, Stop, WorkLeft};
-pub use explain::{Explained, Explanation, Found, explain, found_person, steps_of};
+pub use drift::compare_now;
+pub use explain::{Explained, Explanation, Found, explain, found_group, found_person, steps_of};
 pub use explain_group::Members;
 pub use find::{FoundBy, FoundGroup, Namesake, Person, Question, Search};
 pub use import::{FULL_READ_AFTER, needs_default_domain, selection_of};

@@ -1,9 +1,9 @@
-//! One person on demand: read now, decided and written as in a cycle, and nobody else.
+//! One person or group on demand: read now, decided and written as in a cycle, and nobody else.
 //!
-//! The person, its assignments, roles and manager are read live and the same [`decide`] decides;
-//! what it plans goes through the safeguards and the export like the rows of a cycle. No watermark
-//! moves: the next cycle reads everything that it would have read, and decides about the person
-//! again, because it alone sees every listing.
+//! The object, its assignments, roles, manager and members are read live and the same [`decide`]
+//! decides; what it plans goes through the safeguards and the export like the rows of a cycle. No
+//! watermark moves: the next cycle reads everything that it would have read, and decides about the
+//! object again, because it alone sees every listing.
 //!
 //! **Invariant:** nobody else is decided about, and what the last cycle planned or held of others
 //! stays as it is. A preview is given no writer.
@@ -14,24 +14,23 @@ use super::{
     context::{Context, CycleError, Tracker},
     draft::draft_one,
     export::export,
-    find::{Person, Question, Search},
+    find::{FoundGroup, Person, Question, Search},
     guard::closed_window,
-    import::{bind, read_default_domain, selection_of},
+    import::{PAGES_MAX, bind, endless, group_properties, read_default_domain, selection_of},
     pace::{self, Pacer},
     redaction,
-    run::{REMOVALS_WINDOW, recover},
+    run::{recover, review_facts},
 };
 use crate::{
-    model::{Application, CycleId, ManagerChange, SourceId, Timestamp},
-    port::{Directory, DirectoryFault, Selection, TargetRead, TargetWrite},
+    model::{Application, Attributes, CycleId, ManagerChange, ObjectKind, SourceId, Timestamp},
+    port::{Directory, DirectoryFault, GroupsAt, RoundEnd, Selection, TargetRead, TargetWrite},
     provisioning::{
-        Action, ChangeStatus, Cleared, Plan, PlannedChange, Presence, ReviewFacts, Subject,
-        job::Scope, review,
+        Cleared, Draft, Grant, Plan, PlannedChange, Presence, Subject, job::Scope, review,
     },
     store::{Requests, StoreError},
 };
 
-/// What provisioning one person on demand came to.
+/// What provisioning one person or group on demand came to.
 #[derive(Debug)]
 pub struct Provisioned {
     /// What its rows of the plan and of the log are found by.
@@ -48,7 +47,7 @@ pub struct Provisioned {
     pub error: Option<CycleError>,
 }
 
-/// That a safeguard holds what was to be done for one person.
+/// That a safeguard holds what was to be done.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HeldOnDemand {
     /// One sentence.
@@ -57,7 +56,7 @@ pub struct HeldOnDemand {
     pub plan: Option<String>,
 }
 
-/// Provisions the person with this id of the directory, for real.
+/// Provisions the person or group with this id of the directory, for real.
 pub async fn provision<D: Directory, W: TargetWrite>(
     context: &Context<'_, D>,
     target: &W,
@@ -126,24 +125,38 @@ impl Start {
         Tracker::new(context, self.id, "import").at(0, Some(1))?;
         let selection = selection_of(job);
         let question = Question { job, store, directory, clock };
-        let Search::Person(person) = question.find(&self.source.to_string(), &selection).await?
-        else {
-            // The text stays in the state, and names nobody.
-            let text = "it shows the user no more, and did a moment ago";
-            return Err(DirectoryFault::Malformed(text.to_owned()).into());
-        };
-        let Person { mut subject, application, .. } = *person;
+        let found = question.find(&self.source.to_string(), &selection).await?;
         let principals = question.principals().await?;
-        let is_named = |group: &SourceId| principals.groups.values().any(|named| named == group);
-        subject.filter_groups.retain(is_named);
         read_default_domain(context).await?;
-        add_nested(context, &mut subject)?;
-        prove(context, &application, &subject).await?;
-        remember(context, &application, &selection, &mut subject)?;
+        let subject = match found {
+            Search::Person(person) => {
+                let Person { mut subject, application, .. } = *person;
+                let is_named =
+                    |group: &SourceId| principals.groups.values().any(|named| named == group);
+                subject.filter_groups.retain(is_named);
+                add_nested(context, &mut subject)?;
+                prove(context, &application, &subject).await?;
+                remember(context, &application, &selection, &mut subject)?;
+                subject
+            }
+            Search::Group(group) => {
+                let FoundGroup { id, attributes, grants, application, .. } = *group;
+                let mut subject = group_subject(context, id, (attributes, grants))?;
+                prove(context, &application, &subject).await?;
+                remember(context, &application, &selection, &mut subject)?;
+                read_members(context, &mut subject).await?;
+                subject
+            }
+            Search::Several(_) | Search::Nobody => {
+                let text = "it shows the object no more, and did a moment ago";
+                return Err(DirectoryFault::Malformed(text.to_owned()).into());
+            }
+        };
         store.write(|tx| tx.begin_on_demand(self.source))?;
         let cycle = (self.id, self.began);
         Tracker::new(context, self.id, "draft").at(0, Some(1))?;
         draft_one(context, (target, pacer), (&subject, principals), cycle).await?;
+        store.write(|tx| tx.end_members())?;
         Ok(review_one(context, Plan::drafted(self.id))?)
     }
 
@@ -217,7 +230,7 @@ async fn prove<D: Directory>(
     Ok(())
 }
 
-/// Stores what was read of the person and of the application, as an import would.
+/// Stores what was read of the object and of the application, as an import would.
 fn remember<D>(
     context: &Context<'_, D>,
     application: &Application,
@@ -232,6 +245,8 @@ fn remember<D>(
     context.store.write(|tx| {
         tx.set_app_roles(&application.roles)?;
         match subject.presence {
+            // Its properties are read with its members.
+            Presence::Live if subject.kind == ObjectKind::Group => Ok(()),
             Presence::Live => {
                 tx.upsert_user(subject.id, &subject.attributes, 0)?;
                 if selection.manager {
@@ -249,51 +264,79 @@ fn remember<D>(
     Ok(())
 }
 
+/// A live group as it is decided about. Which groups of a filter it is in, the last cycle knows.
+fn group_subject<D>(
+    context: &Context<'_, D>,
+    id: SourceId,
+    (attributes, grants): (Attributes, Vec<Grant>),
+) -> Result<Subject, StoreError> {
+    let known = context.store.read(|view| view.subject(id))?;
+    Ok(Subject {
+        kind: ObjectKind::Group,
+        id,
+        attributes,
+        presence: Presence::Live,
+        manager: None,
+        grants,
+        filter_groups: known.map(|known| known.filter_groups).unwrap_or_default(),
+    })
+}
+
+/// Reads the properties that the mapping needs of a group, and every direct member, page by page.
+/// The members count for this plan alone: which of them left is for a round of changes to say.
+async fn read_members<D: Directory>(
+    context: &Context<'_, D>,
+    subject: &mut Subject,
+) -> Result<(), CycleError> {
+    let Context { job, store, directory, clock, .. } = *context;
+    let (ids, properties) = ([subject.id], group_properties(job));
+    store.write(|tx| tx.begin_members(subject.id))?;
+    let mut next = None;
+    for _ in 0..PAGES_MAX {
+        context.check_stop()?;
+        let page = pace::directory(clock, || {
+            let first = GroupsAt::Objects { groups: Some(&ids), properties: &properties };
+            directory.groups_delta(next.as_ref().map_or(first, GroupsAt::Link))
+        })
+        .await?;
+        store.write(|tx| {
+            for change in page.items.iter().filter(|change| change.id == subject.id) {
+                tx.add_members(subject.id, &change.members)?;
+                if change.attributes.contains_key("displayName") {
+                    tx.upsert_group(subject.id, &change.attributes)?;
+                }
+            }
+            Ok(())
+        })?;
+        let told = page.items.into_iter().find(|change| {
+            change.id == subject.id && change.attributes.contains_key("displayName")
+        });
+        if let Some(told) = told {
+            subject.attributes = told.attributes;
+        }
+        match page.end {
+            RoundEnd::Complete(_) => return Ok(()),
+            RoundEnd::Next(link) => next = Some(link),
+        }
+    }
+    Err(endless())
+}
+
 /// Counts the rows against the safeguards, and holds them or lets them wait.
 fn review_one<D>(
     context: &Context<'_, D>,
-    plan: Plan<crate::provisioning::Draft>,
+    plan: Plan<Draft>,
 ) -> Result<(Plan<Cleared>, Option<HeldOnDemand>), StoreError> {
     let now = context.clock.now();
     let cycle = plan.cycle();
     context.store.write(|tx| {
         tx.expire_old_approvals(now)?;
-        let mut open: Vec<(i64, PlannedChange)> = Vec::new();
-        for (seq, row) in tx.rows_of(cycle)? {
-            if row.status == ChangeStatus::Planned && !tx.is_approved(&row)? {
-                open.push((seq, row));
-            }
-        }
-        let count = |wanted: fn(&PlannedChange) -> bool| {
-            open.iter().filter(|(_, row)| wanted(row)).count() as u64
-        };
-        let removals = count(|row| row.action.is_removal());
-        let is_enabled = match open.first() {
-            Some((_, row)) => tx.is_enabled_account(row.source)?,
-            None => false,
-        };
-        let links = tx.link_counts()?;
-        let facts = ReviewFacts {
-            linked: links.linked,
-            enabled: links.enabled,
-            removals_planned: removals,
-            enabled_removals_planned: if is_enabled { removals } else { 0 },
-            removals_recent: tx.removals_since(context.job.kind, now - REMOVALS_WINDOW)?,
-            creates_planned: count(|row| row.action == Action::Create),
-            ..ReviewFacts::default()
-        };
+        let facts = review_facts(tx, now)?;
         let (cleared, held) = review(plan, &context.job.safeguards, facts);
         let held = match held {
             None => None,
             Some(held) => {
-                let mut plan = None;
-                for (seq, row) in &open {
-                    let is_meant = (held.removals > 0 && row.action.is_removal())
-                        || (held.creates > 0 && row.action == Action::Create);
-                    if is_meant {
-                        plan = tx.hold_on_demand(cycle, (*seq, row), &held.reason, now)?;
-                    }
-                }
+                let plan = tx.hold_on_demand(cycle, &held, now)?;
                 Some(HeldOnDemand { reason: held.reason, plan })
             }
         };

@@ -6,6 +6,7 @@ use super::{
     context::{Context, CycleError, Tracker, WorkLeft},
     discovery::outdate,
     draft::draft,
+    drift,
     export::export,
     guard::closed_window,
     import::{import, kind},
@@ -31,7 +32,7 @@ use crate::{
 const REMOVALS: [Action; 2] = [Action::Disable, Action::Delete];
 
 /// The window in which removals are counted.
-pub(super) const REMOVALS_WINDOW: TimeDelta = TimeDelta::hours(24);
+const REMOVALS_WINDOW: TimeDelta = TimeDelta::hours(24);
 
 /// Runs one cycle for real.
 pub async fn sync<D: Directory, W: TargetWrite>(
@@ -57,6 +58,9 @@ pub async fn sync<D: Directory, W: TargetWrite>(
         }
         Err(error) => Err(error),
     };
+    if result.is_ok() && !start.in_quarantine {
+        Box::pin(drift::compare_when_due(context, target, &pacer, start.id)).await?;
+    }
     start.close(context, target, result.err(), told)
 }
 
@@ -324,22 +328,7 @@ fn review_plan<D>(
     let cycle = plan.cycle();
     context.store.write(|tx| {
         tx.expire_approvals(now)?;
-        let since = now - REMOVALS_WINDOW;
-        let (links, members) = (tx.link_counts()?, tx.membership_counts(since)?);
-        let facts = ReviewFacts {
-            linked: links.linked,
-            enabled: links.enabled,
-            removals_planned: tx.unapproved(ObjectKind::User, &REMOVALS)?,
-            enabled_removals_planned: tx.unapproved_of_enabled(&REMOVALS)?,
-            removals_recent: tx.removals_since(ObjectKind::User, since)?,
-            groups_linked: links.groups,
-            group_removals_planned: tx.unapproved(ObjectKind::Group, &REMOVALS)?,
-            group_removals_recent: tx.removals_since(ObjectKind::Group, since)?,
-            memberships: members.linked,
-            membership_removals_planned: members.removals_planned,
-            membership_removals_recent: members.removals_recent,
-            creates_planned: tx.unapproved(ObjectKind::User, &[Action::Create])?,
-        };
+        let facts = review_facts(tx, now)?;
         let (cleared, held) = review(plan, &context.job.safeguards, facts);
         let report = hold(tx, cycle, held, now)?;
         tx.postpone_blocked(cycle, Reason::HeldBySafeguard, now)?;
@@ -348,6 +337,26 @@ fn review_plan<D>(
         }
         tx.forget_waiting()?;
         Ok((cleared, report))
+    })
+}
+
+/// The totals of the plan as it stands.
+pub(super) fn review_facts(view: &View<'_>, now: Timestamp) -> Result<ReviewFacts, StoreError> {
+    let since = now - REMOVALS_WINDOW;
+    let (links, members) = (view.link_counts()?, view.membership_counts(since)?);
+    Ok(ReviewFacts {
+        linked: links.linked,
+        enabled: links.enabled,
+        removals_planned: view.unapproved(ObjectKind::User, &REMOVALS)?,
+        enabled_removals_planned: view.unapproved_of_enabled(&REMOVALS)?,
+        removals_recent: view.removals_since(ObjectKind::User, since)?,
+        groups_linked: links.groups,
+        group_removals_planned: view.unapproved(ObjectKind::Group, &REMOVALS)?,
+        group_removals_recent: view.removals_since(ObjectKind::Group, since)?,
+        memberships: members.linked,
+        membership_removals_planned: members.removals_planned,
+        membership_removals_recent: members.removals_recent,
+        creates_planned: view.unapproved(ObjectKind::User, &[Action::Create])?,
     })
 }
 

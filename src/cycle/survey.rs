@@ -36,6 +36,13 @@ pub(super) enum Lookup {
     Nowhere,
 }
 
+impl Lookup {
+    /// What a survey is good for that came of such a list.
+    pub(super) fn of(listed: Listed) -> Self {
+        if listed.is_whole { Self::Surveyed } else { Self::Partly }
+    }
+}
+
 /// What a target has for one filter.
 pub(super) enum Sought {
     /// These, and perhaps others beside them that do not match.
@@ -143,27 +150,21 @@ async fn list_or_search<D, R: TargetRead>(
     cycle: CycleId,
 ) -> Result<Lookup, CycleError> {
     let tracker = Tracker::new(context, cycle, "survey");
-    let listed = if can.list {
-        list_all(context, job, (target, pacer), &tracker).await?
-    } else {
-        Listed::Refused
-    };
-    Ok(match listed {
-        Listed::Complete => Lookup::Surveyed,
-        Listed::Incomplete => Lookup::Partly,
-        // A service that refuses to list is asked for each person instead. One that has no filter
-        // either fails each of them; who has an account already is not held up by that.
-        Listed::Refused => Lookup::Filtered,
-    })
+    let listed =
+        if can.list { list_all(context, job, (target, pacer), &tracker).await? } else { None };
+    // A service that refuses to list is asked for each person instead. One that has no filter
+    // either fails each of them; who has an account already is not held up by that.
+    Ok(listed.map_or(Lookup::Filtered, Lookup::of))
 }
 
-/// Reads every account, or every group, of the target into the survey.
+/// Reads every account, or every group, of the target into the survey; `None` where it refuses to
+/// list them.
 pub(super) async fn list_all<D, R: TargetRead>(
     context: &Context<'_, D>,
     job: &Job,
     (target, pacer): (&R, &Pacer<'_>),
     tracker: &Tracker<'_, D>,
-) -> Result<Listed, CycleError> {
+) -> Result<Option<Listed>, CycleError> {
     let key = context.store.key();
     let matching = matching_paths(job);
     let can = known_capabilities(job, context.store)?;

@@ -48,9 +48,9 @@ pub async fn order(
     };
     let initial = match *order {
         Order::Sync { initial } => initial,
-        Order::Provision { person } => {
+        Order::Provision { object } => {
             let connection = connect(config, app, clock)?;
-            let done = run_on_demand(app, &connection, &engine, person, stop, observer).await;
+            let done = run_on_demand(app, &connection, &engine, object, stop, observer).await;
             return done.map(|done| Answer::Provisioned(OnDemand::of(&done))).map_err(store);
         }
         Order::Approve { .. }

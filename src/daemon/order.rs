@@ -23,10 +23,10 @@ pub enum Order {
         /// Read and decide everything again.
         initial: bool,
     },
-    /// Provision one person, now.
+    /// Provision one person or group, now.
     Provision {
         /// The directory's id.
-        person: SourceId,
+        object: SourceId,
     },
     /// Release exactly what is held under this plan.
     Approve {
@@ -86,7 +86,7 @@ pub enum Answer {
         /// Why it ended early, where it did.
         trouble: Option<Trouble>,
     },
-    /// A person was provisioned on demand; its rows are in the plan and the log.
+    /// A person or group was provisioned on demand; its rows are in the plan and the log.
     Provisioned(OnDemand),
     /// A person is forgotten.
     Forgotten(Forgotten),
@@ -138,7 +138,7 @@ impl Order {
     pub(super) fn verb_and_args(&self) -> (&'static str, Value) {
         match self {
             Self::Sync { initial } => ("sync", json!({ "initial": initial })),
-            Self::Provision { person } => ("provision", json!({ "person": person })),
+            Self::Provision { object } => ("provision", json!({ "object": object })),
             Self::Approve { plan } => ("approve", json!({ "plan": plan })),
             Self::Pause => ("pause", json!({})),
             Self::Resume => ("resume", json!({})),
@@ -152,7 +152,7 @@ impl Order {
         let args = &command.args;
         Some(match command.verb.as_str() {
             "sync" => Self::Sync { initial: args.get("initial")?.as_bool()? },
-            "provision" => Self::Provision { person: args.get("person")?.as_str()?.parse().ok()? },
+            "provision" => Self::Provision { object: args.get("object")?.as_str()?.parse().ok()? },
             "approve" => Self::Approve { plan: args.get("plan")?.as_str()?.to_owned() },
             "pause" => Self::Pause,
             "resume" => Self::Resume,

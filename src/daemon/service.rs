@@ -104,8 +104,8 @@ impl Service {
                     Order::Sync { initial } => {
                         (CycleOptions { initial, occasion: Occasion::Asked }, Some(taken.id))
                     }
-                    Order::Provision { person } => {
-                        let answer = Box::pin(self.on_demand(person, &mut waiting)).await;
+                    Order::Provision { object } => {
+                        let answer = Box::pin(self.on_demand(object, &mut waiting)).await;
                         self.answer(taken.id, &answer);
                         continue;
                     }
@@ -226,13 +226,13 @@ impl Service {
         }
     }
 
-    /// Provisions one person; orders are carried out meanwhile, and those that cannot be go to
-    /// `waiting`.
-    async fn on_demand(&self, person: SourceId, waiting: &mut Vec<Taken>) -> Answer {
+    /// Provisions one person or group; orders are carried out meanwhile, and those that cannot be go
+    /// to `waiting`.
+    async fn on_demand(&self, object: SourceId, waiting: &mut Vec<Taken>) -> Answer {
         let job = self.app.job.app.as_str();
         let quiet = |_: &crate::store::Progress| {};
         let (app, stop) = (&self.app, &self.stop);
-        let work = run_on_demand(app, &self.connection, &self.engine, person, stop, &quiet);
+        let work = run_on_demand(app, &self.connection, &self.engine, object, stop, &quiet);
         let ended = async {
             tokio::select! {
                 ended = work => Some(ended),
@@ -242,7 +242,7 @@ impl Service {
         };
         match Box::pin(self.while_delivering(ended)).await {
             Some(Ok(done)) => {
-                info!(job.name = job, source.id = %person, "provisioned on demand in job `{job}`");
+                info!(job.name = job, source.id = %object, "provisioned on demand in job `{job}`");
                 Answer::Provisioned(OnDemand::of(&done))
             }
             Some(Err(failure)) => {

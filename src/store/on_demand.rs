@@ -7,13 +7,14 @@
 use rusqlite::params;
 
 use super::{
+    assignment::stored_member,
     cycle::HeldReport,
     held::HELD,
     open::{StoreError, Tx, View},
 };
 use crate::{
-    model::{CycleId, SourceId, Timestamp},
-    provisioning::{Action, ChangeStatus, PlannedChange, Reason, Step, StepKind, StepStatus},
+    model::{Attributes, CycleId, MemberChange, ObjectKind, SourceId, Timestamp},
+    provisioning::{Action, ChangeStatus, Held, PlannedChange, Reason, Step, StepKind, StepStatus},
 };
 
 impl View<'_> {
@@ -24,13 +25,6 @@ impl View<'_> {
         )?;
         let rows = statement.query_map([cycle.to_string()], super::plan::read_row)?;
         rows.map(|row| row?).collect()
-    }
-
-    /// Whether the account of a person is linked and enabled.
-    pub fn is_enabled_account(&self, source: SourceId) -> Result<bool, StoreError> {
-        let sql = "SELECT EXISTS (SELECT 1 FROM link WHERE source = ?1 AND standing = 0 \
-             AND enabled = 1)";
-        Ok(self.connection.query_row(sql, [source.to_string()], |row| row.get(0))?)
     }
 
     /// Which held plan this change is a part of, where it is.
@@ -58,29 +52,95 @@ impl Tx<'_> {
     pub fn bring_back(&self) -> Result<(), StoreError> {
         self.connection
             .execute("UPDATE planned_change SET status = 'planned' WHERE status = 'aside'", [])?;
+        self.end_members()
+    }
+
+    /// Stores a live group as just read.
+    pub fn upsert_group(&self, id: SourceId, attributes: &Attributes) -> Result<(), StoreError> {
+        self.upsert(ObjectKind::Group, id, attributes, 0)
+    }
+
+    /// Begins to add what is read of a group's members to what the last cycle knew of them, for
+    /// this connection and until [`Tx::end_members`] alone: a temporary table stands before the
+    /// lasting one. What only a round of changes may take away is not taken away, and a stale answer leaves
+    /// nothing behind that no round would ever mend.
+    pub fn begin_members(&self, group: SourceId) -> Result<(), StoreError> {
+        let id = group.to_string();
+        self.end_members()?;
+        self.connection.execute(
+            "INSERT OR IGNORE INTO group_path (inner_id, outer_id) VALUES (?1, ?1)",
+            [&id],
+        )?;
+        self.connection.execute_batch(
+            "CREATE TEMP TABLE membership (group_id TEXT NOT NULL, member_id TEXT NOT NULL, \
+                 kind INTEGER NOT NULL, generation INTEGER NOT NULL, \
+                 PRIMARY KEY (group_id, member_id)) STRICT, WITHOUT ROWID",
+        )?;
+        self.connection.execute(
+            "INSERT INTO temp.membership (group_id, member_id, kind, generation) \
+             SELECT known.group_id, known.member_id, known.kind, known.generation \
+             FROM main.membership AS known \
+             JOIN group_path ON group_path.inner_id = known.group_id \
+             WHERE group_path.outer_id = ?1",
+            [&id],
+        )?;
         Ok(())
     }
 
-    /// Holds one row; returns the held plan that it is a part of, where a cycle held it before.
+    /// Adds a page of what was read of a group's members.
+    pub fn add_members(&self, group: SourceId, members: &[MemberChange]) -> Result<(), StoreError> {
+        let id = group.to_string();
+        let mut add = self.connection.prepare(
+            "INSERT OR IGNORE INTO temp.membership (group_id, member_id, kind, generation) \
+             VALUES (?1, ?2, ?3, 0)",
+        )?;
+        for member in members.iter().filter(|member| !member.removed) {
+            add.execute(params![id, member.id.to_string(), stored_member(member.kind)])?;
+        }
+        Ok(())
+    }
+
+    /// What the state knows of members stands alone again.
+    pub fn end_members(&self) -> Result<(), StoreError> {
+        self.connection.execute_batch("DROP TABLE IF EXISTS temp.membership")?;
+        Ok(())
+    }
+
+    /// Holds of these rows what a review found to be too much; returns the held plan that they are
+    /// a part of, where a cycle held them before.
     ///
     /// What the last cycle held stays as it is: only a cycle's plan can be released.
     pub fn hold_on_demand(
         &self,
         cycle: CycleId,
-        (seq, change): (i64, &PlannedChange),
-        reason: &str,
+        held: &Held,
         now: Timestamp,
     ) -> Result<Option<String>, StoreError> {
-        let plan = self.held_as(change)?;
-        let mut held = change.clone();
-        held.status = ChangeStatus::Held;
-        held.steps.push(
-            Step::new(StepKind::Processing, StepStatus::Skipped, HELD, reason.to_owned())
-                .with("SkipReason", Reason::HeldBySafeguard.to_string()),
-        );
-        self.update_planned(seq, &held)?;
-        if plan.is_none() {
-            self.append_log(cycle, &held, (now, now))?;
+        let removes = held.removals + held.membership_removals > 0;
+        let mut rows = Vec::new();
+        for (seq, row) in self.rows_of(cycle)? {
+            let is_create = row.action == Action::Create && row.kind == ObjectKind::User;
+            let is_meant = (removes && row.action.is_removal()) || (held.creates > 0 && is_create);
+            if is_meant && row.status == ChangeStatus::Planned && !self.is_approved(&row)? {
+                rows.push((seq, row));
+            }
+        }
+        if removes {
+            rows.extend(self.rows_of_removed_members(cycle)?);
+        }
+        let mut plan = None;
+        for (seq, mut row) in rows {
+            let known = self.held_as(&row)?;
+            row.status = ChangeStatus::Held;
+            row.steps.push(
+                Step::new(StepKind::Processing, StepStatus::Skipped, HELD, held.reason.clone())
+                    .with("SkipReason", Reason::HeldBySafeguard.to_string()),
+            );
+            self.update_planned(seq, &row)?;
+            if known.is_none() {
+                self.append_log(cycle, &row, (now, now))?;
+            }
+            plan = plan.or(known);
         }
         Ok(plan)
     }

@@ -351,8 +351,12 @@ impl Tx<'_> {
 
     /// Forgets what was planned for a person who is decided again.
     pub fn forget_planned(&self, source: SourceId) -> Result<(), StoreError> {
+        let source = source.to_string();
+        let sql = "DELETE FROM planned_member WHERE seq IN \
+             (SELECT seq FROM planned_change WHERE source = ?1)";
+        self.connection.prepare_cached(sql)?.execute([&source])?;
         let sql = "DELETE FROM planned_change WHERE source = ?1";
-        self.connection.prepare_cached(sql)?.execute([source.to_string()])?;
+        self.connection.prepare_cached(sql)?.execute([&source])?;
         Ok(())
     }
 

@@ -5,6 +5,7 @@ mod beginnings;
 mod cycle;
 mod deaths;
 mod documents;
+mod drift;
 mod explain;
 mod expression;
 mod forget;

@@ -139,6 +139,27 @@ async fn it_is_handed_to_the_service_and_shows_the_same() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_group_is_provisioned_by_its_name_where_groups_are() {
+    let desk = Desk::with_users(&["ada"]).await;
+    desk.configure("", "[apps.crm.groups]\nenabled = true");
+    desk.say("sync").await.ends(0);
+    let group = desk.assigned_group("Sales");
+    desk.tenant.add_member(group, desk.people["ada"]);
+    let preview = desk.say("provision crm Sales --dry-run").await.ends(0).stdout;
+    assert!(preview.contains("+ create group Sales"), "{preview}");
+    assert!(preview.contains("~ update group Sales  1 member added"), "{preview}");
+    let done = desk.say("provision crm Sales --json").await.ends(0).stdout;
+    let done = keeps_its_promise(Document::Provision, &done);
+    assert_eq!(
+        (&done["found"]["object"], &done["found"]["by"]),
+        (&json!("group"), &json!("displayName"))
+    );
+    assert_eq!(desk.application.groups()[0]["members"].as_array().map(Vec::len), Some(1));
+    let again = desk.say("provision crm Sales").await.ends(0).stdout;
+    assert!(again.contains("nothing differs"), "{again}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn nobody_several_and_groups_end_with_two_and_a_refused_token_with_seven() {
     let desk = Desk::with_users(&["ada", "bob"]).await;
     let nobody = desk.say("provision crm nobody@contoso.com").await.ends(2);

@@ -18,7 +18,7 @@ fn minutes(minutes: u64) -> Duration {
 }
 
 /// What became of each row, in words; accounts by their people.
-fn told(world: &World, done: &Provisioned) -> String {
+pub(super) fn told(world: &World, done: &Provisioned) -> String {
     let mut text = String::new();
     for row in &done.changes {
         let why = row.error.as_ref().map_or(&row.detail, |error| &error.detail);

@@ -15,6 +15,8 @@ pub(crate) enum Document {
     Explain,
     /// `provision --json`.
     Provision,
+    /// `drift --json`.
+    Drift,
 }
 
 /// What the document breaks of its promise, one line each; empty where it keeps all of it.
@@ -25,6 +27,7 @@ pub(crate) fn violations(document: Document, value: &Value) -> Vec<String> {
         Document::Log => include_str!("../schemas/log.json"),
         Document::Explain => include_str!("../schemas/explain.json"),
         Document::Provision => include_str!("../schemas/provision.json"),
+        Document::Drift => include_str!("../schemas/drift.json"),
     };
     let schema: Value = serde_json::from_str(text).expect("the schema is JSON");
     let validator = jsonschema::options()

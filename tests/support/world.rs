@@ -604,10 +604,15 @@ impl World {
 
     /// The same, as far as the state lets it.
     pub(crate) async fn try_provision(&self, name: &str) -> Result<Provisioned, StoreError> {
+        self.provision_id(self.id(name)).await
+    }
+
+    /// The same of a person or a group, by its id.
+    pub(crate) async fn provision_id(&self, id: SourceId) -> Result<Provisioned, StoreError> {
         let (directory, target) = self.adapters();
         let (store, stop) = (self.state(), Stop::default());
         let context = self.context(&directory, store, &stop, CycleOptions::default());
-        provision(&context, &target.writer(), self.id(name)).await
+        provision(&context, &target.writer(), id).await
     }
 
     /// What provisioning one person on demand would do.

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::run::Told;
 use crate::cli::{document::change, explain::found};
 
-/// The document of one person.
+/// The document of one person or group.
 pub(super) fn provisioned(told: &Told<'_>) -> Value {
     let done = &told.done;
     let changes: Vec<Value> = told.changes.iter().map(change).collect();

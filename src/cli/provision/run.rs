@@ -1,4 +1,4 @@
-//! Finds the person, gives the order, and prints what became of it.
+//! Finds whom a name means, gives the order, and prints what became of it.
 
 use std::sync::Arc;
 
@@ -15,13 +15,14 @@ use crate::{
         progress::Meter,
     },
     config::{AppSettings, Config},
-    cycle::{Found, Person, Search, found_person, selection_of, steps_of},
+    cycle::{Found, Search, found_group, found_person, selection_of, steps_of},
     daemon::{Answer, OnDemand, Order, SystemClock, order, preview_on_demand, stop_on_signals},
+    model::SourceId,
     provisioning::{ChangeStatus, PlannedChange, Step},
     store::Progress,
 };
 
-/// Everything there is to tell of one person.
+/// Everything there is to tell of one person or group.
 pub(super) struct Told<'a> {
     pub(super) app: &'a str,
     pub(super) who: &'a str,
@@ -39,23 +40,23 @@ pub(in crate::cli) async fn run(args: &ProvisionArgs, global: &Global) -> anyhow
         None => (None, args.app_or_who.as_str()),
     };
     let app = apps::one(&config, name)?;
-    let person = meant(&config, app, who).await?;
+    let found = meant(&config, app, who).await?;
     let (done, changes) = if args.dry_run {
-        preview(&config, app, &person, global).await?
+        preview(&config, app, found.id, global).await?
     } else {
-        carry_out(&config, app, &person, global).await?
+        carry_out(&config, app, found.id, global).await?
     };
     let name = app.job.app.as_str();
     let link = match open(&config, app)? {
-        Some(reader) => reader.read(|view| view.link(person.subject.id))?,
+        Some(reader) => reader.read(|view| view.link(found.id))?,
         None => None,
     };
     let told = Told {
         app: name,
         who,
         dry_run: args.dry_run,
-        found: found_person(&person),
-        steps: steps_of(&person, link.as_ref(), &changes),
+        steps: steps_of(&found, link.as_ref(), &changes),
+        found,
         changes,
         done,
     };
@@ -77,37 +78,38 @@ fn exit(told: &Told<'_>) -> ExitCode {
     if told.done.held.is_some() { code.worse(ExitCode::Held) } else { code }
 }
 
-/// The only person whom `who` means.
-async fn meant(config: &Config, app: &AppSettings, who: &str) -> anyhow::Result<Person> {
+/// The only person or group whom `who` means.
+async fn meant(config: &Config, app: &AppSettings, who: &str) -> anyhow::Result<Found> {
     let name = app.job.app.as_str();
     let (connection, state) = with_state(config, app)?;
     let found = question(app, &connection, &state).find(who, &selection_of(&app.job)).await;
     Ok(match found.map_err(|error| failed(name, error))? {
-        Search::Person(person) => *person,
-        Search::Nobody => return Err(nobody(name, who).into()),
-        Search::Several(all) => return Err(several(who, &all).into()),
+        Search::Person(person) => found_person(&person),
+        Search::Group(group) if app.job.groups.is_some() => found_group(&group),
         Search::Group(group) => {
-            let message = format!("`{who}` is the group {}, and no person", group.id);
+            let message =
+                format!("`{who}` is the group {}, and groups stay where they are", group.id);
             let hint = format!(
-                "people are provisioned on demand; groups and their members follow in a cycle: \
-                 entra-scim sync {name}"
+                "`apps.{name}.groups.enabled` is false: only the people in groups are provisioned"
             );
             return Err(Problem::usage(message).with_hint(hint).into());
         }
+        Search::Nobody => return Err(nobody(name, who).into()),
+        Search::Several(all) => return Err(several(who, &all).into()),
     })
 }
 
 async fn preview(
     config: &Config,
     app: &AppSettings,
-    person: &Person,
+    id: SourceId,
     global: &Global,
 ) -> anyhow::Result<(OnDemand, Vec<PlannedChange>)> {
     let stop = stop_on_signals().map_err(Problem::from)?;
     let meter = Meter::new(app.job.app.as_str(), global);
     let tell = |progress: &Progress| meter.tell(progress);
     let clock = Arc::new(SystemClock);
-    let done = preview_on_demand(config, app, person.subject.id, &stop, &tell, clock).await;
+    let done = preview_on_demand(config, app, id, &stop, &tell, clock).await;
     meter.end();
     let done = done.map_err(Problem::from)?;
     Ok((OnDemand::of(&done), done.changes))
@@ -116,13 +118,13 @@ async fn preview(
 async fn carry_out(
     config: &Config,
     app: &AppSettings,
-    person: &Person,
+    id: SourceId,
     global: &Global,
 ) -> anyhow::Result<(OnDemand, Vec<PlannedChange>)> {
     let stop = stop_on_signals().map_err(Problem::from)?;
     let meter = Meter::new(app.job.app.as_str(), global);
     let tell = |progress: &Progress| meter.tell(progress);
-    let wanted = Order::Provision { person: person.subject.id };
+    let wanted = Order::Provision { object: id };
     let answer = order(config, app, &wanted, &stop, &tell, Arc::new(SystemClock)).await;
     meter.end();
     let done = match answer.map_err(Problem::from)? {

@@ -1,4 +1,4 @@
-//! What became of one person as text: four steps, each with its findings.
+//! What became of one person or group as text: four steps, each with its findings.
 
 use std::io::Write;
 
@@ -7,6 +7,7 @@ use anstyle::Style;
 use super::run::Told;
 use crate::{
     cli::{explain::heading, output, view},
+    model::ObjectKind,
     provisioning::{StepKind, StepStatus},
 };
 
@@ -15,7 +16,11 @@ pub(super) fn provisioned(out: &mut dyn Write, told: &Told<'_>) -> anyhow::Resul
     let bold = Style::new().bold();
     let (name, id) = (output::plain(&told.found.display), told.found.id);
     let only = if told.dry_run { ", dry run: nothing is sent" } else { "" };
-    writeln!(out, "{bold}{name}{bold:#}  user {id}, application `{}`{only}", told.app)?;
+    let kind = match told.found.kind {
+        ObjectKind::User => "user",
+        ObjectKind::Group => "group",
+    };
+    writeln!(out, "{bold}{name}{bold:#}  {kind} {id}, application `{}`{only}", told.app)?;
     let step = |kind| told.steps.iter().find(|step| step.kind == kind);
     heading(out, 1, "Import", step(StepKind::Import))?;
     heading(out, 2, "Scope", step(StepKind::Scoping))?;

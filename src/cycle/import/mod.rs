@@ -16,3 +16,4 @@ pub use application::{FULL_READ_AFTER, needs_default_domain, selection_of};
 pub(super) use filters::Names;
 pub(super) use groups::group_properties;
 pub(super) use people::managers_of;
+pub(super) use users::{PAGES_MAX, endless};
