@@ -14,7 +14,7 @@ use crate::{
         Application, ApplicationRef, Assignment, GroupChange, ObjectKind, ServicePrincipalId,
         SourceId, SourceObject, TargetId, Timestamp, UserChange,
     },
-    scim::{EqFilter, PatchRequest},
+    scim::{Discovery, EqFilter, PatchRequest},
 };
 
 pub use crate::scim::{FaultClass, TargetFault};
@@ -282,28 +282,56 @@ pub struct ListPage {
     pub total: u64,
     /// Rows that had no usable id and were left out.
     pub unusable: u64,
+    /// `nextCursor`: where the next page is, where the list goes on by cursors (RFC 9865 §2).
+    pub next_cursor: Option<String>,
+}
+
+/// Where in a list a page begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ListAt<'a> {
+    /// At this row, counted from 1 (RFC 7644 §3.4.2.4).
+    Index(u64),
+    /// At the first row of a list that goes on by cursors (RFC 9865 §2).
+    FirstCursor,
+    /// Where an earlier page said.
+    Cursor(&'a str),
 }
 
 /// The target, read: a SCIM service.
 pub trait TargetRead: Send + Sync {
-    /// One page of all resources, from `start_index` (1-based, RFC 7644 §3.4.2.4).
+    /// What the target says of itself at one of its endpoints, as JSON; `None` where it offers
+    /// nothing there that could be read.
+    fn discover(
+        &self,
+        endpoint: Discovery,
+    ) -> impl Future<Output = Result<Option<Value>, TargetFault>> + Send;
+
+    /// One page of all resources.
     fn list(
         &self,
         kind: ObjectKind,
-        start_index: u64,
+        at: ListAt<'_>,
         count: u32,
     ) -> impl Future<Output = Result<ListPage, TargetFault>> + Send;
 
-    /// What the target returns for an equality filter. It may have ignored the filter: the caller
-    /// compares the attribute before it trusts a row.
+    /// What the target returns for an equality filter, its first page. It may have ignored the
+    /// filter: the caller compares the attribute before it trusts a row.
     fn find(
         &self,
         kind: ObjectKind,
         filter: &EqFilter,
-    ) -> impl Future<Output = Result<Vec<Resource>, TargetFault>> + Send;
+    ) -> impl Future<Output = Result<ListPage, TargetFault>> + Send;
 
-    /// One resource, or `None` where the target answers 404.
+    /// One resource, or `None` where the target answers 404. A group comes without its members.
     fn get(
+        &self,
+        kind: ObjectKind,
+        id: &TargetId,
+    ) -> impl Future<Output = Result<Option<Resource>, TargetFault>> + Send;
+
+    /// The same with all that the target shows of it, a group's members too: what a
+    /// [`TargetWrite::put`] is made from.
+    fn get_whole(
         &self,
         kind: ObjectKind,
         id: &TargetId,
@@ -321,6 +349,9 @@ pub trait TargetRead: Send + Sync {
 }
 
 /// The target, written. Only the export of a cleared plan holds one.
+///
+/// A `version` is sent as `If-Match` (RFC 7644 §3.14): a target that compares versions answers 412
+/// where the resource has another one by then, and does nothing.
 pub trait TargetWrite: TargetRead {
     /// Creates a resource (POST) and returns it with the id the target gave it.
     fn create(
@@ -335,6 +366,16 @@ pub trait TargetWrite: TargetRead {
         kind: ObjectKind,
         id: &TargetId,
         request: &PatchRequest,
+        version: Option<&str>,
+    ) -> impl Future<Output = Result<Option<Resource>, TargetFault>> + Send;
+
+    /// Replaces a resource (PUT). `None` where the target answers without a body (204).
+    fn put(
+        &self,
+        kind: ObjectKind,
+        id: &TargetId,
+        body: &Map<String, Value>,
+        version: Option<&str>,
     ) -> impl Future<Output = Result<Option<Resource>, TargetFault>> + Send;
 
     /// Removes a resource (DELETE). A 404 is [`FaultClass::Missing`].
@@ -342,6 +383,7 @@ pub trait TargetWrite: TargetRead {
         &self,
         kind: ObjectKind,
         id: &TargetId,
+        version: Option<&str>,
     ) -> impl Future<Output = Result<(), TargetFault>> + Send;
 }
 

@@ -22,6 +22,7 @@ use entra_scim::{
         population::{PopulationOptions, contoso},
         tenant::{ErrorBody, Fault, FaultPlan, RetryAfter, Tenant, TenantOptions},
     },
+    scim::Discovery,
     store::Engine,
     target::{ScimTarget, TargetSettings},
 };
@@ -260,7 +261,7 @@ async fn figures(managers: bool) -> Vec<Figure> {
         Figure::exactly(
             name("initial cycle: requests to the application"),
             asked.target,
-            created + referenced + pages,
+            created + referenced + pages + Discovery::ALL.len() as u64,
         ),
         Figure::exactly(
             name("initial cycle: accounts"),

@@ -16,6 +16,7 @@ use super::{
 };
 use crate::{
     config::{AppSettings, Config},
+    cycle::Shown,
     daemon::{SystemClock, list_accounts, stop_on_signals},
     provisioning::csv,
     store::{AccountRow, AccountStanding, Engine},
@@ -30,7 +31,7 @@ const CSV_COLUMNS: [&str; 7] =
 pub(super) async fn run(args: &AccountsArgs, global: &Global) -> anyhow::Result<ExitCode> {
     let config = apps::configuration(global)?;
     let app = apps::one(&config, args.app.as_deref())?;
-    let listed = list(&config, app, global).await?;
+    let (listed, shown) = list(&config, app, global).await?;
     let mut counts: BTreeMap<AccountStanding, u64> = BTreeMap::new();
     let mut documents = Vec::new();
     let mut lines = Vec::new();
@@ -61,10 +62,21 @@ pub(super) async fn run(args: &AccountsArgs, global: &Global) -> anyhow::Result<
     } else {
         output::stream(|out| summary(out, app.job.app.as_str(), &counts))?;
     }
+    if shown == Shown::Part {
+        output::note(
+            global,
+            "warning: the application listed fewer accounts than it says it has, or the same page \
+             again; there may be others",
+        );
+    }
     Ok(ExitCode::Done)
 }
 
-async fn list(config: &Config, app: &AppSettings, global: &Global) -> anyhow::Result<Engine> {
+async fn list(
+    config: &Config,
+    app: &AppSettings,
+    global: &Global,
+) -> anyhow::Result<(Engine, Shown)> {
     let stop = stop_on_signals().map_err(Problem::from)?;
     let meter = Meter::new(app.job.app.as_str(), global);
     let tell = |progress: &crate::store::Progress| meter.tell(progress);

@@ -12,14 +12,17 @@ use super::{
     revision, safeguards, schedule,
     settings::AppSettings,
     surroundings::Surroundings,
-    target::{self, Target},
+    target::{self, Members, Target},
 };
 use crate::{
     gallery::{self, Profile, Unsupported},
     model::{AppName, ApplicationRef, Fingerprint, ObjectKind},
     provisioning::{
         Schedule, is_always_in_clear,
-        job::{Capability, DirectoryDelete, Job, MappingSource, OutOfScope, Safeguards, Scope},
+        job::{
+            Capability, DirectoryDelete, Job, MappingSource, OutOfScope, Overrides, Safeguards,
+            Scope,
+        },
     },
 };
 
@@ -100,7 +103,7 @@ pub(super) fn decode(
     check_mapping(&users, &safeguards, findings);
     let scoping_filters = filter::decode(Filtered { kind, scope }, node.as_ref(), findings);
     let groups = groups::decode(section.get("groups").as_ref(), profile, scope, findings);
-    let Target { connection, dialect, pace, members_per_request_max, tenant_url_at } = target?;
+    let Target { connection, dialect, pace, members, overrides, tenant_url_at } = target?;
     let mut job = Job {
         kind,
         app: app?,
@@ -114,7 +117,7 @@ pub(super) fn decode(
         scoping_filters,
         target_base: connection.base.to_string(),
         dialect,
-        capability: capability(profile, members_per_request_max),
+        capability: capability(profile, members, overrides),
         pace,
         safeguards,
         drift,
@@ -154,7 +157,7 @@ fn notify(section: &Section<'_, '_>, has_email: bool, findings: &mut Findings<'_
     email::addresses(&node, findings).value
 }
 
-fn capability(profile: &Profile, members_per_request_max: u32) -> Capability {
+fn capability(profile: &Profile, members: Members, overrides: Overrides) -> Capability {
     Capability {
         filterable: profile.filterable.clone(),
         list: profile.list,
@@ -162,7 +165,9 @@ fn capability(profile: &Profile, members_per_request_max: u32) -> Capability {
         renames: profile.supports(Unsupported::UserRename),
         deletes: profile.supports(Unsupported::Delete),
         page_size_max: profile.limits.page_size.as_ref().map(|limit| limit.max),
-        members_per_request_max,
+        members_per_request_max: members.per_request_max,
+        member_removal: members.removal,
+        overrides,
     }
 }
 

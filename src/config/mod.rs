@@ -29,6 +29,7 @@ mod settings;
 mod source_names;
 mod surroundings;
 mod target;
+mod target_capability;
 mod target_sign_in;
 mod template;
 mod tenant;

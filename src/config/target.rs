@@ -11,15 +11,15 @@ use super::{
     raw::{Node, Section, wrong_type},
     settings::TargetConnection,
     surroundings::Surroundings,
-    target_sign_in,
+    target_capability, target_sign_in,
 };
 use crate::{
     gallery::{Profile, RateClass},
-    provisioning::job::{MEMBERS_PER_REQUEST_DEFAULT, Pace},
-    scim::{Dialect, parse_tenant_url},
+    provisioning::job::{MEMBERS_PER_REQUEST_DEFAULT, Overrides, Pace},
+    scim::{Dialect, MemberRemoval, parse_tenant_url},
 };
 
-pub(super) const KEYS: [&str; 14] = [
+const KEYS: [&str; 14] = [
     "tenant_url",
     "secret_token",
     "oauth",
@@ -56,8 +56,16 @@ pub(super) struct Target {
     pub(super) connection: TargetConnection,
     pub(super) dialect: Dialect,
     pub(super) pace: Pace,
-    pub(super) members_per_request_max: u32,
+    pub(super) members: Members,
+    pub(super) overrides: Overrides,
     pub(super) tenant_url_at: At,
+}
+
+/// How the members of groups are changed.
+#[derive(Clone, Copy)]
+pub(super) struct Members {
+    pub(super) per_request_max: u32,
+    pub(super) removal: MemberRemoval,
 }
 
 /// Decodes `[apps.NAME.target]`; `None` where something in it is wrong.
@@ -67,17 +75,21 @@ pub(super) fn decode(
     surroundings: Surroundings,
     findings: &mut Findings<'_>,
 ) -> Option<Target> {
-    let section = Section::open(node, &KEYS, findings)?;
+    let keys: Vec<&'static str> = KEYS.into_iter().chain(target_capability::KEYS).collect();
+    let section = Section::open(node, &keys, findings)?;
     let tenant_url = tenant_url(&section, findings);
     let sign_in = target_sign_in::decode(&section, surroundings, findings);
     let secret_token_expires = expires(&section, findings);
     let dialect = section.choice("dialect", &DIALECTS, None, findings);
     let pace = pace(&section, profile, findings);
     let members_per_request_max = members_per_request_max(&section, profile, findings);
+    let overrides = target_capability::decode(&section, profile, findings);
     let ca_pem = endpoint::ca_pem(&section, surroundings, findings);
     let proxy = endpoint::proxy(&section, findings);
     let (url, tenant_url_at) = tenant_url?;
     let dialect = dialect.or(url.dialect).unwrap_or(profile.dialect);
+    let removal = target_capability::member_removal(&section, profile, dialect, findings);
+    let members = Members { per_request_max: members_per_request_max, removal };
     let sign_in = sign_in?;
     let connection = TargetConnection {
         base: url.base,
@@ -89,7 +101,7 @@ pub(super) fn decode(
         ca_pem,
         proxy,
     };
-    Some(Target { connection, dialect, pace, members_per_request_max, tenant_url_at })
+    Some(Target { connection, dialect, pace, members, overrides, tenant_url_at })
 }
 
 /// `secret_token_expires`: a day, as a text or as TOML's own date.

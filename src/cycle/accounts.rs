@@ -19,6 +19,15 @@ use crate::{
     store::StoreError,
 };
 
+/// How much of its accounts a target showed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shown {
+    /// All of them.
+    All,
+    /// Fewer than it says it has, or the same page again and again: there may be others.
+    Part,
+}
+
 /// What matching a directory's users against the accounts needs.
 struct Matching {
     roles: Vec<AppRole>,
@@ -32,7 +41,7 @@ struct Matching {
 pub async fn survey_accounts<D: Directory, R: TargetRead>(
     context: &Context<'_, D>,
     target: &R,
-) -> Result<(), CycleError> {
+) -> Result<Shown, CycleError> {
     let began = context.clock.now();
     let cycle = CycleId::derive(&[context.job.app.as_str(), "accounts", &began.to_rfc3339()]);
     let pacer = Pacer::new(context.clock, &context.job.pace);
@@ -44,13 +53,14 @@ pub async fn survey_accounts<D: Directory, R: TargetRead>(
         return Err(cannot_list("its profile says that it has no list of users"));
     }
     let tracker = Tracker::new(context, cycle, "accounts");
-    if list_all(context, context.job, (target, &pacer), &tracker).await?.is_none() {
+    let listed = list_all(context, context.job, (target, &pacer), &tracker).await?;
+    let Some(listed) = listed else {
         return Err(cannot_list("it refuses to list its users"));
-    }
+    };
     if context.store.read(|view| view.has_unlinked_accounts())? {
         match_users(context, cycle).await?;
     }
-    Ok(())
+    Ok(if listed.is_whole { Shown::All } else { Shown::Part })
 }
 
 fn cannot_list(why: &str) -> CycleError {

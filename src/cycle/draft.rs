@@ -8,20 +8,23 @@ use std::collections::BTreeMap;
 
 use super::{
     context::{Context, CycleError, Tracker, WorkLeft},
+    discovery::known_capabilities,
     group::{memberships, memberships_of},
     import::DEFAULT_DOMAIN,
     look::{Eyes, Hinted, ReadBack, failed_lookup, is_matched_anew},
     pace::Pacer,
     references::{manager_path, reference, references},
-    survey::{GroupSurvey, Lookup, Surveyed, has_no_groups, matching_paths},
+    survey::{
+        GroupSurvey, Lookup, Surveyed, has_no_groups, list_all, matching_paths, survey_for_one,
+    },
 };
 use crate::{
     model::{CycleId, ObjectKind, SourceId, Timestamp},
     port::{TargetFault, TargetRead},
     provisioning::{
-        Action, Candidate, ChangeStatus, Claim, Decision, Evidence, Failure, FilterPrincipals,
-        Link, LinkEffect, PlanInputs, PlannedChange, Reason, ScopingInputs, Subject, Verdict,
-        decide, is_wanted, job::Job, order_claims, scope,
+        Action, Candidate, ChangeStatus, Claim, Decision, Discovered, Evidence, Failure,
+        FilterPrincipals, Filtering, Link, LinkEffect, PlanInputs, PlannedChange, Reason,
+        ScopingInputs, Subject, Verdict, decide, is_wanted, job::Job, order_claims, scope,
     },
     scim::EqFilter,
     store::{Engine, StoreError},
@@ -120,7 +123,11 @@ pub(super) async fn draft_one<D: Sync, R: TargetRead>(
     let (roles, default_domain) =
         context.store.read(|view| Ok((view.app_roles()?, view.fact(DEFAULT_DOMAIN)?)))?;
     let known = (roles, default_domain);
-    let eyes = Eyes::new((job, context.store), (target, pacer), Lookup::Filtered, known, cycle.1);
+    let lookup = match context.store.read(|view| view.link(subject.id))? {
+        Some(_) => Lookup::Filtered,
+        None => survey_for_one(context, (target, pacer), cycle.0).await?,
+    };
+    let eyes = Eyes::new((job, context.store), (target, pacer), lookup, known, cycle.1);
     let drafting = Drafting { context, job, eyes, cycle, principals, goes_on: false };
     drafting.subject(subject, Turn::Second).await?;
     if subject.kind == ObjectKind::Group {
@@ -283,14 +290,36 @@ impl<D: Sync, R: TargetRead> Drafting<'_, D, R> {
         required: bool,
         turn: Turn,
     ) -> Result<Result<Evidence, Failure>, CycleError> {
-        if !required && self.eyes.lookup == Lookup::Filtered {
+        if !required && self.eyes.lookup() == Lookup::Filtered {
             return Ok(Ok(Evidence::Found(BTreeMap::new())));
         }
         let keep = |hits, key: &EqFilter| match turn {
             Turn::First => Ok(hits),
             Turn::Second => self.without_freed(hits, key),
         };
+        let found = self.eyes.look(subject, keys, keep).await?;
+        if found.is_ok() || !self.eyes.has_filter_doubts() || !self.survey_instead().await? {
+            return Ok(found);
+        }
         self.eyes.look(subject, keys, keep).await
+    }
+
+    /// Lists all accounts after all, where the target turned out to ignore filters; false where
+    /// that was done already, or is of no use.
+    async fn survey_instead(&self) -> Result<bool, CycleError> {
+        let (context, job) = (self.context, self.job);
+        note_filter_doubts(context)?;
+        let can = known_capabilities(job, context.store)?;
+        let is_doubted = can.filter == Filtering::Doubted;
+        let is_of_use = can.list && is_doubted && self.eyes.lookup() == Lookup::Filtered;
+        if !is_of_use || self.eyes.is_looking_up_instead() {
+            return Ok(false);
+        }
+        let tracker = Tracker::new(context, self.cycle.0, "survey");
+        let (target, pacer) = self.eyes.target();
+        let listed = list_all(context, job, (target, pacer), &tracker).await?;
+        self.eyes.look_up_instead(listed.map_or(Lookup::Filtered, Lookup::of));
+        Ok(listed.is_some())
     }
 
     /// The candidates without those that give the value up before it is taken.
@@ -379,6 +408,17 @@ fn refuse_contested<D>(context: &Context<'_, D>, cycle: CycleId) -> Result<(), S
             tx.record_decision(cycle, &row, now)?;
         }
         Ok(())
+    })
+}
+
+/// Keeps in mind that the target cannot be searched, until it is asked again what it can do.
+fn note_filter_doubts<D>(context: &Context<'_, D>) -> Result<(), StoreError> {
+    let now = context.clock.now();
+    context.store.write(|tx| {
+        let known = tx.discovered()?;
+        let mut known = known.unwrap_or_else(|| Discovered::nothing(context.job, now));
+        known.filter_doubted = true;
+        tx.set_discovered(&known)
     })
 }
 

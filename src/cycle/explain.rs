@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 
 use super::{
     context::CycleError,
+    discovery::known_capabilities,
     explain_group::{Members, of_group},
     find::{FoundBy, FoundGroup, Namesake, Person, Question, Search},
     guard::closed_window,
@@ -24,9 +25,9 @@ use crate::{
     model::{Application, CycleId, ObjectKind, SourceId},
     port::{Directory, TargetRead},
     provisioning::{
-        Evidence, Failure, FilterPrincipals, Link, ManagerStanding, MappedValue, MappingInputs,
-        PlanInputs, PlannedChange, Presence, Step, StepKind, Subject, Verdict, decide, job::Job,
-        mapped_values, retry_sentence,
+        Capabilities, Evidence, Failure, FilterPrincipals, Filtering, Link, ManagerStanding,
+        MappedValue, MappingInputs, PlanInputs, PlannedChange, Presence, Step, StepKind, Subject,
+        Verdict, decide, job::Job, mapped_values, retry_sentence,
     },
     scim::{AttributePath, EqFilter},
     store::{EscrowRow, StateRead, StoreError, View},
@@ -151,12 +152,9 @@ pub(super) async fn of_subject<D: Directory, S: StateRead, R: TargetRead>(
     let pacer = Pacer::new(clock, &job.pace);
     let roles = &application.roles;
     let (state, target) = ((job, store), (target, &pacer));
-    let domain = if needs_default_domain(job) {
-        pace::directory(clock, || question.directory.default_domain()).await?
-    } else {
-        None
-    };
-    let eyes = Eyes::new(state, target, Lookup::Filtered, (roles.clone(), domain.clone()), now);
+    let domain = default_domain(question, job).await?;
+    let can = known_capabilities(job, store)?;
+    let eyes = Eyes::new(state, target, lookup(&can), (roles.clone(), domain.clone()), now);
     let failed = in_doubt(&eyes, &mut memory, &subject, &mut notes).await?;
     let mut deciding = Deciding {
         inputs: PlanInputs {
@@ -200,9 +198,38 @@ pub(super) async fn of_subject<D: Directory, S: StateRead, R: TargetRead>(
     notes.extend(told::remarks(&subject, &changes).map(str::to_owned));
     notes.extend(waits(question, &changes)?);
     let requests = told::requests(job.dialect, &changes);
+    notes.extend(goes_by_put(&can, job.kind, &requests));
     told::hide(&mut changes);
     let found = found(&subject, by, assignments);
     Ok(Explanation { found, steps, mapping, changes, requests, is_soft_deleted, notes })
+}
+
+async fn default_domain<D: Directory, S>(
+    question: &Question<'_, D, S>,
+    job: &Job,
+) -> Result<Option<String>, CycleError> {
+    if !needs_default_domain(job) {
+        return Ok(None);
+    }
+    Ok(pace::directory(question.clock, || question.directory.default_domain()).await?)
+}
+
+/// How one person is looked for.
+fn lookup(can: &Capabilities) -> Lookup {
+    match can.filter {
+        Filtering::Taken | Filtering::Doubted => Lookup::Filtered,
+        Filtering::NotTaken => Lookup::Nowhere,
+    }
+}
+
+/// That the shown PATCH is what changes, and not what is sent.
+fn goes_by_put(can: &Capabilities, kind: ObjectKind, requests: &[WouldSend]) -> Option<String> {
+    let changes = requests.iter().any(|request| request.method == "PATCH");
+    (changes && can.replaces.contains(&kind)).then(|| {
+        "the application has no PATCH: the change goes as a PUT of the whole resource, made from \
+         what it has at that moment"
+            .to_owned()
+    })
 }
 
 /// That a removal would not be sent at this hour.

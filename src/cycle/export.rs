@@ -10,23 +10,30 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use futures_util::{StreamExt, stream};
 
 use super::{
+    answer::{
+        adopted_in_passing, is_another, is_strange, missing, no_account, stranger, success,
+        wanted_of,
+    },
+    change::{Changed, Changing, Difference},
     context::{Context, CycleError, Tracker, WorkLeft},
+    discovery::{discover, known_capabilities},
     group::{Sender, Sent},
     guard::{is_postponed, not_ours, of_neighbour},
     import::DEFAULT_DOMAIN,
     pace::{Class, Pacer},
     quarantine::Watch,
     redaction::{mapping_inputs, revealed},
-    survey::{Lookup, candidates, matching_paths},
+    survey::{Lookup, Sought, candidates, matching_paths},
 };
 use crate::{
     model::{AppRole, CycleId, TargetId, Timestamp},
-    port::{FaultClass, Resource, TargetFault, TargetWrite},
+    port::{Resource, TargetFault, TargetWrite},
     provisioning::{
-        ChangeStatus, Claim, Cleared, Failure, LinkEffect, MappingInputs, Outcome, Phase, Plan,
-        PlannedChange, Reason, Remedy, Revealed, Secrets, Write, failure_of, job::Job, remedy,
+        ChangeStatus, Claim, Cleared, Failure, Filtering, LinkEffect, MappingInputs, Outcome,
+        Phase, Plan, PlannedChange, Reason, Remedy, Revealed, Secrets, Write, failure_of, job::Job,
+        remedy,
     },
-    scim::{AttributePath, EqFilter, Values, create_body, patch, read, same},
+    scim::{EqFilter, Values, create_body, same},
 };
 
 /// Rows taken from the plan at once.
@@ -67,6 +74,13 @@ pub(super) async fn export<D: Sync, W: TargetWrite>(
     let exporting = Exporting { context, target, pacer, roles, default_domain, cycle, trouble };
     let tracker = Tracker::new(context, plan.cycle(), "export");
     let total = context.store.read(|view| view.plan_count(ChangeStatus::Planned))?;
+    if total > 0 {
+        match discover(context, target, pacer).await {
+            // The first row meets the same refusal, and its log row says so.
+            Ok(()) | Err(CycleError::Target(_)) => {}
+            Err(error) => return Err(error),
+        }
+    }
     let mut done = 0;
     for phase in Phase::ALL {
         loop {
@@ -325,20 +339,19 @@ impl<D: Sync, W: TargetWrite> Exporting<'_, D, W> {
         values: &Values,
         fault: &TargetFault,
     ) -> Result<Outcome, CycleError> {
-        for path in matching_paths(self.job_of(row)) {
+        let (job, store) = (self.job_of(row), self.context.store);
+        let lookup = match known_capabilities(job, store)?.filter {
+            Filtering::Taken | Filtering::Doubted => Lookup::Filtered,
+            Filtering::NotTaken => Lookup::Surveyed,
+        };
+        for path in matching_paths(job) {
             let Some(text) = values.get(&path).and_then(serde_json::Value::as_str) else {
                 continue;
             };
             let key = EqFilter { path: path.clone(), value: text.to_owned() };
-            let found = candidates(
-                (self.job_of(row), self.context.store),
-                self.target,
-                self.pacer,
-                Lookup::Filtered,
-                (row.source, &key),
-            )
-            .await;
-            let Ok(found) = found else { break };
+            let found =
+                candidates((job, store), self.target, self.pacer, lookup, (row.source, &key)).await;
+            let Ok(Sought::Found(found)) = found else { break };
             let wanted = serde_json::Value::from(text);
             let mut matching = found.into_iter().filter(|candidate| {
                 candidate.values.get(&path).is_some_and(|value| same(&path, &wanted, value))
@@ -385,16 +398,18 @@ impl<D: Sync, W: TargetWrite> Exporting<'_, D, W> {
         baseline: &Values,
         revealed: &Revealed,
     ) -> Result<Outcome, CycleError> {
-        let request = patch(baseline, &revealed.changes(&row.changes), self.context.job.dialect);
-        if request.operations.is_empty() {
-            return Ok(success(row, target.clone(), None));
-        }
-        let send = || self.target.patch(row.kind, target, &request);
-        let answer = self.pacer.ask(Class::write(row.kind), send).await;
-        match answer.map_err(|fault| revealed.secrets.clean_fault(fault)) {
-            Ok(Some(resource)) => Ok(self.patched(row, target, &resource)),
-            Ok(None) => Ok(success(row, target.clone(), None)),
-            Err(fault) if fault.class == FaultClass::Missing => Ok(missing(row)),
+        let link = self.context.store.read(|view| view.link(row.source))?;
+        let difference = Difference::Attributes(baseline.clone(), revealed.changes(&row.changes));
+        let wanted = wanted_of(row);
+        let job = self.job_of(row);
+        let is_strange = |found: &Resource| is_strange(job, link.as_ref(), wanted, found);
+        let place = (row.kind, target);
+        let sent = self.changing(row).send(place, difference, is_strange).await?;
+        match sent.map_err(|fault| revealed.secrets.clean_fault(fault)) {
+            Ok(Changed::Sent(Some(resource))) => Ok(self.patched(row, target, &resource)),
+            Ok(Changed::Sent(None) | Changed::Already) => Ok(success(row, target.clone(), None)),
+            Ok(Changed::Gone) => Ok(missing(row)),
+            Ok(Changed::Strange) => Ok(stranger(target, "nothing was sent to it")),
             Err(fault) => Ok(match remedy(fault.class) {
                 Remedy::Settle => Outcome::Unknown(self.refused(&fault)),
                 Remedy::Rematch | Remedy::Pace | Remedy::Escrow | Remedy::Quarantine => {
@@ -404,20 +419,15 @@ impl<D: Sync, W: TargetWrite> Exporting<'_, D, W> {
         }
     }
 
+    fn changing(&self, row: &PlannedChange) -> Changing<'_, W> {
+        let Context { store, clock, .. } = *self.context;
+        let (job, class) = (self.job_of(row), Class::write(row.kind));
+        Changing { job, store, clock, target: self.target, pacer: self.pacer, class }
+    }
+
     /// An answer about somebody else is a broken link, whatever its status.
     fn patched(&self, row: &PlannedChange, target: &TargetId, answer: &Resource) -> Outcome {
-        let stranger = answer.id != *target
-            || matching_paths(self.job_of(row)).iter().any(|path| {
-                let wanted = match &row.effect {
-                    LinkEffect::Exported(values) => values.get(path),
-                    LinkEffect::Unchanged | LinkEffect::Kept | LinkEffect::Removed => None,
-                };
-                match (wanted, read(&answer.document, path)) {
-                    (Some(wanted), Some(got)) => !same(path, wanted, &got),
-                    (_, _) => false,
-                }
-            });
-        if stranger {
+        if is_another(self.job_of(row), row, (target, answer)) {
             return Outcome::Unknown(Failure {
                 reason: Reason::InvalidAnchor,
                 detail: format!(
@@ -434,74 +444,19 @@ impl<D: Sync, W: TargetWrite> Exporting<'_, D, W> {
         target: &TargetId,
         secrets: &Secrets,
     ) -> Result<Outcome, CycleError> {
-        let failed = |fault: &TargetFault| Outcome::Failed(self.refused(fault));
-        let current = match self.pacer.ask(Class::Read, || self.target.get(row.kind, target)).await
-        {
-            Ok(Some(resource)) => resource,
-            Ok(None) => return Ok(Outcome::Gone { failure: None }),
-            Err(fault) => return Ok(failed(&secrets.clean_fault(fault))),
-        };
         let link = self.context.store.read(|view| view.link(row.source))?;
-        let is_strange = |path: &AttributePath| {
-            let theirs = read(&current.document, path);
-            link.as_ref().zip(theirs).is_some_and(|(link, theirs)| {
-                link.exported.contains_key(path) && !link.may_have(path, &theirs)
-            })
-        };
-        if matching_paths(self.job_of(row)).iter().any(is_strange) {
-            return Ok(Outcome::Failed(Failure {
-                reason: Reason::InvalidAnchor,
-                detail: format!(
-                    "account `{target}` now has another person's matching value; it was not deleted"
-                ),
-            }));
-        }
-        let send = || self.target.delete(row.kind, target);
-        let answer = self.pacer.ask(Class::write(row.kind), send).await;
-        Ok(match answer.map_err(|fault| secrets.clean_fault(fault)) {
-            Ok(()) => Outcome::Gone { failure: None },
-            Err(fault) if fault.class == FaultClass::Missing => Outcome::Gone { failure: None },
+        let job = self.job_of(row);
+        let is_strange = |found: &Resource| is_strange(job, link.as_ref(), None, found);
+        let removed = self.changing(row).remove((row.kind, target), is_strange).await?;
+        Ok(match removed.map_err(|fault| secrets.clean_fault(fault)) {
+            Ok(Changed::Sent(_) | Changed::Already | Changed::Gone) => {
+                Outcome::Gone { failure: None }
+            }
+            Ok(Changed::Strange) => stranger(target, "it was not deleted"),
             Err(fault) if remedy(fault.class) == Remedy::Settle => {
                 Outcome::Unknown(self.refused(&fault))
             }
-            Err(fault) => failed(&fault),
+            Err(fault) => Outcome::Failed(self.refused(&fault)),
         })
     }
-}
-
-fn no_account() -> Outcome {
-    Outcome::Failed(Failure {
-        reason: Reason::InvalidAnchor,
-        detail: "the plan names no account".to_owned(),
-    })
-}
-
-/// The account is gone. That is what a removal wanted; anything else starts again without link.
-fn missing(row: &PlannedChange) -> Outcome {
-    if row.action.is_removal() {
-        return Outcome::Gone { failure: None };
-    }
-    Outcome::Gone {
-        failure: Some(Failure {
-            reason: Reason::InvalidAnchor,
-            detail: "the account is gone from the application; the next cycle matches or \
-                     creates it again"
-                .to_owned(),
-        }),
-    }
-}
-
-/// A create that found the account there already: what differs is for the next cycle, which reads
-/// the account first.
-fn adopted_in_passing(row: &PlannedChange, outcome: &Outcome) -> bool {
-    matches!(row.write, Write::Create(_))
-        && matches!(outcome, Outcome::Success { warning: Some(_), .. })
-}
-
-fn success(row: &PlannedChange, target: TargetId, warning: Option<String>) -> Outcome {
-    let exported = match &row.effect {
-        LinkEffect::Exported(values) => values.clone(),
-        LinkEffect::Unchanged | LinkEffect::Kept | LinkEffect::Removed => Values::new(),
-    };
-    Outcome::Success { target, exported, warning }
 }

@@ -3,14 +3,17 @@
 
 use std::{
     collections::BTreeMap,
-    sync::atomic::{AtomicU32, Ordering},
+    sync::{
+        OnceLock,
+        atomic::{AtomicBool, AtomicU32, Ordering},
+    },
 };
 
 use super::{
     context::CycleError,
     pace::{Class, Pacer},
     redaction::mapping_inputs,
-    survey::{Lookup, candidates, matching_paths},
+    survey::{Lookup, Sought, candidates, matching_paths},
 };
 use crate::{
     model::{AppRole, ChangeId, CycleId, Timestamp},
@@ -34,8 +37,10 @@ pub(super) struct Eyes<'a, S, R> {
     store: &'a S,
     target: &'a R,
     pacer: &'a Pacer<'a>,
-    /// How candidates are found.
-    pub(super) lookup: Lookup,
+    lookup: Lookup,
+    /// How they are found after the target turned out to ignore filters.
+    instead: OnceLock<Lookup>,
+    filter_doubts: AtomicBool,
     /// The roles that the application declares.
     pub(super) roles: Vec<AppRole>,
     /// The attributes that matching compares.
@@ -94,12 +99,39 @@ impl<'a, S: StateRead, R: TargetRead> Eyes<'a, S, R> {
             target,
             pacer,
             lookup,
+            instead: OnceLock::new(),
+            filter_doubts: AtomicBool::new(false),
             roles,
             unique,
             default_domain,
             began,
             server_errors,
         }
+    }
+
+    /// The target that is looked at, and the pace of that.
+    pub(super) fn target(&self) -> (&'a R, &'a Pacer<'a>) {
+        (self.target, self.pacer)
+    }
+
+    /// How candidates are found.
+    pub(super) fn lookup(&self) -> Lookup {
+        self.instead.get().copied().unwrap_or(self.lookup)
+    }
+
+    /// Lets candidates be found in another way from now on, once.
+    pub(super) fn look_up_instead(&self, lookup: Lookup) {
+        let _ = self.instead.set(lookup);
+    }
+
+    /// Whether that was said already.
+    pub(super) fn is_looking_up_instead(&self) -> bool {
+        self.instead.get().is_some()
+    }
+
+    /// Whether the target refused a filter so far, or answered as if there were none.
+    pub(super) fn has_filter_doubts(&self) -> bool {
+        self.filter_doubts.load(Ordering::Relaxed)
     }
 
     /// What the target has for a person without a link; `keep` says which candidates count. A
@@ -113,11 +145,20 @@ impl<'a, S: StateRead, R: TargetRead> Eyes<'a, S, R> {
         let mut found: BTreeMap<AttributePath, Vec<Candidate>> = BTreeMap::new();
         for key in keys {
             let state = (self.job, self.store);
-            let hits =
-                candidates(state, self.target, self.pacer, self.lookup, (subject.id, key)).await;
-            let hits = match hits {
-                Ok(hits) => hits,
-                Err(CycleError::Target(fault)) => return self.failed((subject, None), fault),
+            let sought =
+                candidates(state, self.target, self.pacer, self.lookup(), (subject.id, key)).await;
+            let hits = match sought {
+                Ok(Sought::Found(hits)) => hits,
+                Ok(Sought::FilterIgnored) => {
+                    self.filter_doubts.store(true, Ordering::Relaxed);
+                    return Ok(Err(filter_ignored(key)));
+                }
+                Err(CycleError::Target(fault)) => {
+                    if refuses_filters(&fault) {
+                        self.filter_doubts.store(true, Ordering::Relaxed);
+                    }
+                    return self.failed((subject, None), fault);
+                }
                 Err(error) => return Err(error),
             };
             let hits = keep(hits, key)?;
@@ -137,11 +178,11 @@ impl<'a, S: StateRead, R: TargetRead> Eyes<'a, S, R> {
         subject: &Subject,
         keys: &[EqFilter],
     ) -> Result<Hinted, CycleError> {
-        let surveyed = match self.lookup {
-            Lookup::Surveyed => {
+        let surveyed = match self.lookup() {
+            Lookup::Surveyed | Lookup::Partly => {
                 self.store.read(|view| view.surveyed_account(self.job.kind, &hint.target))?
             }
-            Lookup::Filtered => None,
+            Lookup::Filtered | Lookup::Nowhere => None,
         };
         let values = match surveyed {
             Some(values) => Some(values),
@@ -270,6 +311,25 @@ impl<'a, S: StateRead, R: TargetRead> Eyes<'a, S, R> {
             | FaultClass::Unauthorized
             | FaultClass::NotCompliant => false,
         }
+    }
+}
+
+/// The target says that it does not search, or not by this attribute (RFC 7644 §3.12).
+fn refuses_filters(fault: &TargetFault) -> bool {
+    let is_invalid =
+        || fault.scim_type.as_deref().is_some_and(|it| it.eq_ignore_ascii_case("invalidFilter"));
+    fault.status == Some(501) || is_invalid()
+}
+
+/// Why a person is left alone whom a search would have to find among everybody.
+fn filter_ignored(key: &EqFilter) -> Failure {
+    Failure {
+        reason: Reason::UnprocessableEntity,
+        detail: format!(
+            "the application ignored a filter on `{}` and answered with a part of its accounts, so \
+             nobody can tell whether this person has one; nothing was written",
+            key.path
+        ),
     }
 }
 

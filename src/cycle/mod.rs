@@ -7,7 +7,10 @@
 //! **Invariant:** a preview is given no writer, and the export takes a cleared plan only.
 
 mod accounts;
+mod answer;
+mod change;
 mod context;
+mod discovery;
 mod draft;
 mod drift;
 mod explain;
@@ -17,6 +20,7 @@ mod find;
 mod group;
 mod guard;
 mod import;
+mod listing;
 mod look;
 mod memberships;
 mod pace;
@@ -29,7 +33,7 @@ mod run;
 mod survey;
 mod told;
 
-pub use accounts::survey_accounts;
+pub use accounts::{Shown, survey_accounts};
 pub use context::{Context, CycleError, CycleOptions, Stop, WorkLeft};
 pub use drift::compare_now;
 pub use explain::{Explained, Explanation, Found, explain, found_group, found_person, steps_of};

@@ -184,6 +184,27 @@ impl<'a> Pacer<'a> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Asks the target once, in its turn. Throttling holds up everybody else all the same.
+    pub(super) async fn ask_once<T, F>(
+        &self,
+        class: Class,
+        ask: impl FnOnce() -> F,
+    ) -> Result<T, TargetFault>
+    where
+        F: Future<Output = Result<T, TargetFault>>,
+    {
+        self.turn(class).await;
+        let answer = ask().await;
+        match &answer {
+            Ok(_) => self.ease(),
+            Err(fault) if fault.class == FaultClass::Throttled => {
+                self.hold(fault.retry_after.unwrap_or(BACK_OFF_FIRST));
+            }
+            Err(_) => {}
+        }
+        answer
+    }
+
     /// Asks the target until it answers, or says for good that it does not.
     ///
     /// Only requests that were certainly not applied are sent again; a read changes nothing in any

@@ -4,6 +4,7 @@ use chrono::TimeDelta;
 
 use super::{
     context::{Context, CycleError, Tracker, WorkLeft},
+    discovery::outdate,
     draft::draft,
     drift,
     export::export,
@@ -248,6 +249,9 @@ async fn plan<D: Directory, R: TargetRead>(
     told.warnings.extend(imported.warnings);
     mark_dirty(context, start)?;
     let initial = start.kind == CycleKind::Initial;
+    if context.options.initial {
+        outdate(context.store)?;
+    }
     let surveyed = survey(context, (target, pacer), start.id, initial).await?;
     context.store.write(|tx| tx.set_fact("planned_by", Some(&start.id.to_string())))?;
     let cycle = (start.id, start.began);

@@ -1,48 +1,54 @@
 //! Phase `survey`: reads the target's accounts and groups by pages, so that matching asks it once
 //! and not once for each of them.
 //!
-//! What a list says of itself is not believed: it ends when a page brings nothing new, whatever
-//! its totals claim.
+//! A survey is evidence that somebody has no account only if the list was complete. Where it may
+//! not be, whoever is not in it is searched for with a filter besides.
+
+use serde_json::Value;
 
 use super::{
     context::{Context, CycleError, Tracker},
+    discovery::{discover, known_capabilities},
+    listing::{Listed, read_list},
     pace::{Class, Pacer},
 };
 use crate::{
     model::{CycleId, ObjectKind, SourceId, TargetId},
-    port::{TargetFault, TargetRead},
-    provisioning::{Candidate, Claim, job::Job, project_redacted},
-    scim::{AttributePath, EqFilter},
+    port::{FaultClass, ListPage, TargetFault, TargetRead},
+    provisioning::{Candidate, Capabilities, Claim, Filtering, job::Job, project_redacted},
+    scim::{AttributePath, EqFilter, read, same},
     store::{StateRead, StoreError, View},
 };
 
-/// Accounts asked for in one page, where the application takes that many.
-const PAGE_SIZE: u32 = 200;
-
 /// People to match above which listing all accounts costs less than asking for each.
 const SURVEY_ABOVE: u64 = 20;
-
-/// Pages of one survey: 20 million accounts, so that a list in a ring ends.
-const PAGES_MAX: u32 = 100_000;
-
-/// What a list of accounts came to.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Listed {
-    /// Accounts that it showed, each counted once.
-    pub(super) seen: u64,
-    /// How many there are, as its last page says.
-    pub(super) claimed: u64,
-    /// Rows without a usable id.
-    pub(super) unusable: u64,
-}
 
 /// How candidates are found in this cycle.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Lookup {
     /// In the survey.
     Surveyed,
+    /// In the survey, and whoever is not in it with a filtered query: the list may not be whole.
+    Partly,
     /// With one filtered query for each person.
     Filtered,
+    /// Not at all: the target cannot be searched, and nobody lists its accounts for one person.
+    Nowhere,
+}
+
+impl Lookup {
+    /// What a survey is good for that came of such a list.
+    pub(super) fn of(listed: Listed) -> Self {
+        if listed.is_whole { Self::Surveyed } else { Self::Partly }
+    }
+}
+
+/// What a target has for one filter.
+pub(super) enum Sought {
+    /// These, and perhaps others beside them that do not match.
+    Found(Vec<Candidate>),
+    /// It answered with a part of what it has, as if there were no filter.
+    FilterIgnored,
 }
 
 /// The attributes that matching compares.
@@ -103,15 +109,52 @@ async fn survey_kind<D, R: TargetRead>(
     initial: bool,
 ) -> Result<Lookup, CycleError> {
     let everything = job.scope == crate::provisioning::job::Scope::All;
-    let unmatched = context.store.read(|view| view.unmatched_count(job.kind, everything))?;
-    let worthwhile = unmatched > SURVEY_ABOVE || (initial && unmatched > 0);
-    if !job.capability.list || !worthwhile {
+    let (unmatched, unlinked) = context.store.read(|view| {
+        let unlinked = view.unlinked_count(job.kind, everything)?;
+        Ok((view.unmatched_count(job.kind, everything)?, unlinked))
+    })?;
+    if unlinked == 0 {
         return Ok(Lookup::Filtered);
     }
+    discover(context, target, pacer).await?;
+    let can = known_capabilities(job, context.store)?;
+    match can.filter {
+        Filtering::Taken if unmatched > SURVEY_ABOVE || (initial && unmatched > 0) => {}
+        Filtering::Taken => return Ok(Lookup::Filtered),
+        Filtering::Doubted | Filtering::NotTaken => {}
+    }
+    list_or_search(context, (job, &can), (target, pacer), cycle).await
+}
+
+/// How one person is found who is provisioned on demand: with a filter, wherever that can be.
+pub(super) async fn survey_for_one<D, R: TargetRead>(
+    context: &Context<'_, D>,
+    (target, pacer): (&R, &Pacer<'_>),
+    cycle: CycleId,
+) -> Result<Lookup, CycleError> {
+    discover(context, target, pacer).await?;
+    let can = known_capabilities(context.job, context.store)?;
+    match can.filter {
+        Filtering::Taken | Filtering::Doubted => Ok(Lookup::Filtered),
+        Filtering::NotTaken => {
+            context.store.write(|tx| tx.clear_survey())?;
+            list_or_search(context, (context.job, &can), (target, pacer), cycle).await
+        }
+    }
+}
+
+async fn list_or_search<D, R: TargetRead>(
+    context: &Context<'_, D>,
+    (job, can): (&Job, &Capabilities),
+    (target, pacer): (&R, &Pacer<'_>),
+    cycle: CycleId,
+) -> Result<Lookup, CycleError> {
     let tracker = Tracker::new(context, cycle, "survey");
-    let listed = list_all(context, job, (target, pacer), &tracker).await?;
-    // A service that refuses to list is asked for each person instead.
-    Ok(if listed.is_some() { Lookup::Surveyed } else { Lookup::Filtered })
+    let listed =
+        if can.list { list_all(context, job, (target, pacer), &tracker).await? } else { None };
+    // A service that refuses to list is asked for each person instead. One that has no filter
+    // either fails each of them; who has an account already is not held up by that.
+    Ok(listed.map_or(Lookup::Filtered, Lookup::of))
 }
 
 /// Reads every account, or every group, of the target into the survey; `None` where it refuses to
@@ -124,23 +167,9 @@ pub(super) async fn list_all<D, R: TargetRead>(
 ) -> Result<Option<Listed>, CycleError> {
     let key = context.store.key();
     let matching = matching_paths(job);
-    let page_size = job.capability.page_size_max.map_or(PAGE_SIZE, |n| n.min(PAGE_SIZE));
-    let mut start_index = 1;
-    let mut listed = Listed::default();
-    for page_number in 0..PAGES_MAX {
-        context.check_stop()?;
-        let list = || target.list(job.kind, start_index, page_size);
-        let page = match pacer.ask(Class::Read, list).await {
-            Ok(page) => page,
-            Err(fault) if page_number == 0 && refuses_lists(&fault) => return Ok(None),
-            // Not every service answers for a page past the end.
-            Err(fault)
-                if page_number > 0 && listed.seen >= listed.claimed && is_past_the_end(&fault) =>
-            {
-                break;
-            }
-            Err(fault) => return Err(fault.into()),
-        };
+    let can = known_capabilities(job, context.store)?;
+    let mut seen = 0;
+    let take = |page: &ListPage| {
         let mut new = 0;
         context.store.write(|tx| {
             for resource in &page.resources {
@@ -149,26 +178,37 @@ pub(super) async fn list_all<D, R: TargetRead>(
             }
             Ok(())
         })?;
-        let rows = page.resources.len() as u64 + page.unusable;
-        listed.seen += new;
-        tracker.at(listed.seen, Some(page.total.max(listed.seen)))?;
-        start_index += rows;
-        listed.claimed = page.total;
-        listed.unusable += page.unusable;
-        // A total that agrees with the first page alone may be that page's own length.
-        if new == 0 || (page_number > 0 && start_index == listed.claimed + 1) {
-            break;
+        seen += new;
+        tracker.at(seen, Some(page.total.max(seen)))?;
+        Ok(new)
+    };
+    read_list(context, (target, pacer), (job.kind, &can), take).await
+}
+
+/// Nobody can tell whether a person has an account. In our own words, about this one object.
+fn not_searchable(job: &Job, lookup: Lookup) -> TargetFault {
+    let (noun, whose) = match job.kind {
+        ObjectKind::User => ("accounts", "this person has one"),
+        ObjectKind::Group => ("groups", "this group is among them"),
+    };
+    let has = match lookup {
+        Lookup::Partly | Lookup::Surveyed => {
+            format!("lists only a part of its {noun} and has no filter")
         }
+        Lookup::Filtered => format!("has neither a filter nor a list of its {noun}"),
+        Lookup::Nowhere => format!("cannot be searched, and only a cycle lists all its {noun}"),
+    };
+    TargetFault {
+        class: FaultClass::Rejected,
+        status: None,
+        scim_type: None,
+        detail: format!(
+            "the application {has}, so nobody can tell whether {whose}; nothing was written. If it \
+             can be searched, say so: `apps.{}.target.filter = true`",
+            job.app
+        ),
+        retry_after: None,
     }
-    Ok(Some(listed))
-}
-
-fn refuses_lists(fault: &TargetFault) -> bool {
-    matches!(fault.status, Some(400 | 403 | 405 | 501))
-}
-
-fn is_past_the_end(fault: &TargetFault) -> bool {
-    matches!(fault.status, Some(400 | 404))
 }
 
 /// What the target has for one filter.
@@ -178,32 +218,58 @@ pub(super) async fn candidates<S: StateRead, R: TargetRead>(
     pacer: &Pacer<'_>,
     lookup: Lookup,
     (source, key): (SourceId, &EqFilter),
-) -> Result<Vec<Candidate>, CycleError> {
-    match lookup {
-        Lookup::Surveyed => Ok(store.read(|view| {
+) -> Result<Sought, CycleError> {
+    let surveyed = || {
+        store.read(|view| {
             let mut found = view.surveyed(job.kind, key, source)?;
             for candidate in &mut found {
                 candidate.claim = claim_of(view, job.kind, (&candidate.target, source), key)?;
             }
             Ok(found)
-        })?),
-        Lookup::Filtered => {
-            let found = pacer.ask(Class::Read, || target.find(job.kind, key)).await?;
-            let candidates: Result<Vec<Candidate>, StoreError> = store.read(|view| {
-                found
-                    .iter()
-                    .map(|resource| {
-                        Ok(Candidate {
-                            target: resource.id.clone(),
-                            values: project_redacted(job, &resource.document, store.key()),
-                            claim: claim_of(view, job.kind, (&resource.id, source), key)?,
-                        })
-                    })
-                    .collect()
-            });
-            Ok(candidates?)
+        })
+    };
+    match lookup {
+        Lookup::Surveyed => return Ok(Sought::Found(surveyed()?)),
+        Lookup::Partly => {
+            let found = surveyed()?;
+            if !found.is_empty() {
+                return Ok(Sought::Found(found));
+            }
         }
+        Lookup::Filtered | Lookup::Nowhere => {}
     }
+    if known_capabilities(job, store)?.filter == Filtering::NotTaken {
+        return Err(CycleError::Target(not_searchable(job, lookup)));
+    }
+    let page = pacer.ask(Class::Read, || target.find(job.kind, key)).await?;
+    if is_unfiltered(&page, key) {
+        return Ok(Sought::FilterIgnored);
+    }
+    let candidates: Result<Vec<Candidate>, StoreError> = store.read(|view| {
+        page.resources
+            .iter()
+            .map(|resource| {
+                Ok(Candidate {
+                    target: resource.id.clone(),
+                    values: project_redacted(job, &resource.document, store.key()),
+                    claim: claim_of(view, job.kind, (&resource.id, source), key)?,
+                })
+            })
+            .collect()
+    });
+    Ok(Sought::Found(candidates?))
+}
+
+/// Whether an answer has strangers in it and is not whole: what was looked for may be on a later
+/// page, and there may be more than one of it. A whole one is compared, however it came about.
+fn is_unfiltered(page: &ListPage, key: &EqFilter) -> bool {
+    let is_part = page.next_cursor.is_some() || page.total > page.resources.len() as u64;
+    let wanted = Value::from(key.value.as_str());
+    is_part
+        && page.resources.iter().any(|resource| {
+            read(&resource.document, &key.path)
+                .is_some_and(|value| !same(&key.path, &wanted, &value))
+        })
 }
 
 /// Who else has a claim to an account that was found by this value. One that another application

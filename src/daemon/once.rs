@@ -5,7 +5,7 @@ use std::{path::PathBuf, sync::Arc};
 use super::{ConnectError, Connection, connect};
 use crate::{
     config::{AppSettings, Config},
-    cycle::{self, Context, CycleEnd, CycleError, CycleOptions, Provisioned, Stop},
+    cycle::{self, Context, CycleEnd, CycleError, CycleOptions, Provisioned, Shown, Stop},
     model::{AppName, Clock, SourceId},
     store::{Engine, Neighbours, Progress, StoreError, preview_copy},
 };
@@ -133,21 +133,21 @@ pub async fn preview_on_demand(
 }
 
 /// Lists every account of the application into a private copy of the state, with whose each is;
-/// returns the copy. Needs no lock, and writes nothing else.
+/// returns the copy, and whether the list was whole. Needs no lock, and writes nothing else.
 pub async fn list_accounts(
     config: &Config,
     app: &AppSettings,
     stop: &Stop,
     observer: Observer<'_>,
     clock: Arc<dyn Clock>,
-) -> Result<Result<Engine, CycleError>, DaemonError> {
+) -> Result<Result<(Engine, Shown), CycleError>, DaemonError> {
     let connection = connect(config, app, clock)?;
     let path = state_path(config, &app.job.app);
     let copy = preview_copy(&path).map_err(DaemonError::store(app))?;
     let options = CycleOptions::default();
     let context = context(app, &connection, &copy, options, stop, observer);
     let listed = cycle::survey_accounts(&context, &connection.target.reader()).await;
-    Ok(listed.map(|()| copy))
+    Ok(listed.map(|shown| (copy, shown)))
 }
 
 /// Compares every linked account with what was last exported to it, into a private copy of the

@@ -11,8 +11,10 @@ use super::{
 use crate::{
     expression::Expression,
     model::ObjectKind,
-    provisioning::job::{Apply, AttributeMapping, MappingSource, NullFlow, ValueLimit, ValueType},
-    scim::{AttributePath, Dialect},
+    provisioning::job::{
+        Apply, AttributeMapping, MappingSource, NullFlow, Overrides, ValueLimit, ValueType,
+    },
+    scim::{AttributePath, Dialect, MemberRemoval},
 };
 
 #[derive(Deserialize)]
@@ -24,6 +26,11 @@ struct ProfileFile {
     tenant_url: String,
     notes: String,
     dialect: Dialect,
+    patch: Option<bool>,
+    filter: Option<bool>,
+    etag: Option<bool>,
+    cursor: Option<bool>,
+    member_removal: Option<MemberRemoval>,
     list: bool,
     filterable: BTreeSet<AttributePath>,
     #[serde(default)]
@@ -145,6 +152,13 @@ pub(super) fn compile(text: &str) -> Result<Profile, String> {
         tenant_url: file.tenant_url,
         notes: file.notes,
         dialect: file.dialect,
+        overrides: Overrides {
+            patch: file.patch,
+            filter: file.filter,
+            etag: file.etag,
+            cursor: file.cursor,
+        },
+        member_removal: file.member_removal,
         list: file.list,
         filterable: file.filterable,
         group_filterable: file.group_filterable,

@@ -10,8 +10,8 @@ use include_dir::{Dir, include_dir};
 use super::{AttributeDefinition, Limits, Unsupported, default_definition, file::compile};
 use crate::{
     model::ObjectKind,
-    provisioning::job::{AttributeMapping, ValueLimit},
-    scim::{AttributePath, Dialect},
+    provisioning::job::{AttributeMapping, Overrides, ValueLimit},
+    scim::{AttributePath, Dialect, MemberRemoval},
 };
 
 /// This folder as it was at build time. A profile is each file in it whose name ends in `.toml`.
@@ -51,6 +51,10 @@ pub struct Profile {
     pub notes: String,
     /// How requests are phrased where the tenant URL has no flag.
     pub dialect: Dialect,
+    /// What the application does whatever it says of itself.
+    pub overrides: Overrides,
+    /// How a member is taken out of a group, where it is not as its dialect has it.
+    pub member_removal: Option<MemberRemoval>,
     /// Whether all users can be listed.
     pub list: bool,
     /// Attributes of a user that can stand in a filter.

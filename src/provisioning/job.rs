@@ -10,7 +10,7 @@ use super::{Clause, DailyWindow, DriftRule, RevisionParts, ScopingFilter};
 use crate::{
     expression::Expression,
     model::{AppName, ApplicationRef, Fingerprint, ObjectKind},
-    scim::{AttributePath, Dialect},
+    scim::{AttributePath, Dialect, MemberRemoval},
 };
 
 /// The source attribute that holds a group's members.
@@ -213,6 +213,24 @@ pub struct Capability {
     pub page_size_max: Option<u32>,
     /// Members that one request adds to a group or removes from it at most, at least 1.
     pub members_per_request_max: u32,
+    /// How a member is taken out of a group.
+    pub member_removal: MemberRemoval,
+    /// What is so whatever the target says of itself.
+    pub overrides: Overrides,
+}
+
+/// What the configuration or the profile says of a target. It comes before the target's own words;
+/// where nothing is said here, these count.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Overrides {
+    /// Whether it takes PATCH.
+    pub patch: Option<bool>,
+    /// Whether it can be searched with a filter.
+    pub filter: Option<bool>,
+    /// Whether every change names the version that it was made from, or none does.
+    pub etag: Option<bool>,
+    /// Whether lists go on by a cursor, or by an index.
+    pub cursor: Option<bool>,
 }
 
 /// How requests to the target are paced.

@@ -10,6 +10,7 @@
 //!
 //! **Invariant:** knows no I/O. It never sees a clock, a socket, a file or a logger.
 
+mod capability;
 mod coerce;
 mod drift;
 mod escrow;
@@ -36,6 +37,7 @@ mod sticky;
 mod window;
 mod words;
 
+pub use capability::{Capabilities, Discovered, Filtering, Paging, Versions, capabilities};
 pub use drift::{
     Correction, DriftFinding, DriftKind, DriftMode, DriftRule, Expected, compared_paths,
     correction, drift_of,

@@ -129,7 +129,7 @@ fn mark_primary_email(body: &mut Map<String, Value>) {
 }
 
 /// The object in `slot`; anything else there gives way to an empty one.
-fn as_object(slot: &mut Value) -> &mut Map<String, Value> {
+pub(super) fn as_object(slot: &mut Value) -> &mut Map<String, Value> {
     if !slot.is_object() {
         *slot = Value::Object(Map::new());
     }
@@ -137,7 +137,7 @@ fn as_object(slot: &mut Value) -> &mut Map<String, Value> {
 }
 
 /// The array in `slot`; anything else there gives way to an empty one.
-fn as_array(slot: &mut Value) -> &mut Vec<Value> {
+pub(super) fn as_array(slot: &mut Value) -> &mut Vec<Value> {
     if !slot.is_array() {
         *slot = Value::Array(Vec::new());
     }

@@ -145,7 +145,7 @@ pub(super) fn member_mut<'d>(object: &'d mut Map<String, Value>, name: &str) -> 
     object.entry(key).or_insert(Value::Null)
 }
 
-fn matches_filter(element: &Value, filter: &ValueFilter) -> bool {
+pub(super) fn matches_filter(element: &Value, filter: &ValueFilter) -> bool {
     let value = element.as_object().and_then(|element| member(element, &filter.attribute));
     value.is_some_and(|value| same_value(false, &Value::from(filter.value.as_str()), value))
 }

@@ -47,7 +47,7 @@ impl ScimError {
 }
 
 /// Whether a message names this schema.
-pub(super) fn names_schema(message: &Map<String, Value>, urn: &str) -> bool {
+pub fn names_schema(message: &Map<String, Value>, urn: &str) -> bool {
     let is_urn = |value: &Value| value.as_str().is_some_and(|text| text.eq_ignore_ascii_case(urn));
     match member(message, "schemas") {
         Some(Value::Array(schemas)) => schemas.iter().any(is_urn),

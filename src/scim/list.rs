@@ -20,6 +20,8 @@ pub struct ListResponse {
     pub total: u64,
     /// Rows without a usable id, left out above.
     pub unusable: u64,
+    /// `nextCursor`, on every page but the last of a list that goes on by cursors (RFC 9865 §2).
+    pub next_cursor: Option<String>,
 }
 
 /// Why a body is not a list. The text holds nothing of the body.
@@ -63,7 +65,9 @@ impl ListResponse {
             })
             .collect();
         let unusable = (rows.len() - resources.len()) as u64;
-        Ok(Self { total: claimed.unwrap_or(rows.len() as u64), resources, unusable })
+        let cursor = member(&message, "nextCursor").and_then(Value::as_str);
+        let next_cursor = cursor.filter(|cursor| !cursor.is_empty()).map(str::to_owned);
+        Ok(Self { total: claimed.unwrap_or(rows.len() as u64), resources, unusable, next_cursor })
     }
 }
 

@@ -4,6 +4,7 @@
 //! before anything could send it. The room knows neither HTTP nor what a plan is.
 
 mod create;
+mod description;
 mod dialect;
 mod document;
 mod error;
@@ -14,6 +15,7 @@ mod member;
 mod patch;
 mod path;
 mod redacted;
+mod replace;
 mod resource_path;
 mod role;
 mod schema;
@@ -22,9 +24,10 @@ mod tenant_url;
 mod tests;
 
 pub use create::create_body;
+pub use description::{Discovery, ServiceDescription, without_read_only};
 pub use dialect::Dialect;
 pub use document::{Values, project, read, same};
-pub use error::ScimError;
+pub use error::{ScimError, names_schema};
 pub use fault::{FaultClass, TargetFault};
 pub use filter::EqFilter;
 pub use list::{InvalidList, ListResponse, member_ids, resource_id};
@@ -32,6 +35,7 @@ pub use member::{MemberRemoval, member_patch};
 pub use patch::{AttributeChange, Operation, PatchRequest, patch};
 pub use path::{AttributePath, ENTERPRISE_USER, InvalidPath, ValueFilter};
 pub use redacted::{REDACTED, STAND_IN, is_redacted, redact, shown};
+pub use replace::{members_shown, outstanding, replaced, with_members};
 pub use resource_path::{percent_encoded, resource_path};
 pub use role::{is_primary_role_value, only_adds, united};
 pub use schema::{CORE_GROUP, CORE_USER, ERROR, LIST_RESPONSE, PATCH_OP};

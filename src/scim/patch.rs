@@ -237,7 +237,7 @@ fn wire_path(path: &AttributePath) -> String {
 }
 
 /// Whether two paths lead into the same element of the same multi-valued attribute.
-fn same_element(one: &AttributePath, other: &AttributePath) -> bool {
+pub(super) fn same_element(one: &AttributePath, other: &AttributePath) -> bool {
     let whole = |path: &AttributePath| AttributePath { sub: None, ..path.clone() };
     one.filter.is_some()
         && other.filter.is_some()

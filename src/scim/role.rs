@@ -50,7 +50,7 @@ pub fn united(known: &Value, wanted: &Value) -> Value {
 }
 
 /// The roles of `wanted` whose values no role of `known` has.
-fn missing<'v>(wanted: &'v Value, known: &[Value]) -> Vec<&'v Value> {
+pub(super) fn missing<'v>(wanted: &'v Value, known: &[Value]) -> Vec<&'v Value> {
     let wanted = wanted.as_array().map(Vec::as_slice).unwrap_or_default();
     let has = |role: &&Value| known.iter().any(|other| key(other) == key(role));
     wanted.iter().filter(|role| !has(role)).collect()

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::open::{StoreError, Tx, View};
 use crate::{
     model::{ServicePrincipalId, Timestamp},
-    provisioning::{Quarantine, RevisionParts, job::Job},
+    provisioning::{Discovered, Quarantine, RevisionParts, job::Job},
 };
 
 /// What a state file belongs to. With anything else it is refused.
@@ -40,6 +40,9 @@ pub enum JobState {
 /// The facts that hold the job's pause and its quarantine.
 const PAUSED: &str = "paused";
 const QUARANTINE: &str = "quarantine";
+
+/// The fact that holds what is known of the target.
+const DISCOVERED: &str = "target_description";
 
 /// Who paused a job, and when.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -109,6 +112,12 @@ impl View<'_> {
             .transpose()
     }
 
+    /// What is known of the target. What another version of the program wrote and this one cannot
+    /// read is not known: it is read again from the target.
+    pub fn discovered(&self) -> Result<Option<Discovered>, StoreError> {
+        Ok(self.fact(DISCOVERED)?.and_then(|text| serde_json::from_str(&text).ok()))
+    }
+
     /// The readable revision of the last finished cycle.
     pub fn revision_parts(&self) -> Result<Option<RevisionParts>, StoreError> {
         self.fact("revision_parts")?
@@ -153,6 +162,13 @@ impl Tx<'_> {
         let text = paused.map(serde_json::to_string).transpose();
         let text = text.map_err(|error| StoreError::stored("pause", error))?;
         self.set_fact(PAUSED, text.as_deref())
+    }
+
+    /// Stores what is known of the target.
+    pub fn set_discovered(&self, discovered: &Discovered) -> Result<(), StoreError> {
+        let text = serde_json::to_string(discovered);
+        let text = text.map_err(|error| StoreError::stored("description of the target", error))?;
+        self.set_fact(DISCOVERED, Some(&text))
     }
 
     /// Stores a fact, or forgets it.

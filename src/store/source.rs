@@ -203,13 +203,26 @@ impl View<'_> {
     /// How many dirty, live, unlinked objects hold a role: at most so many must be matched.
     pub fn unmatched_count(&self, kind: ObjectKind, everything: bool) -> Result<u64, StoreError> {
         let assigned = if everything { "1" } else { "source_object.id IN assigned" };
-        let holders = match kind {
-            ObjectKind::User => ASSIGNED,
-            ObjectKind::Group => "SELECT principal FROM assignment WHERE kind = 1",
-        };
+        let holders = holders(kind);
         let sql = format!(
             "WITH assigned AS ({holders}) SELECT count(*) FROM source_object \
              WHERE dirty = 1 AND kind = {} AND presence = 0 AND {assigned} \
+             AND NOT EXISTS (SELECT 1 FROM link WHERE link.source = source_object.id AND is_hint = 0)",
+            stored_kind(kind)
+        );
+        Ok(self.connection.query_row(&sql, [], |row| row.get(0))?)
+    }
+
+    /// Dirty, unlinked objects that may have to be looked for at the target: those that may get an
+    /// account, and those whose create has no known outcome, wherever they stand by now.
+    pub fn unlinked_count(&self, kind: ObjectKind, everything: bool) -> Result<u64, StoreError> {
+        let assigned = if everything { "1" } else { "source_object.id IN assigned" };
+        let holders = holders(kind);
+        let sql = format!(
+            "WITH assigned AS ({holders}) SELECT count(*) FROM source_object \
+             WHERE dirty = 1 AND kind = {} AND ((presence = 0 AND {assigned}) \
+                 OR EXISTS (SELECT 1 FROM unsettled_create AS lost \
+                            WHERE lost.source = source_object.id)) \
              AND NOT EXISTS (SELECT 1 FROM link WHERE link.source = source_object.id AND is_hint = 0)",
             stored_kind(kind)
         );
@@ -433,5 +446,13 @@ impl Tx<'_> {
         self.connection
             .execute("DELETE FROM escrow WHERE source NOT IN (SELECT id FROM source_object)", [])?;
         Ok(())
+    }
+}
+
+/// Who may hold a role: the query of their ids.
+fn holders(kind: ObjectKind) -> &'static str {
+    match kind {
+        ObjectKind::User => ASSIGNED,
+        ObjectKind::Group => "SELECT principal FROM assignment WHERE kind = 1",
     }
 }

@@ -41,6 +41,11 @@ impl Address {
         self.with_query(self.place(kind, None), query)
     }
 
+    /// An endpoint that no kind of resource has.
+    pub(super) fn below(&self, name: &str) -> String {
+        self.with_query(format!("{}/{name}", self.base.as_str().trim_end_matches('/')), &[])
+    }
+
     /// One resource.
     pub(super) fn resource(
         &self,

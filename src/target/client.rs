@@ -30,6 +30,8 @@ pub(super) struct Call {
     /// Absolute, escaped.
     pub(super) uri: String,
     pub(super) body: Option<Bytes>,
+    /// The version that the resource must have (`If-Match`).
+    pub(super) version: Option<HeaderValue>,
 }
 
 /// What reader and writer share.
@@ -75,6 +77,9 @@ impl Client {
             .header(header::USER_AGENT, self.user_agent.clone());
         if call.body.is_some() {
             request = request.header(header::CONTENT_TYPE, SCIM_JSON);
+        }
+        if let Some(version) = &call.version {
+            request = request.header(header::IF_MATCH, version.clone());
         }
         let mut request = request.body(call.body.clone().unwrap_or_default()).map_err(|_| {
             let detail = "the address of this request is too long to be sent";

@@ -34,7 +34,7 @@ pub async fn test_connection(
         let matches = |resource: &crate::port::Resource| {
             read(&resource.document, path).is_some_and(|value| same(path, &wanted, &value))
         };
-        if !found.iter().all(matches) {
+        if !found.resources.iter().all(matches) {
             filters_ignored.push(path.clone());
         }
     }

@@ -1,7 +1,7 @@
 //! The port's reads and writes, said in HTTP and read back.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -22,8 +22,11 @@ use super::{
 use crate::{
     http::{Exchange, SignIn},
     model::{Clock, ObjectKind, TargetId},
-    port::{FaultClass, ListPage, Resource, TargetFault, TargetRead, TargetWrite},
-    scim::{EqFilter, ListResponse, PatchRequest, ScimError, member_ids, resource_id},
+    port::{FaultClass, ListAt, ListPage, Resource, TargetFault, TargetRead, TargetWrite},
+    scim::{
+        CORE_GROUP, CORE_USER, Discovery, EqFilter, ListResponse, PatchRequest, ScimError,
+        member_ids, names_schema, resource_id,
+    },
 };
 
 /// Where a target is and how requests to it look.
@@ -77,7 +80,7 @@ impl ScimTarget {
 }
 
 /// Entra reads groups without their members, which may be many (its page on SCIM).
-fn projection(kind: ObjectKind) -> Option<(&'static str, &'static str)> {
+const fn projection(kind: ObjectKind) -> Option<(&'static str, &'static str)> {
     match kind {
         ObjectKind::User => None,
         ObjectKind::Group => Some(("excludedAttributes", "members")),
@@ -89,73 +92,62 @@ impl ScimReader {
         &self,
         kind: ObjectKind,
         parameters: &[(&str, &str)],
-    ) -> Result<ListResponse, TargetFault> {
+    ) -> Result<ListPage, TargetFault> {
         let parameters: Vec<_> = projection(kind).into_iter().chain(parameters.to_vec()).collect();
         let call = Call {
             about: About::Query,
             method: Method::GET,
             uri: self.0.address.list(kind, &parameters),
             body: None,
+            version: None,
         };
         let answer = self.0.send(call).await?;
-        ListResponse::parse(answer.body()).map_err(|invalid| {
+        let list = ListResponse::parse(answer.body()).map_err(|invalid| {
             let detail = format!("answered a list request with something else: {invalid}");
             fault(FaultClass::NotCompliant, Some(answer.status()), &detail)
+        })?;
+        if let Some(other) = list.resources.iter().find_map(|(_, row)| other_kind(kind, row)) {
+            let detail = format!("answered a list of {} with a {other}", resource_type(kind));
+            return Err(fault(FaultClass::NotCompliant, Some(answer.status()), &detail));
+        }
+        if let Some(id) = named_twice(&list.resources) {
+            let detail = format!("answered a list with two different resources of the id `{id}`");
+            return Err(fault(FaultClass::NotCompliant, Some(answer.status()), &detail));
+        }
+        let rows = list.resources.into_iter();
+        Ok(ListPage {
+            resources: rows.map(|(id, row)| resource(id, row, None)).collect(),
+            total: list.total,
+            unusable: list.unusable,
+            next_cursor: list.next_cursor,
         })
     }
 
     /// A call about one resource.
     async fn about(
         &self,
-        method: Method,
         kind: ObjectKind,
         id: &TargetId,
-        body: Option<Bytes>,
+        ask: Ask<'_>,
     ) -> Result<Response<Bytes>, TargetFault> {
-        let parameters: Vec<_> =
-            projection(kind).filter(|_| method == Method::GET).into_iter().collect();
+        let parameters: Vec<_> = ask.projection.into_iter().collect();
         let uri = self.0.address.resource(kind, id, &parameters).map_err(|_| unaddressable())?;
-        self.0.send(Call { about: About::Resource, method, uri, body }).await
+        let Ok(version) = ask.version.map(HeaderValue::from_str).transpose() else {
+            let detail = "the version of this resource cannot be a header; nothing was sent";
+            return Err(fault(FaultClass::Malformed, None, detail));
+        };
+        let Ask { method, body, .. } = ask;
+        self.0.send(Call { about: About::Resource, method, uri, body, version }).await
     }
-}
 
-impl TargetRead for ScimReader {
-    async fn list(
+    async fn read(
         &self,
         kind: ObjectKind,
-        start_index: u64,
-        count: u32,
-    ) -> Result<ListPage, TargetFault> {
-        let (start_index, count) = (start_index.to_string(), count.to_string());
-        let list = self.query(kind, &[("startIndex", &start_index), ("count", &count)]).await?;
-        Ok(ListPage {
-            resources: list
-                .resources
-                .into_iter()
-                .map(|(id, row)| resource(id, row, None))
-                .collect(),
-            total: list.total,
-            unusable: list.unusable,
-        })
-    }
-
-    /// A match that cannot be used is a fault and not an empty result, which would lead to a
-    /// second account.
-    async fn find(
-        &self,
-        kind: ObjectKind,
-        filter: &EqFilter,
-    ) -> Result<Vec<Resource>, TargetFault> {
-        let list = self.query(kind, &[("filter", &filter.to_string())]).await?;
-        if list.unusable > 0 || (list.resources.is_empty() && list.total > 0) {
-            let detail = "answered a filter with a match that has no id or is not in the answer";
-            return Err(fault(FaultClass::Malformed, Some(StatusCode::OK), detail));
-        }
-        Ok(list.resources.into_iter().map(|(id, row)| resource(id, row, None)).collect())
-    }
-
-    async fn get(&self, kind: ObjectKind, id: &TargetId) -> Result<Option<Resource>, TargetFault> {
-        let answer = match self.about(Method::GET, kind, id, None).await {
+        id: &TargetId,
+        projection: Option<(&'static str, &'static str)>,
+    ) -> Result<Option<Resource>, TargetFault> {
+        let ask = Ask { projection, ..Ask::new(Method::GET) };
+        let answer = match self.about(kind, id, ask).await {
             Err(missing) if missing.class == FaultClass::Missing => return Ok(None),
             other => other?,
         };
@@ -164,6 +156,11 @@ impl TargetRead for ScimReader {
             let detail = "answered a read with something that is no JSON object";
             return Err(fault(FaultClass::NotCompliant, status, detail));
         };
+        if let Some(other) = other_kind(kind, &document) {
+            let detail =
+                format!("answered a read of one of {} with a {other}", resource_type(kind));
+            return Err(fault(FaultClass::Malformed, status, &detail));
+        }
         match resource_id(&document) {
             Some(found) if found == *id => {
                 Ok(Some(resource(found, document, Some(answer.headers()))))
@@ -175,25 +172,81 @@ impl TargetRead for ScimReader {
             }
         }
     }
+}
+
+/// What is asked of one resource.
+struct Ask<'a> {
+    method: Method,
+    body: Option<Bytes>,
+    projection: Option<(&'static str, &'static str)>,
+    version: Option<&'a str>,
+}
+
+impl Ask<'_> {
+    fn new(method: Method) -> Self {
+        Self { method, body: None, projection: None, version: None }
+    }
+}
+
+impl TargetRead for ScimReader {
+    async fn discover(&self, endpoint: Discovery) -> Result<Option<Value>, TargetFault> {
+        let call = Call {
+            about: About::Query,
+            method: Method::GET,
+            uri: self.0.address.below(endpoint.as_str()),
+            body: None,
+            version: None,
+        };
+        let answer = match self.0.send(call).await {
+            Ok(answer) => answer,
+            Err(fault) => return if is_not_offered(&fault) { Ok(None) } else { Err(fault) },
+        };
+        Ok(serde_json::from_slice(answer.body()).ok())
+    }
+
+    async fn list(
+        &self,
+        kind: ObjectKind,
+        at: ListAt<'_>,
+        count: u32,
+    ) -> Result<ListPage, TargetFault> {
+        let count = ("count", &*count.to_string());
+        match at {
+            ListAt::Index(start) => {
+                self.query(kind, &[("startIndex", &start.to_string()), count]).await
+            }
+            // The parameter alone, without a value, asks for cursors (RFC 9865 §2.1).
+            ListAt::FirstCursor => self.query(kind, &[("cursor", ""), count]).await,
+            ListAt::Cursor(cursor) => self.query(kind, &[("cursor", cursor), count]).await,
+        }
+    }
+
+    /// A match that cannot be used is a fault and not an empty result, which would lead to a
+    /// second account.
+    async fn find(&self, kind: ObjectKind, filter: &EqFilter) -> Result<ListPage, TargetFault> {
+        let page = self.query(kind, &[("filter", &filter.to_string())]).await?;
+        if page.unusable > 0 || (page.resources.is_empty() && page.total > 0) {
+            let detail = "answered a filter with a match that has no id or is not in the answer";
+            return Err(fault(FaultClass::Malformed, Some(StatusCode::OK), detail));
+        }
+        Ok(page)
+    }
+
+    async fn get(&self, kind: ObjectKind, id: &TargetId) -> Result<Option<Resource>, TargetFault> {
+        self.read(kind, id, projection(kind)).await
+    }
+
+    async fn get_whole(
+        &self,
+        kind: ObjectKind,
+        id: &TargetId,
+    ) -> Result<Option<Resource>, TargetFault> {
+        self.read(kind, id, None).await
+    }
 
     async fn members(&self, id: &TargetId) -> Result<Option<BTreeSet<TargetId>>, TargetFault> {
-        // Without the projection that leaves the members out.
-        let uri =
-            self.0.address.resource(ObjectKind::Group, id, &[]).map_err(|_| unaddressable())?;
-        let call = Call { about: About::Resource, method: Method::GET, uri, body: None };
-        let answer = match self.0.send(call).await {
-            Err(missing) if missing.class == FaultClass::Missing => return Ok(None),
-            other => other?,
-        };
-        let status = Some(answer.status());
-        let Some(document) = object(answer.body()) else {
-            let detail = "answered a read with something that is no JSON object";
-            return Err(fault(FaultClass::NotCompliant, status, detail));
-        };
-        if resource_id(&document).as_ref() != Some(id) {
-            return Err(fault(FaultClass::Malformed, status, ANOTHER));
-        }
-        Ok(Some(member_ids(&document)))
+        let group = self.read(ObjectKind::Group, id, None).await?;
+        Ok(group.map(|group| member_ids(&group.document)))
     }
 
     fn requests(&self) -> u64 {
@@ -209,25 +262,33 @@ fn unaddressable() -> TargetFault {
 const ANOTHER: &str = "answered about another resource than the one asked for";
 
 impl TargetRead for ScimWriter {
+    async fn discover(&self, endpoint: Discovery) -> Result<Option<Value>, TargetFault> {
+        self.0.discover(endpoint).await
+    }
+
     async fn list(
         &self,
         kind: ObjectKind,
-        start_index: u64,
+        at: ListAt<'_>,
         count: u32,
     ) -> Result<ListPage, TargetFault> {
-        self.0.list(kind, start_index, count).await
+        self.0.list(kind, at, count).await
     }
 
-    async fn find(
-        &self,
-        kind: ObjectKind,
-        filter: &EqFilter,
-    ) -> Result<Vec<Resource>, TargetFault> {
+    async fn find(&self, kind: ObjectKind, filter: &EqFilter) -> Result<ListPage, TargetFault> {
         self.0.find(kind, filter).await
     }
 
     async fn get(&self, kind: ObjectKind, id: &TargetId) -> Result<Option<Resource>, TargetFault> {
         self.0.get(kind, id).await
+    }
+
+    async fn get_whole(
+        &self,
+        kind: ObjectKind,
+        id: &TargetId,
+    ) -> Result<Option<Resource>, TargetFault> {
+        self.0.get_whole(kind, id).await
     }
 
     async fn members(&self, id: &TargetId) -> Result<Option<BTreeSet<TargetId>>, TargetFault> {
@@ -236,6 +297,40 @@ impl TargetRead for ScimWriter {
 
     fn requests(&self) -> u64 {
         self.0.requests()
+    }
+}
+
+impl ScimWriter {
+    /// A PATCH or PUT, and the resource that it answers with.
+    async fn change(
+        &self,
+        kind: ObjectKind,
+        id: &TargetId,
+        ask: Ask<'_>,
+    ) -> Result<Option<Resource>, TargetFault> {
+        let answer = self.0.about(kind, id, ask).await?;
+        let status = Some(answer.status());
+        if is_blank(answer.body()) {
+            return Ok(None);
+        }
+        let Some(document) = object(answer.body()) else {
+            let detail = "answered a change with success and a body that is not SCIM";
+            return Err(fault(FaultClass::Lost, status, detail));
+        };
+        match resource_id(&document) {
+            Some(_) if other_kind(kind, &document).is_some() => {
+                Err(fault(FaultClass::Malformed, status, ANOTHER))
+            }
+            Some(found) if found == *id => {
+                Ok(Some(resource(found, document, Some(answer.headers()))))
+            }
+            Some(_) => Err(fault(FaultClass::Malformed, status, ANOTHER)),
+            None if ScimError::parse(answer.body()).is_some() => {
+                let detail = "answered a change with success and an error in its body";
+                Err(fault(FaultClass::Lost, status, detail))
+            }
+            None => Ok(None),
+        }
     }
 }
 
@@ -253,9 +348,10 @@ impl TargetWrite for ScimWriter {
             method: Method::POST,
             uri: client.address.list(kind, &[]),
             body: Some(json(body)),
+            version: None,
         };
         let answer = client.send(call).await?;
-        let lost = |detail| fault(FaultClass::Lost, Some(answer.status()), detail);
+        let lost = |detail: &str| fault(FaultClass::Lost, Some(answer.status()), detail);
         let document = match object(answer.body()) {
             Some(document) => document,
             None if is_blank(answer.body()) => Map::new(),
@@ -265,6 +361,9 @@ impl TargetWrite for ScimWriter {
         };
         if ScimError::parse(answer.body()).is_some_and(|error| error.status.is_some()) {
             return Err(lost("answered a create with success and an error in its body"));
+        }
+        if let Some(other) = other_kind(kind, &document) {
+            return Err(lost(&format!("answered a create with success and a {other}")));
         }
         let id = resource_id(&document)
             .or_else(|| id_from_location(kind, answer.headers()))
@@ -277,37 +376,77 @@ impl TargetWrite for ScimWriter {
         kind: ObjectKind,
         id: &TargetId,
         request: &PatchRequest,
+        version: Option<&str>,
     ) -> Result<Option<Resource>, TargetFault> {
-        let answer = self.0.about(Method::PATCH, kind, id, Some(json(request))).await?;
-        let status = Some(answer.status());
-        if is_blank(answer.body()) {
-            return Ok(None);
-        }
-        let Some(document) = object(answer.body()) else {
-            let detail = "answered a change with success and a body that is not SCIM";
-            return Err(fault(FaultClass::Lost, status, detail));
-        };
-        match resource_id(&document) {
-            Some(found) if found == *id => {
-                Ok(Some(resource(found, document, Some(answer.headers()))))
-            }
-            Some(_) => Err(fault(FaultClass::Malformed, status, ANOTHER)),
-            None if ScimError::parse(answer.body()).is_some() => {
-                let detail = "answered a change with success and an error in its body";
-                Err(fault(FaultClass::Lost, status, detail))
-            }
-            None => Ok(None),
-        }
+        let ask = Ask { body: Some(json(request)), version, ..Ask::new(Method::PATCH) };
+        self.change(kind, id, ask).await
     }
 
-    async fn delete(&self, kind: ObjectKind, id: &TargetId) -> Result<(), TargetFault> {
-        let answer = self.0.about(Method::DELETE, kind, id, None).await?;
+    async fn put(
+        &self,
+        kind: ObjectKind,
+        id: &TargetId,
+        body: &Map<String, Value>,
+        version: Option<&str>,
+    ) -> Result<Option<Resource>, TargetFault> {
+        let ask = Ask { body: Some(json(body)), version, ..Ask::new(Method::PUT) };
+        self.change(kind, id, ask).await
+    }
+
+    async fn delete(
+        &self,
+        kind: ObjectKind,
+        id: &TargetId,
+        version: Option<&str>,
+    ) -> Result<(), TargetFault> {
+        let ask = Ask { version, ..Ask::new(Method::DELETE) };
+        let answer = self.0.about(kind, id, ask).await?;
         if is_foreign(answer.body()) {
             let detail = "answered a delete with success and a body that is not SCIM";
             return Err(fault(FaultClass::Lost, Some(answer.status()), detail));
         }
         Ok(())
     }
+}
+
+/// Whether a refusal of a discovery endpoint says that there is nothing, as opposed to that nothing
+/// could be asked.
+fn is_not_offered(fault: &TargetFault) -> bool {
+    match fault.class {
+        FaultClass::NotCompliant
+        | FaultClass::Missing
+        | FaultClass::Rejected
+        | FaultClass::Conflict
+        | FaultClass::Malformed => true,
+        FaultClass::Unauthorized
+        | FaultClass::Throttled
+        | FaultClass::Unavailable
+        | FaultClass::Lost => false,
+    }
+}
+
+/// An id that two rows of one page have that are not the same: nobody could say which is meant.
+fn named_twice(rows: &[(TargetId, Map<String, Value>)]) -> Option<&TargetId> {
+    let mut seen = BTreeMap::new();
+    rows.iter().find_map(|(id, row)| {
+        let before = seen.insert(id, row);
+        before.is_some_and(|before| before != row).then_some(id)
+    })
+}
+
+/// The kind that a resource says it is, where that is another one than asked for. Its schemas count
+/// before `meta`, which services copy from one kind to the other.
+fn other_kind(kind: ObjectKind, document: &Map<String, Value>) -> Option<&'static str> {
+    let (own, foreign, other) = match kind {
+        ObjectKind::User => (CORE_USER, CORE_GROUP, "Group"),
+        ObjectKind::Group => (CORE_GROUP, CORE_USER, "User"),
+    };
+    if names_schema(document, own) {
+        return None;
+    }
+    let said = document.get("meta").and_then(|meta| meta.get("resourceType")?.as_str());
+    let is_other = said.is_some_and(|said| said.eq_ignore_ascii_case(other));
+    (names_schema(document, foreign) || is_other).then_some(other)
 }
 
 fn json(body: &impl serde::Serialize) -> Bytes {

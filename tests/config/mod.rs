@@ -1,5 +1,6 @@
 //! The configuration as its user meets it: the example, good files, and every way to get one wrong.
 
+mod abilities;
 mod example;
 mod groups;
 mod mistakes;

@@ -31,7 +31,9 @@ mod scope;
 mod scoping_filters;
 mod shared_target;
 mod state;
+mod target_dialects;
 mod target_faults;
+mod target_lists;
 mod time_limit;
 mod traps;
 

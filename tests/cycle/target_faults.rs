@@ -2,9 +2,7 @@
 
 use std::time::Duration;
 
-use entra_scim::sandbox::application::{
-    Fault, FilterSupport, Matcher, Moment, Quirks, TotalResults,
-};
+use entra_scim::sandbox::application::{Fault, Matcher, Moment, Quirks, TotalResults};
 use http::Method;
 use serde_json::json;
 
@@ -362,18 +360,6 @@ async fn user_names_in_lower_case_and_hidden_values_are_not_written_again() {
     world.is_settled().await;
     world.sync_well().await;
     assert!(world.take_writes().is_empty());
-}
-
-#[tokio::test]
-async fn filter_that_is_refused_fails_each_object_and_creates_nobody() {
-    let mut world = World::with_users(["grace"]).all_provisioned().await;
-    world.expects_violations();
-    world.quirks(Quirks { filter: FilterSupport::Refused, ..Quirks::default() });
-    world.hire("ada");
-    world.set("grace", "displayName", "Grace H");
-    let end = world.sync_well().await;
-    assert_eq!((end.report.totals.failure, end.report.totals.update), (1, 1));
-    assert_eq!(world.active("ada"), None);
 }
 
 #[tokio::test]

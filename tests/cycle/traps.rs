@@ -387,7 +387,7 @@ async fn trap_12_application_without_groups_is_never_asked_for_them() {
     world.sync_well().await;
     assert_eq!(world.application.active_user_count(), 6);
     let requests = world.application.take_requests();
-    assert!(requests.iter().all(|request| request.path.starts_with("/Users")), "{requests:?}");
+    assert!(!requests.iter().any(|it| it.path.starts_with("/Groups")), "{requests:?}");
     world.is_settled().await;
 }
 

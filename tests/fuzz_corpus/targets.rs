@@ -21,12 +21,12 @@ use entra_scim::{
         Timestamp,
     },
     port::{
-        Directory, DirectoryFault, GroupsAt, Link, ManagersAt, RoundEnd, Selection, TargetFault,
-        TargetRead, TargetWrite, UsersAt,
+        Directory, DirectoryFault, GroupsAt, Link, ListAt, ManagersAt, RoundEnd, Selection,
+        TargetFault, TargetRead, TargetWrite, UsersAt,
     },
     scim::{
-        AttributeChange, AttributePath, Dialect, EqFilter, PatchRequest, Values, create_body,
-        patch, project, read, same,
+        AttributeChange, AttributePath, Dialect, Discovery, EqFilter, PatchRequest,
+        ServiceDescription, Values, create_body, patch, project, read, same,
     },
     target::{ScimTarget, ScimWriter, TargetSettings},
 };
@@ -349,15 +349,25 @@ async fn answered(writer: &ScimWriter, which: u8) {
     let request: PatchRequest = patch(&Values::new(), &[change], Dialect::Rfc7644);
     let body = Map::from_iter([("userName".to_owned(), json!("ada@contoso.com"))]);
     let found = match which % 6 {
-        0 => writer.list(kind, 1, 100).await.map(|page| page.resources),
-        1 => writer.find(kind, &filter).await,
+        _ if which == u8::MAX => {
+            let said = writer.discover(Discovery::ServiceProviderConfig).await;
+            said.map(|said| {
+                for endpoint in Discovery::ALL {
+                    ServiceDescription::default()
+                        .learn(endpoint, &said.clone().unwrap_or_default());
+                }
+                Vec::new()
+            })
+        }
+        0 => writer.list(kind, ListAt::Index(1), 100).await.map(|page| page.resources),
+        1 => writer.find(kind, &filter).await.map(|page| page.resources),
         2 => writer.get(kind, &asked).await.map(|found| found.into_iter().collect()),
         3 => writer.create(kind, &body).await.map(|made| vec![made]),
         4 => {
-            let changed = writer.patch(kind, &asked, &request).await;
+            let changed = writer.patch(kind, &asked, &request, None).await;
             changed.map(|changed| changed.into_iter().collect())
         }
-        _ => writer.delete(kind, &asked).await.map(|()| Vec::new()),
+        _ => writer.delete(kind, &asked, None).await.map(|()| Vec::new()),
     };
     match found {
         Ok(resources) => {

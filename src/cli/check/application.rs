@@ -1,7 +1,10 @@
 //! The target's side of a check: the request that Entra tests a connection with, by each matching
 //! attribute.
 
-use super::finding::{Blame, Findings};
+use super::{
+    description,
+    finding::{Blame, Findings},
+};
 use crate::{
     config::{AppSettings, OAuthCredential, TargetSignIn},
     model::ObjectKind,
@@ -26,6 +29,7 @@ pub(super) async fn examine(
                 if !is_connected {
                     findings.ok("target", format!("{} answers", app.target.base));
                     is_connected = true;
+                    description::examine(app, reader, findings).await;
                 }
                 filter(app, path, !test.filters_ignored.is_empty(), findings);
             }

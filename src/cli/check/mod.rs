@@ -7,6 +7,7 @@
 //! It knows no state file: what was provisioned before plays no part here.
 
 mod application;
+mod description;
 mod directory;
 mod finding;
 mod mail;

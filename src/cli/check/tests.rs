@@ -11,7 +11,7 @@ use super::{
 use crate::{
     cli::demo::{World, start},
     model::{ApplicationRef, DEFAULT_ACCESS, Timestamp},
-    sandbox::application::{FilterSupport, Quirks},
+    sandbox::application::{DescriptionSupport, FilterSupport, Quirks},
 };
 
 const EVERYTHING: [&str; 3] = ["Application.Read.All", "User.Read.All", "GroupMember.Read.All"];
@@ -67,6 +67,7 @@ async fn a_working_setup_shows_everything_that_was_looked_at() {
     note     Entra's own job  not looked at: Synchronization.Read.All (optional) is not granted
                               Entra admin center > Enterprise applications > the application > Provisioning: see that provisioning is off there
     ok       target           http://127.0.0.1:PORT/scim/v2 answers
+    ok       abilities        changes by PATCH, searches by filter, lists by index, 200 in a page, versions
     ok       filter           `userName` is searched by
     "#);
 }
@@ -144,6 +145,37 @@ async fn an_ignored_filter_is_a_warning_and_a_refused_one_an_error() {
     world.application.set_quirks(Quirks { filter: FilterSupport::Refused, ..Quirks::default() });
     let findings = world.check().await;
     assert_eq!(exit_code(&findings).number(), 2);
+}
+
+#[tokio::test]
+async fn what_the_application_says_of_itself_is_told_and_held_against_the_configuration() {
+    let (mut world, _folder) = world().await;
+    world.application.set_quirks(Quirks {
+        patch_refused: true,
+        cursor_only: true,
+        hides_versions: true,
+        ..Quirks::default()
+    });
+    let told = |findings: &[Finding]| {
+        let abilities = findings.iter().filter(|finding| finding.check == "abilities");
+        abilities.map(|finding| finding.message.clone()).collect::<Vec<_>>().join("\n")
+    };
+    assert_snapshot!(told(&world.check().await), @"changes by PUT, searches by filter, lists by cursor, 200 in a page, no versions");
+
+    world.config.apps[0].job.capability.overrides.patch = Some(true);
+    assert_snapshot!(told(&world.check().await), @r"
+    changes by PATCH, searches by filter, lists by cursor, 200 in a page, no versions
+    the application says patch = false, and the configuration or profile patch = true
+    ");
+
+    let description = DescriptionSupport::Html;
+    world.application.set_quirks(Quirks { description, ..Quirks::default() });
+    let findings = world.check().await;
+    assert_eq!(exit_code(&findings).number(), 0);
+    assert_snapshot!(told(&findings), @r"
+    changes by PATCH, searches by filter, lists by index, 200 in a page, versions where accounts show them
+    the application does not describe itself; what it can do is learnt from its answers
+    ");
 }
 
 #[tokio::test]

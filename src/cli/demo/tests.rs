@@ -91,7 +91,7 @@ async fn the_demo_does_exactly_what_it_says() {
         active: true → false
     x delete wei.visser14@contoso.example  deleted in the directory for good
     incremental cycle of `demo`: 3 created, 2 updated, 3 disabled, 1 deleted; 67 in scope, 0 skipped
-    requests: 6 to Microsoft Graph, 13 to the application
+    requests: 6 to Microsoft Graph, 16 to the application
 
     A day later, when nothing has happened  (entra-scim sync demo)
 

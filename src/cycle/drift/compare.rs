@@ -11,8 +11,9 @@ use super::conclude::name_of;
 use crate::{
     cycle::{
         context::{Context, CycleError, Tracker},
+        listing::Listed,
         pace::{Class, Pacer},
-        survey::{Listed, has_no_groups, list_all},
+        survey::{has_no_groups, list_all},
     },
     model::{CycleId, ObjectKind},
     port::{FaultClass, TargetFault, TargetRead},
@@ -330,11 +331,13 @@ fn noun(kind: ObjectKind) -> &'static str {
 
 /// What a list that came to its end is worth.
 fn worth(listed: Listed, noun: &str) -> DriftListing {
-    let Listed { seen, claimed, unusable } = listed;
+    let Listed { seen, claimed, unusable, is_whole } = listed;
     if unusable > 0 {
         DriftListing::Partial(format!("its list of {noun} has {unusable} rows without a usable id"))
     } else if seen != claimed {
         DriftListing::Partial(format!("its list of {noun} shows {seen}, and says {claimed}"))
+    } else if !is_whole {
+        DriftListing::Partial(format!("its list of {noun} is the same page again and again"))
     } else {
         DriftListing::Complete
     }

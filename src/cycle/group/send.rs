@@ -6,6 +6,7 @@
 
 use crate::{
     cycle::{
+        change::{Changed, Changing, Difference},
         context::{Context, CycleError, WorkLeft},
         pace::{Class, Pacer},
     },
@@ -14,7 +15,7 @@ use crate::{
     provisioning::{
         ChangeStatus, Failure, Outcome, PlannedChange, Reason, Remedy, failure_of, job::Job, remedy,
     },
-    scim::{MemberRemoval, PatchRequest, Values, member_patch},
+    scim::Values,
     store::PlannedMember,
 };
 
@@ -96,13 +97,19 @@ impl<D: Sync, W: TargetWrite> Sender<'_, D, W> {
         while let Some(part) = parts.pop() {
             let now = self.context.clock.now();
             store.write(|tx| tx.mark_members_sent(about.seq, &part, now))?;
-            let request = self.patch(&part);
-            let patch = || self.target.patch(ObjectKind::Group, about.target, &request);
-            let answer = self.pacer.ask(Class::GroupWrite, patch).await;
+            let place = (ObjectKind::Group, about.target);
+            let answer = self.changing().send(place, difference(&part), |_| false).await?;
             let now = self.context.clock.now();
-            let Err(fault) = answer else {
-                store.write(|tx| tx.settle_members((about.seq, about.group), &part, now))?;
-                continue;
+            let fault = match answer {
+                Ok(Changed::Sent(_) | Changed::Already) => {
+                    store.write(|tx| tx.settle_members((about.seq, about.group), &part, now))?;
+                    continue;
+                }
+                Ok(Changed::Gone | Changed::Strange) => {
+                    store.write(|tx| tx.unsend_members(about.seq))?;
+                    return Ok(Answer::End(gone(), is_missing()));
+                }
+                Err(fault) => fault,
             };
             if remedy(fault.class) == Remedy::Settle {
                 return Ok(Answer::End(Outcome::Unknown(failure_of(&fault)), fault));
@@ -139,19 +146,35 @@ impl<D: Sync, W: TargetWrite> Sender<'_, D, W> {
         Ok(Answer::Done)
     }
 
-    fn patch(&self, members: &[PlannedMember]) -> PatchRequest {
-        let of = |is_removal: bool| -> Vec<TargetId> {
-            let wanted = members.iter().filter(|one| one.is_removal == is_removal);
-            wanted.map(|one| one.target.clone()).collect()
-        };
-        let dialect = self.job.dialect;
-        member_patch(&of(false), &of(true), MemberRemoval::of(dialect), dialect)
+    fn changing(&self) -> Changing<'_, W> {
+        let Context { store, clock, .. } = *self.context;
+        let (job, target, pacer) = (self.job, self.target, self.pacer);
+        Changing { job, store, clock, target, pacer, class: Class::GroupWrite }
     }
 
     async fn is_gone(&self, target: &TargetId) -> Result<bool, CycleError> {
         let read = || self.target.get(ObjectKind::Group, target);
         // Where that cannot be told, the members are to blame and the group stays.
         Ok(matches!(self.pacer.ask(Class::Read, read).await, Ok(None)))
+    }
+}
+
+fn difference(members: &[PlannedMember]) -> Difference {
+    let of = |is_removal: bool| -> Vec<TargetId> {
+        let wanted = members.iter().filter(|one| one.is_removal == is_removal);
+        wanted.map(|one| one.target.clone()).collect()
+    };
+    Difference::Members { adds: of(false), removes: of(true) }
+}
+
+/// The fault of a group that was read and is not there.
+fn is_missing() -> TargetFault {
+    TargetFault {
+        class: FaultClass::Missing,
+        status: Some(404),
+        scim_type: None,
+        detail: "answered 404 for the group".to_owned(),
+        retry_after: None,
     }
 }
 

@@ -247,6 +247,42 @@ async fn a_body_over_the_limit_is_refused_whether_announced_or_not() {
 }
 
 #[tokio::test]
+async fn a_small_body_that_unpacks_to_a_large_one_is_refused_by_its_real_size() {
+    // A megabyte of spaces, packed into a kilobyte.
+    let packed = include_bytes!("spaces.gz");
+    let mut answer = format!(
+        "HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\ncontent-length: {}\r\n\r\n",
+        packed.len()
+    )
+    .into_bytes();
+    answer.extend_from_slice(packed);
+    let (address, _heads) = plain(Box::leak(answer.into_boxed_slice())).await;
+    let limit_bytes = 4 * packed.len();
+    let network = Network::new(&NetworkOptions { body_limit_bytes: limit_bytes, ..options() });
+    let fault = network.unwrap().exchange(get(&format!("http://{address}/"))).await.unwrap_err();
+    assert_eq!(fault, TransportFault::TooLarge { limit_bytes });
+}
+
+#[tokio::test]
+async fn a_body_that_never_ends_is_cut_at_the_limit() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        read_head(&mut stream).await;
+        let head = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n";
+        stream.write_all(head).await.unwrap();
+        let chunk = format!("400\r\n{}\r\n", "x".repeat(1024));
+        // Until the other side hangs up.
+        while stream.write_all(chunk.as_bytes()).await.is_ok() {}
+    });
+    let limit_bytes = 1024 * 1024;
+    let network = Network::new(&NetworkOptions { body_limit_bytes: limit_bytes, ..options() });
+    let fault = network.unwrap().exchange(get(&format!("http://{address}/"))).await.unwrap_err();
+    assert_eq!(fault, TransportFault::TooLarge { limit_bytes });
+}
+
+#[tokio::test]
 async fn a_refused_connection_was_not_sent() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();

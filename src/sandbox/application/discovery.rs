@@ -4,7 +4,8 @@ use serde_json::{Value, json};
 
 use super::{
     endpoint::{Reply, State},
-    query::COUNT_MAX,
+    options::{DescriptionSupport, FilterSupport},
+    query::{COUNT_DEFAULT, COUNT_MAX},
     record::Refusal,
     schema::Kind,
 };
@@ -12,12 +13,26 @@ use super::{
 impl State {
     /// The answer of a discovery endpoint, whole or for one `id`.
     pub(super) fn discover(&self, endpoint: &str, id: Option<&str>) -> Result<Reply, Refusal> {
+        match self.quirks.description {
+            DescriptionSupport::Honest => {}
+            DescriptionSupport::Refused(status) => {
+                return Err(Refusal::status(status, "this service does not describe itself"));
+            }
+            DescriptionSupport::Html => {
+                return Ok(Reply::text(200, "text/html", "<!doctype html><title>Welcome</title>"));
+            }
+        }
         let documents = match (endpoint, id) {
             ("ServiceProviderConfig", None) => {
                 return Ok(Reply::json(200, &self.service_provider_config()));
             }
             ("ResourceTypes", _) => {
-                vec![self.resource_type(Kind::User), self.resource_type(Kind::Group)]
+                let kinds = if self.quirks.no_groups {
+                    &[Kind::User][..]
+                } else {
+                    &[Kind::User, Kind::Group]
+                };
+                kinds.iter().map(|kind| self.resource_type(*kind)).collect()
             }
             ("Schemas", _) => self.catalog.documents(),
             (_, _) => return Err(Refusal::status(404, "no such endpoint")),
@@ -40,20 +55,30 @@ impl State {
     }
 
     fn service_provider_config(&self) -> Value {
-        json!({
+        let mut config = json!({
             "schemas": ["urn:ietf:params:scim:schemas:core:2.0:ServiceProviderConfig"],
             "patch": { "supported": !self.quirks.patch_refused },
             "bulk": { "supported": false, "maxOperations": 0, "maxPayloadSize": 0 },
-            "filter": { "supported": true, "maxResults": COUNT_MAX },
+            "filter": {
+                "supported": self.quirks.filter != FilterSupport::Refused, "maxResults": COUNT_MAX,
+            },
             "changePassword": { "supported": false },
             "sort": { "supported": false },
-            "etag": { "supported": true },
+            "etag": { "supported": !self.quirks.hides_versions },
             "authenticationSchemes": [{
                 "type": "oauthbearertoken", "name": "Bearer token",
                 "description": "A long-lived bearer token",
             }],
             "meta": { "resourceType": "ServiceProviderConfig" },
-        })
+        });
+        if self.quirks.cursor_only {
+            // RFC 9865 §4.
+            config["pagination"] = json!({
+                "cursor": true, "index": false, "defaultPaginationMethod": "cursor",
+                "defaultPageSize": COUNT_DEFAULT, "maxPageSize": COUNT_MAX,
+            });
+        }
+        config
     }
 
     fn resource_type(&self, kind: Kind) -> Value {

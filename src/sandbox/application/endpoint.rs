@@ -59,7 +59,7 @@ impl Call<'_> {
         self.query.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
     }
 
-    fn header(&self, name: &str) -> Option<&str> {
+    pub(super) fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
     }
 }
@@ -170,7 +170,7 @@ impl State {
         };
         let kind = match endpoint {
             "Users" => Kind::User,
-            "Groups" => Kind::Group,
+            "Groups" if !self.quirks.no_groups => Kind::Group,
             "ServiceProviderConfig" | "ResourceTypes" | "Schemas" => {
                 if call.method != Method::GET {
                     return Err(method_refused(call));
@@ -230,7 +230,7 @@ impl State {
     /// PUT and PATCH.
     fn write(&mut self, kind: Kind, id: &str, call: &Call<'_>) -> Result<Reply, Refusal> {
         let before = self.existing(kind, id)?.clone();
-        check_version(&before, call)?;
+        self.check_version(&before, call)?;
         let body = self.body(call)?;
         let mut document = if call.method == Method::PATCH {
             let mut document = before.document.clone();
@@ -258,7 +258,7 @@ impl State {
 
     fn delete(&mut self, kind: Kind, id: &str, call: &Call<'_>) -> Result<Reply, Refusal> {
         let before = self.existing(kind, id)?.clone();
-        check_version(&before, call)?;
+        self.check_version(&before, call)?;
         if kind == Kind::User && self.quirks.delete_deactivates {
             let mut row = before.clone();
             row.document.insert("active".to_owned(), false.into());
@@ -290,6 +290,20 @@ impl State {
 
     pub(super) fn hides(&self, kind: Kind, row: &Resource) -> bool {
         kind == Kind::User && self.quirks.hides_inactive && !row.is_active()
+    }
+
+    /// `If-Match` (RFC 7644 §3.14).
+    fn check_version(&self, row: &Resource, call: &Call<'_>) -> Result<(), Refusal> {
+        match call.header("if-match") {
+            Some(tag) if tag != "*" && tag != row.etag() => {
+                let refusal = Refusal::status(412, "the resource has changed");
+                Err(refusal.because(ViolationKind::StaleVersion))
+            }
+            None if self.quirks.if_match_required => {
+                Err(Refusal::status(428, "name the version that is to be changed"))
+            }
+            Some(_) | None => Ok(()),
+        }
     }
 
     fn body(&mut self, call: &Call<'_>) -> Result<Map<String, Value>, Refusal> {
@@ -413,7 +427,8 @@ impl State {
     fn reply(&self, status: u16, kind: Kind, row: &Resource, call: &Call<'_>) -> Reply {
         let mut document = self.document(kind, row, call);
         Projection::new(self, kind, call).apply(&mut document);
-        Reply::json(status, &Value::Object(document)).with("etag", row.etag())
+        let reply = Reply::json(status, &Value::Object(document));
+        if self.quirks.hides_versions { reply } else { reply.with("etag", row.etag()) }
     }
 
     /// The whole resource as a client sees it.
@@ -436,6 +451,9 @@ impl State {
                 "location": self.location(kind, &row.id, call),
             }),
         );
+        if self.quirks.hides_versions {
+            document["meta"].as_object_mut().map(|meta| meta.remove("version"));
+        }
         document.remove("password");
         if self.quirks.hides_external_id {
             document.remove("externalId");
@@ -445,15 +463,6 @@ impl State {
         }
         document
     }
-}
-
-/// `If-Match` (RFC 7644 §3.14).
-fn check_version(row: &Resource, call: &Call<'_>) -> Result<(), Refusal> {
-    if call.header("if-match").is_some_and(|tag| tag != "*" && tag != row.etag()) {
-        let refusal = Refusal::status(412, "the resource has changed");
-        return Err(refusal.because(ViolationKind::StaleVersion));
-    }
-    Ok(())
 }
 
 fn method_refused(call: &Call<'_>) -> Refusal {

@@ -154,6 +154,7 @@ impl State {
             at: now,
             method: call.method.clone(),
             path: shown,
+            if_match: call.header("if-match").map(str::to_owned),
             query: call.query,
             body: serde_json::from_slice::<Value>(call.body).ok(),
             status: outcome.as_ref().ok().map(|reply| reply.status),

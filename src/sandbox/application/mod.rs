@@ -27,6 +27,8 @@ mod tests;
 
 pub use exchange::{Application, ServeError};
 pub use fault::{Fault, Matcher, Moment};
-pub use options::{ApplicationOptions, FilterSupport, Quirks, TotalResults, WHIMSICAL_USER};
+pub use options::{
+    ApplicationOptions, DescriptionSupport, FilterSupport, Quirks, TotalResults, WHIMSICAL_USER,
+};
 pub use record::{AccountEvent, AccountEventKind, RecordedRequest, Violation, ViolationKind};
 pub use schema::AttributeType;

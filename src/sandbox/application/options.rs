@@ -55,6 +55,18 @@ pub enum FilterSupport {
     Refused,
 }
 
+/// What the endpoints answer at which the service describes itself.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum DescriptionSupport {
+    /// What the service can do.
+    #[default]
+    Honest,
+    /// This status, such as 404, 403 or 501.
+    Refused(u16),
+    /// 200 with an HTML page.
+    Html,
+}
+
 /// What `totalResults` says.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum TotalResults {
@@ -78,6 +90,18 @@ pub struct Quirks {
     pub patch_no_content: bool,
     /// PATCH answers 501.
     pub patch_refused: bool,
+    /// What the service says of itself.
+    pub description: DescriptionSupport,
+    /// PUT, PATCH and DELETE without `If-Match` answer 428 (RFC 6585 §3).
+    pub if_match_required: bool,
+    /// Resources have no version: neither in `meta` nor in a header.
+    pub hides_versions: bool,
+    /// Lists go on by `cursor` (RFC 9865), whatever `startIndex` says.
+    pub cursor_only: bool,
+    /// Every list begins at its first resource, whatever `startIndex` says.
+    pub start_index_ignored: bool,
+    /// A list is cut where the service likes, whatever `count` says.
+    pub count_ignored: bool,
     /// `externalId` is stored and can be filtered on, but is in no answer.
     pub hides_external_id: bool,
     /// What happens with `filter`.
@@ -102,6 +126,8 @@ pub struct Quirks {
     pub delete_deactivates: bool,
     /// Deactivated users answer 404 and are in no list; their `userName` stays taken.
     pub hides_inactive: bool,
+    /// There are no groups: `/Groups` is no endpoint, and no resource type.
+    pub no_groups: bool,
     /// `members` is in no answer.
     pub hides_members: bool,
     /// Every answer is 200 with an HTML page, and nothing is applied.

@@ -14,7 +14,7 @@ use super::{
 };
 
 /// Resources in a page where the request does not say.
-const COUNT_DEFAULT: usize = 100;
+pub(super) const COUNT_DEFAULT: usize = 100;
 
 /// Resources in a page whatever the request says; `maxResults` of the service's configuration.
 pub(super) const COUNT_MAX: usize = 1_000;
@@ -28,11 +28,13 @@ impl State {
         {
             return Err(Refusal::status(status, "this service has no lists"));
         }
-        let start = usize::try_from(number(call, "startIndex")?.unwrap_or(1).max(1));
-        let start = start.unwrap_or(usize::MAX) - 1;
+        let by_cursor = self.quirks.cursor_only;
+        let start = if by_cursor { cursor(call)? } else { self.start(call)? };
         let count = match number(call, "count")? {
-            Some(count) => usize::try_from(count.max(0)).unwrap_or(COUNT_MAX),
-            None => COUNT_DEFAULT,
+            Some(count) if !self.quirks.count_ignored => {
+                usize::try_from(count.max(0)).unwrap_or(COUNT_MAX)
+            }
+            Some(_) | None => COUNT_DEFAULT,
         };
         let count = count.min(self.quirks.page_size_max.unwrap_or(COUNT_MAX));
         let rows = self.rows(kind, filter.as_ref(), call);
@@ -56,14 +58,23 @@ impl State {
             Value::Object(document)
         });
         let documents: Vec<Value> = documents.collect();
-        Ok(Reply::json(
-            200,
-            &json!({
-                "schemas": ["urn:ietf:params:scim:api:messages:2.0:ListResponse"],
-                "totalResults": total, "startIndex": start + 1,
-                "itemsPerPage": documents.len(), "Resources": documents,
-            }),
-        ))
+        let end = start + documents.len();
+        let mut list = json!({
+            "schemas": ["urn:ietf:params:scim:api:messages:2.0:ListResponse"],
+            "totalResults": total, "itemsPerPage": documents.len(), "Resources": documents,
+        });
+        if !by_cursor {
+            list["startIndex"] = (start + 1).into();
+        } else if end < rows.len() {
+            list["nextCursor"] = format!("{CURSOR}{end}").into();
+        }
+        Ok(Reply::json(200, &list))
+    }
+
+    /// The rows before the page, in a list by index.
+    fn start(&self, call: &Call<'_>) -> Result<usize, Refusal> {
+        let asked = number(call, "startIndex")?.filter(|_| !self.quirks.start_index_ignored);
+        Ok(usize::try_from(asked.unwrap_or(1).max(1)).unwrap_or(usize::MAX) - 1)
     }
 
     fn filter(&self, kind: Kind, call: &Call<'_>) -> Result<Option<Filter>, Refusal> {
@@ -94,6 +105,22 @@ impl State {
         };
         let rows = candidates.into_iter().filter(visible).filter(settled);
         rows.filter(|row| filter.matches(&row.document)).collect()
+    }
+}
+
+/// What a cursor begins with; the rows before the page follow.
+const CURSOR: &str = "after/";
+
+/// The rows before the page, in a list by cursor (RFC 9865 §2.1).
+fn cursor(call: &Call<'_>) -> Result<usize, Refusal> {
+    match call.parameter("cursor") {
+        None | Some("") => Ok(0),
+        Some(text) => {
+            text.strip_prefix(CURSOR).and_then(|rows| rows.parse().ok()).ok_or_else(|| {
+                let detail = format!("there is no cursor `{text}`");
+                Refusal::bad("invalidCursor", ViolationKind::InvalidQuery, detail)
+            })
+        }
     }
 }
 

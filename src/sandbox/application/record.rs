@@ -90,6 +90,8 @@ pub struct RecordedRequest {
     pub path: String,
     /// Its query, decoded, in order.
     pub query: Vec<(String, String)>,
+    /// The version that it named (`If-Match`).
+    pub if_match: Option<String>,
     /// Its body where that was JSON.
     pub body: Option<Value>,
     /// The status the client got; `None` where no answer reached it.

@@ -1,9 +1,11 @@
 //! The wire forms as stories and as properties.
 
 mod bodies;
+mod describing;
 mod members;
 mod parsing;
 mod properties;
+mod replacing;
 mod roles;
 
 use serde_json::Value;

@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// Paths of every shape; each may have a value or not.
-const PATHS: [&str; 16] = [
+pub(super) const PATHS: [&str; 16] = [
     "active",
     "userName",
     "title",
@@ -40,7 +40,7 @@ fn value_for(path: &str) -> BoxedStrategy<Value> {
     }
 }
 
-fn some_values() -> impl Strategy<Value = Values> {
+pub(super) fn some_values() -> impl Strategy<Value = Values> {
     let rows: Vec<_> = PATHS.iter().map(|path| prop::option::of(value_for(path))).collect();
     rows.prop_map(|row| {
         let pairs = PATHS.iter().zip(row);
@@ -49,7 +49,7 @@ fn some_values() -> impl Strategy<Value = Values> {
 }
 
 /// Attributes and elements that no mapping knows of.
-fn with_foreign(mut document: Map<String, Value>) -> Map<String, Value> {
+pub(super) fn with_foreign(mut document: Map<String, Value>) -> Map<String, Value> {
     let push = |document: &mut Map<String, Value>, name: &str| {
         let elements = document.entry(name).or_insert_with(|| json!([]));
         elements.as_array_mut().expect("an array").push(json!({ "type": "foreign", "value": "f" }));
@@ -64,7 +64,7 @@ fn with_foreign(mut document: Map<String, Value>) -> Map<String, Value> {
     document
 }
 
-fn foreign_paths() -> Vec<AttributePath> {
+pub(super) fn foreign_paths() -> Vec<AttributePath> {
     let cost_center = format!("{ENTERPRISE_USER}:costCenter");
     let elements = ["emails", "phoneNumbers", "addresses", "ims"]
         .map(|name| path(&format!(r#"{name}[type eq "foreign"].value"#)));
@@ -209,7 +209,7 @@ proptest! {
     }
 }
 
-fn has_null(value: &Value) -> bool {
+pub(super) fn has_null(value: &Value) -> bool {
     match value {
         Value::Null => true,
         Value::Array(elements) => elements.iter().any(has_null),
@@ -219,7 +219,7 @@ fn has_null(value: &Value) -> bool {
 }
 
 /// JSON that uses the names the parsers look for, with values of the wrong types.
-fn some_json() -> impl Strategy<Value = Value> {
+pub(super) fn some_json() -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![
         Just(Value::Null),
         any::<bool>().prop_map(Value::from),

@@ -13,9 +13,9 @@ use crate::{
             self, Conflict, Lost, Malformed, Missing, NotCompliant, Rejected, Throttled,
             Unauthorized, Unavailable,
         },
-        TargetFault, TargetRead, TargetWrite,
+        ListAt, TargetFault, TargetRead, TargetWrite,
     },
-    scim::PatchRequest,
+    scim::{Discovery, PatchRequest},
 };
 
 const HTML: &str = "<html><body>Sign in</body></html>";
@@ -38,12 +38,12 @@ async fn fault(ask: Ask, scripted: super::Scripted) -> TargetFault {
     let rig = target(vec![scripted]);
     let writer = &rig.writer;
     let outcome = match ask {
-        Ask::List => writer.list(User, 1, 10).await.map(|_| ()),
+        Ask::List => writer.list(User, ListAt::Index(1), 10).await.map(|_| ()),
         Ask::Find => writer.find(User, &user_name("x")).await.map(|_| ()),
         Ask::Get => writer.get(User, &id("7")).await.map(|_| ()),
         Ask::Create => writer.create(User, &Map::new()).await.map(|_| ()),
-        Ask::Patch => writer.patch(User, &id("7"), &no_operations()).await.map(|_| ()),
-        Ask::Delete => writer.delete(User, &id("7")).await,
+        Ask::Patch => writer.patch(User, &id("7"), &no_operations(), None).await.map(|_| ()),
+        Ask::Delete => writer.delete(User, &id("7"), None).await,
     };
     outcome.expect_err("a fault")
 }
@@ -128,6 +128,91 @@ async fn a_success_that_is_no_answer_is_never_taken_for_one() {
 }
 
 #[tokio::test]
+async fn a_resource_of_another_kind_is_never_taken_for_an_account() {
+    let by_meta = json!({ "id": "7", "meta": { "resourceType": "Group" } });
+    let by_schema = json!({
+        "id": "7", "schemas": ["urn:ietf:params:scim:schemas:core:2.0:Group"],
+    });
+    for group in [by_meta, by_schema] {
+        let list = json!({ "totalResults": 1, "Resources": [group] });
+        for (ask, body, class) in [
+            (Ask::List, &list, NotCompliant),
+            (Ask::Find, &list, NotCompliant),
+            (Ask::Get, &group, Malformed),
+            (Ask::Create, &group, Lost),
+            (Ask::Patch, &group, Malformed),
+        ] {
+            assert_eq!(fault(ask, answer_json(200, body)).await.class, class, "{ask:?} {body}");
+        }
+    }
+    insta::assert_snapshot!(
+        fault(Ask::Get, answer_json(200, &json!({ "id": "7", "meta": { "resourceType": "Group" } })))
+            .await
+            .detail,
+        @"answered a read of one of Users with a Group"
+    );
+    // A type that is copied from elsewhere is less than a schema that is named.
+    let user = json!({
+        "id": "7", "meta": { "resourceType": "Group" },
+        "schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"],
+    });
+    let rig = target(vec![answer_json(200, &user)]);
+    assert!(rig.writer.get(User, &id("7")).await.expect("read").is_some());
+}
+
+#[tokio::test]
+async fn two_resources_of_one_id_are_no_list_and_the_same_one_twice_is() {
+    let ada = json!({ "id": "7", "userName": "ada" });
+    let list = |other: &serde_json::Value| {
+        answer_json(200, &json!({ "totalResults": 2, "Resources": [ada, other] }))
+    };
+    let twice = fault(Ask::List, list(&json!({ "id": "7", "userName": "eve" }))).await;
+    assert_eq!(twice.class, NotCompliant);
+    assert!(twice.detail.contains("two different resources of the id `7`"), "{twice}");
+    let rig = target(vec![list(&ada)]);
+    assert_eq!(rig.writer.list(User, ListAt::Index(1), 2).await.expect("listed").total, 2);
+}
+
+#[tokio::test]
+async fn json_that_is_nested_without_end_is_no_answer() {
+    let nested = format!("{}{}", r#"{"id":"7","a":"#, "[".repeat(100_000));
+    let closed = format!("{nested}{}}}", "]".repeat(100_000));
+    for body in [&nested, &closed] {
+        for (ask, class) in [
+            (Ask::List, NotCompliant),
+            (Ask::Find, NotCompliant),
+            (Ask::Get, NotCompliant),
+            (Ask::Create, Lost),
+            (Ask::Patch, Lost),
+        ] {
+            assert_eq!(fault(ask, answer(200, &[], body)).await.class, class, "{ask:?}");
+        }
+    }
+    let rig = target(vec![answer(200, &[], &closed)]);
+    assert_eq!(rig.writer.discover(Discovery::Schemas).await, Ok(None));
+}
+
+#[tokio::test]
+async fn what_a_service_does_not_say_of_itself_is_nothing_and_trouble_is_trouble() {
+    let page = || answer(200, &[("content-type", "text/html")], HTML);
+    for nothing in [404, 403, 405, 501, 400, 410, 302].map(|it| answer(it, &[], "")) {
+        let told = format!("{nothing:?}");
+        let rig = target(vec![nothing]);
+        assert_eq!(rig.writer.discover(Discovery::ResourceTypes).await, Ok(None), "{told}");
+    }
+    let rig = target(vec![page(), answer_json(200, &json!({ "patch": {} }))]);
+    assert_eq!(rig.writer.discover(Discovery::Schemas).await, Ok(None));
+    let said = rig.writer.discover(Discovery::ServiceProviderConfig).await;
+    assert_eq!(said, Ok(Some(json!({ "patch": {} }))));
+    for (status, class) in [(401, Unauthorized), (429, Throttled), (500, Unavailable), (502, Lost)]
+    {
+        let rig = target(vec![answer(status, &[], "")]);
+        let fault = rig.writer.discover(Discovery::Schemas).await.expect_err("trouble");
+        assert_eq!(fault.class, class);
+    }
+}
+
+#[tokio::test]
 async fn resources_come_with_id_and_version() {
     let user = json!({ "id": "7", "userName": "x", "meta": { "version": "W/\"2\"" } });
     let rig = target(vec![
@@ -149,16 +234,16 @@ async fn resources_come_with_id_and_version() {
     assert_eq!(tagged.version.as_deref(), Some("W/\"3\""));
     assert_eq!(writer.get(User, &id("7")).await, Ok(None));
     assert_eq!(writer.create(User, &Map::new()).await.expect("created").id, id("7"));
-    assert_eq!(writer.patch(User, &id("7"), &no_operations()).await, Ok(None));
-    assert!(writer.patch(User, &id("7"), &no_operations()).await.expect("changed").is_some());
-    assert_eq!(writer.patch(User, &id("7"), &no_operations()).await, Ok(None));
+    assert_eq!(writer.patch(User, &id("7"), &no_operations(), None).await, Ok(None));
+    assert!(writer.patch(User, &id("7"), &no_operations(), None).await.expect("changed").is_some());
+    assert_eq!(writer.patch(User, &id("7"), &no_operations(), None).await, Ok(None));
 }
 
 #[tokio::test]
 async fn a_page_counts_the_rows_that_cannot_be_used() {
     let page = json!({ "totalResults": "40", "resources": [{ "id": "7" }, { "userName": "x" }] });
     let rig = target(vec![answer_json(200, &page)]);
-    let page = rig.writer.list(User, 1, 2).await.expect("listed");
+    let page = rig.writer.list(User, ListAt::Index(1), 2).await.expect("listed");
     assert_eq!((page.resources.len(), page.total, page.unusable), (1, 40, 1));
 }
 
@@ -167,7 +252,7 @@ async fn rows_that_do_not_match_are_returned_for_the_caller_to_compare() {
     let rows = json!({ "totalResults": 2, "Resources": [{ "id": "1", "userName": "ann" },
                        { "id": "2", "userName": "bob" }] });
     let rig = target(vec![answer_json(200, &rows)]);
-    assert_eq!(rig.writer.find(User, &user_name("zoe")).await.expect("found").len(), 2);
+    assert_eq!(rig.writer.find(User, &user_name("zoe")).await.expect("found").resources.len(), 2);
 }
 
 #[tokio::test]

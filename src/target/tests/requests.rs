@@ -6,7 +6,7 @@ use serde_json::json;
 use super::{answer, id, json as answer_json, rig, target, target_at, user_name};
 use crate::{
     model::ObjectKind::{Group, User},
-    port::{TargetRead, TargetWrite},
+    port::{ListAt, TargetRead, TargetWrite},
     scim::{Operation, PATCH_OP, PatchRequest},
     target::test_connection,
 };
@@ -36,10 +36,10 @@ async fn every_request_carries_its_headers_and_is_counted() {
     ]);
     let body = json!({ "userName": "a" });
     let writer = &rig.writer;
-    writer.list(User, 1, 100).await.expect("listed");
+    writer.list(User, ListAt::Index(1), 100).await.expect("listed");
     writer.create(User, body.as_object().expect("an object")).await.expect("created");
-    assert_eq!(writer.patch(User, &id("7"), &deactivate()).await, Ok(None));
-    writer.delete(User, &id("7")).await.expect("deleted");
+    assert_eq!(writer.patch(User, &id("7"), &deactivate(), None).await, Ok(None));
+    writer.delete(User, &id("7"), None).await.expect("deleted");
     assert_eq!((writer.requests(), rig.target.reader().requests()), (4, 4));
 
     let asked = rig.script.asked();
@@ -88,6 +88,57 @@ async fn groups_are_read_without_their_members() {
 }
 
 #[tokio::test]
+async fn a_group_that_is_to_be_replaced_is_read_with_its_members() {
+    let rig = target(vec![answer_json(200, &json!({ "id": "g" }))]);
+    rig.writer.get_whole(Group, &id("g")).await.expect("read").expect("is there");
+    assert_eq!(rig.script.last_uri(), "https://app.example/scim/v2/Groups/g");
+}
+
+#[tokio::test]
+async fn a_change_names_the_version_that_it_was_made_from() {
+    let rig = target(vec![
+        answer(204, &[], ""),
+        answer_json(200, &json!({ "id": "7" })),
+        answer(204, &[], ""),
+        answer(204, &[], ""),
+    ]);
+    let writer = &rig.writer;
+    let body = json!({ "id": "7", "userName": "a" });
+    let body = body.as_object().expect("an object");
+    let tag = Some("W/\"3\"");
+    assert_eq!(writer.put(User, &id("7"), body, tag).await, Ok(None));
+    writer.patch(User, &id("7"), &deactivate(), tag).await.expect("changed");
+    writer.delete(User, &id("7"), tag).await.expect("deleted");
+    writer.delete(User, &id("7"), None).await.expect("deleted");
+    let asked = rig.script.asked();
+    let told: Vec<_> = asked
+        .iter()
+        .map(|r| (r.method().as_str(), r.headers().get("if-match").and_then(|v| v.to_str().ok())))
+        .collect();
+    assert_eq!(told, [("PUT", tag), ("PATCH", tag), ("DELETE", tag), ("DELETE", None)]);
+    assert_eq!(asked[0].uri().path(), "/scim/v2/Users/7");
+    assert_eq!(asked[0].body(), r#"{"id":"7","userName":"a"}"#);
+    // A version that would end the header and begin another is sent nowhere.
+    let rig = target(vec![]);
+    let forged = Some("x\r\nauthorization: y");
+    rig.writer.delete(User, &id("7"), forged).await.expect_err("not a header");
+    assert_eq!(rig.writer.requests(), 0);
+}
+
+#[tokio::test]
+async fn a_list_by_cursors_begins_with_the_bare_parameter() {
+    let page =
+        || answer_json(200, &json!({ "totalResults": 3, "nextCursor": "a/b&c", "Resources": [] }));
+    let rig = target(vec![page(), page()]);
+    let first = rig.writer.list(User, ListAt::FirstCursor, 10).await.expect("listed");
+    assert_eq!(rig.script.last_uri(), "https://app.example/scim/v2/Users?cursor&count=10");
+    let next = first.next_cursor.expect("a cursor");
+    rig.writer.list(User, ListAt::Cursor(&next), 10).await.expect("listed");
+    let uri = rig.script.last_uri();
+    assert_eq!(uri, "https://app.example/scim/v2/Users?cursor=a%2Fb%26c&count=10");
+}
+
+#[tokio::test]
 async fn awkward_ids_stay_one_segment_of_the_address() {
     for (raw, segment) in [
         ("a/b", "a%2Fb"),
@@ -99,7 +150,7 @@ async fn awkward_ids_stay_one_segment_of_the_address() {
         ("müller@x+y", "m%C3%BCller%40x%2By"),
     ] {
         let rig = target(vec![answer(204, &[], "")]);
-        rig.writer.delete(User, &id(raw)).await.expect(raw);
+        rig.writer.delete(User, &id(raw), None).await.expect(raw);
         let uri = rig.script.last_uri();
         assert_eq!(uri, format!("https://app.example/scim/v2/Users/{segment}"));
         let reparsed = url::Url::parse(&uri).expect("a URL");
@@ -107,7 +158,7 @@ async fn awkward_ids_stay_one_segment_of_the_address() {
     }
     for raw in [".", ".."] {
         let rig = target(vec![]);
-        rig.writer.delete(User, &id(raw)).await.expect_err("would lead elsewhere");
+        rig.writer.delete(User, &id(raw), None).await.expect_err("would lead elsewhere");
         assert_eq!(rig.writer.requests(), 0);
     }
 }
@@ -137,7 +188,7 @@ async fn extra_parameters_go_on_every_request_and_the_base_may_end_in_a_slash() 
         let answers = vec![empty_list(), answer(204, &[], "")];
         let rig = target_at(base, &[("team", "a&b"), ("bare", "")], answers);
         rig.writer.find(User, &user_name("x")).await.expect("found");
-        rig.writer.delete(User, &id("7")).await.expect("deleted");
+        rig.writer.delete(User, &id("7"), None).await.expect("deleted");
         let uris: Vec<String> = rig.script.asked().iter().map(|r| r.uri().to_string()).collect();
         assert_eq!(
             uris,
@@ -156,7 +207,7 @@ async fn extra_parameters_go_on_every_request_and_the_base_may_end_in_a_slash() 
 async fn a_refused_token_is_read_again_once() {
     let answers = vec![answer(401, &[], ""), answer(204, &[], "")];
     let rig = rig("https://app.example/", &[], answers, vec!["old", "new"]);
-    rig.writer.delete(User, &id("7")).await.expect("the new token is good");
+    rig.writer.delete(User, &id("7"), None).await.expect("the new token is good");
     let asked = rig.script.asked();
     let sent: Vec<_> = asked.iter().map(|r| &r.headers()["authorization"]).collect();
     assert_eq!(sent, ["Bearer old", "Bearer new"]);

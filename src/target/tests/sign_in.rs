@@ -41,10 +41,10 @@ async fn a_key_that_was_replaced_while_a_request_was_refused_is_worth_one_more_t
     let refusal = || answer(401, &[], "");
     let answers = vec![answer(204, &[], ""), refusal(), answer(204, &[], ""), refusal()];
     let rig = rig(SignIn::new(None, keyed(&key)), answers);
-    rig.writer.delete(User, &id("6")).await.expect("the old key is good");
+    rig.writer.delete(User, &id("6"), None).await.expect("the old key is good");
     *key.lock().expect("no test panics") = "n3w-k3y";
-    rig.writer.delete(User, &id("7")).await.expect("the new key is good");
-    let fault = rig.writer.delete(User, &id("8")).await.expect_err("the same key again");
+    rig.writer.delete(User, &id("7"), None).await.expect("the new key is good");
+    let fault = rig.writer.delete(User, &id("8"), None).await.expect_err("the same key again");
     assert_eq!(fault.class, FaultClass::Unauthorized);
     let asked = rig.script.asked();
     let sent: Vec<_> = asked.iter().map(|r| &r.headers()["x-api-key"]).collect();
