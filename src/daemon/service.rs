@@ -226,8 +226,8 @@ impl Service {
         }
     }
 
-    /// Provisions one person or group; orders are carried out meanwhile, and those that cannot be
-    /// go to `waiting`.
+    /// Provisions one person or group; orders are carried out meanwhile, and those that cannot
+    /// be go to `waiting`.
     async fn on_demand(&self, object: SourceId, waiting: &mut Vec<Taken>) -> Answer {
         let job = self.app.job.app.as_str();
         let quiet = |_: &crate::store::Progress| {};

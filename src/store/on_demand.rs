@@ -62,8 +62,8 @@ impl Tx<'_> {
 
     /// Begins to add what is read of a group's members to what the last cycle knew of them, for
     /// this connection and until [`Tx::end_members`] alone: a temporary table stands before the
-    /// lasting one. What only a round of changes may take away is not taken away, and a stale answer
-    /// leaves nothing behind that no round would ever mend.
+    /// lasting one. What only a round of changes may take away is not taken away, and a stale
+    /// answer leaves nothing behind that no round would ever mend.
     pub fn begin_members(&self, group: SourceId) -> Result<(), StoreError> {
         let id = group.to_string();
         self.end_members()?;

@@ -1,4 +1,5 @@
-//! Comma-separated values (RFC 4180): the list that is attached to a notice, and any other cell.
+//! Comma-separated values (RFC 4180): the list that is attached to a notice, and a cell of any
+//! other.
 
 /// Rows of an attached list; what is beyond is shown by the command that the notice names.
 pub const CSV_ROWS_MAX: usize = 10_000;
