@@ -161,7 +161,13 @@ impl<'a, S: StateRead, R: TargetRead> Eyes<'a, S, R> {
             let found = BTreeMap::from([(path, vec![candidate])]);
             return Ok(Hinted::Matches(Box::new(hint), Evidence::Found(found)));
         }
-        if self.unique.iter().any(|path| values.contains_key(path)) {
+        // Whatever is as we exported it last is still ours, under a name that is about to change.
+        let is_another = |path: &&AttributePath| match (values.get(path), hint.exported.get(path)) {
+            (Some(value), Some(exported)) => !same(path, exported, value),
+            (Some(_), None) => true,
+            (None, _) => false,
+        };
+        if self.unique.iter().any(|path| is_another(&path)) {
             return Ok(Hinted::LetGo);
         }
         hint.is_hint = false;

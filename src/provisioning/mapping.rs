@@ -403,7 +403,7 @@ pub fn read_source(name: &str, subject: &Subject, is_soft_deleted: bool) -> Valu
     }
 }
 
-fn only_adds(source: &MappingSource) -> bool {
+pub(super) fn only_adds(source: &MappingSource) -> bool {
     match source {
         MappingSource::Attribute(_) | MappingSource::Constant(_) => false,
         MappingSource::Expression(expression) => expression.only_adds_roles(),
@@ -424,7 +424,7 @@ fn is_unreadable(source: &MappingSource, subject: &Subject) -> bool {
         }
 }
 
-fn mentions_soft_deleted(source: &MappingSource) -> bool {
+pub(super) fn mentions_soft_deleted(source: &MappingSource) -> bool {
     let is_it = |name: &str| SourceAttribute::parse(name) == Some(SourceAttribute::IsSoftDeleted);
     match source {
         MappingSource::Attribute(name) => is_it(name),

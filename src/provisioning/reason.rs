@@ -77,11 +77,13 @@ pub enum Reason {
     SystemForCrossDomainIdentityManagementServiceIncompatible,
     /// The cycle ended before it was sent.
     Interrupted,
+    /// The account is not as it was left: it was changed at the target.
+    Drift,
 }
 
 impl Reason {
     /// Every reason, for documentation and its test.
-    pub const ALL: [Self; 35] = [
+    pub const ALL: [Self; 36] = [
         Self::InScope,
         Self::Matched,
         Self::AttributesChanged,
@@ -117,6 +119,7 @@ impl Reason {
         Self::UnprocessableEntity,
         Self::SystemForCrossDomainIdentityManagementServiceIncompatible,
         Self::Interrupted,
+        Self::Drift,
     ];
 
     /// What to do about it, for the log and for people.
@@ -162,9 +165,7 @@ impl Reason {
             Self::CreateUnsettled => "Nothing: the next cycles look it up in the application.",
             Self::Protected => "Take it out of `safeguards.protect` if it may be changed.",
             Self::ActionDisabled => "Switch the action on under `safeguards`, or do it by hand.",
-            Self::RenameNotSupported => {
-                "Rename it in the application by hand, or leave it as it is."
-            }
+            Self::RenameNotSupported => "Rename it in the application, or leave it as it is.",
             Self::HeldBySafeguard => {
                 "Read the list with `plan --held`; restore the scope or `approve` it."
             }
@@ -178,6 +179,7 @@ impl Reason {
             Self::InternalServerError | Self::Timeout | Self::Interrupted => {
                 "Nothing: the next cycle tries again."
             }
+            Self::Drift => "Mend it in the application, or set `drift` to \"repair\".",
             Self::Unauthorized => "Renew the application's token and run `check`.",
             Self::InsufficientRights => {
                 "Give the token the right to manage users, and groups where they are provisioned."

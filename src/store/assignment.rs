@@ -33,6 +33,15 @@ const DIRTY_PRINCIPALS: &str = "UPDATE source_object SET dirty = 1 WHERE id IN (
 const DIRTY_GROUPS_AROUND: &str = "UPDATE source_object SET dirty = 1 WHERE kind = 1 AND id IN \
      (SELECT outer_id FROM group_path WHERE inner_id = ?1)";
 
+/// What is stored of the kind of a member.
+pub(super) fn stored_member(kind: MemberKind) -> i64 {
+    match kind {
+        MemberKind::User => 0,
+        MemberKind::Group => 1,
+        MemberKind::Other => 2,
+    }
+}
+
 impl View<'_> {
     /// The roles the application declares, by id.
     pub fn app_roles(&self) -> Result<Vec<AppRole>, StoreError> {
@@ -48,6 +57,18 @@ impl View<'_> {
             Ok(AppRole { id, display_name, value, is_enabled })
         })
         .collect()
+    }
+
+    /// Assigned groups that are known for their members alone: a filter named them, or they stood
+    /// inside another one.
+    pub fn assigned_unread_groups(&self) -> Result<Vec<SourceId>, StoreError> {
+        self.ids(
+            "SELECT DISTINCT principal FROM assignment \
+             JOIN source_group ON source_group.id = principal AND source_group.presence = 0 \
+             WHERE assignment.kind = 1 AND NOT EXISTS (SELECT 1 FROM source_object \
+                 WHERE source_object.id = principal AND source_object.kind = 1) \
+             ORDER BY principal",
+        )
     }
 
     /// The assigned groups, by id.
@@ -205,12 +226,7 @@ impl Tx<'_> {
             let changed = if member.removed {
                 remove.execute(params![id, member_id])?
             } else {
-                let kind = match member.kind {
-                    MemberKind::User => 0,
-                    MemberKind::Group => 1,
-                    MemberKind::Other => 2,
-                };
-                add.execute(params![id, member_id, kind, generation])?
+                add.execute(params![id, member_id, stored_member(member.kind), generation])?
             };
             if changed > 0 {
                 dirty.execute([member_id])?;
@@ -229,7 +245,8 @@ impl Tx<'_> {
             GroupObjects::Every => return Ok(true),
             GroupObjects::Assigned => {
                 "SELECT EXISTS (SELECT 1 FROM assignment WHERE principal = ?1 AND kind = 1) \
-                 OR EXISTS (SELECT 1 FROM link WHERE source = ?1)"
+                 OR EXISTS (SELECT 1 FROM link WHERE source = ?1) \
+                 OR EXISTS (SELECT 1 FROM source_object WHERE id = ?1 AND kind = 1)"
             }
         };
         Ok(self.connection.prepare_cached(sql)?.query_row([id], |row| row.get(0))?)

@@ -13,6 +13,7 @@ use crate::support::{company::hire_in_full, world::APP_ID};
 on_every_host! {
     an_enterprise_application_made_anew_is_refused_until_it_is_bound_again
     accounts_that_the_application_lost_are_made_again
+    a_rename_while_all_links_are_doubted_makes_no_second_account
 }
 
 /// Deletes the enterprise application and adds it again from the same registration.
@@ -112,5 +113,30 @@ async fn accounts_that_the_application_lost_are_made_again(mut life: Life) {
     assert_eq!(life.good_cycle().await, writes);
     life.is("ada", true, Some("grace")).await;
     life.is("grace", true, None).await;
+    life.rests().await;
+}
+
+async fn a_rename_while_all_links_are_doubted_makes_no_second_account(mut life: Life) {
+    life.configure("---\n[apps.crm.groups]\nenabled = true\n");
+    for name in ["ada", "grace"] {
+        hire_in_full(&mut life, name);
+    }
+    let group = life.assigned_group("Sales", life.editor);
+    life.join(group, "ada");
+    life.begins().await;
+    let (id, sales) = (life.account_id("ada").await, life.group_named("Sales").await);
+    life.set("ada", "userPrincipalName", "countess@contoso.com");
+    life.tenant.rename_group(group, "Field Sales");
+    life.state().write(|tx| tx.rematch_links()).expect("the state works");
+    life.later();
+    let mut writes = life.adopting(&["grace"]);
+    writes.extend(["PATCH ada", "PATCH group Sales"].map(str::to_owned));
+    writes.sort();
+    assert_eq!(life.good_cycle().await, writes);
+    assert_eq!(life.account_id("ada").await, id);
+    assert_eq!((life.accounts().await.len(), life.groups().await.len()), (2, 1));
+    let renamed = life.group_named("Field Sales").await.expect("there");
+    assert_eq!(renamed["id"], sales.expect("there")["id"]);
+    assert_eq!(life.members("Field Sales").await, ["ada"]);
     life.rests().await;
 }

@@ -26,6 +26,7 @@ on_every_host! {
     people_who_change_groups_are_moved_and_nothing_else_happens
     nested_members_are_flattened_and_a_ring_of_groups_ends
     members_in_any_form_that_the_directory_tells_them_are_the_same
+    a_group_that_was_known_for_its_members_becomes_an_object_once_it_is_assigned
 }
 
 const GROUPS: &str = "---\n[apps.crm.groups]\nenabled = true\n";
@@ -383,5 +384,35 @@ async fn members_in_any_form_that_the_directory_tells_them_are_the_same(mut life
         life.later();
         assert_eq!(life.good_cycle().await, [""; 0]);
     }
+    life.rests().await;
+}
+
+async fn a_group_that_was_known_for_its_members_becomes_an_object_once_it_is_assigned(
+    mut life: Life,
+) {
+    life.with_groups("nested_groups = true\n", "");
+    let outer = life.group_of("Company", ["ada"]);
+    let inner = life.tenant.add_group("Department");
+    life.tenant.add_member(outer, inner);
+    life.person("grace");
+    life.join(inner, "grace");
+    life.begins().await;
+    let (app, editor) = (life.enterprise_app, life.editor);
+    life.tenant.assign(app, inner, editor);
+    let made = ["PATCH group Department", "POST group Department"];
+    assert_eq!(life.good_cycle().await, made);
+    assert_eq!(life.members("Department").await, ["grace"]);
+    life.rests().await;
+
+    // What happens to it while it is not an object counts once it is one again.
+    life.tenant.unassign(app, inner, None);
+    assert_eq!(life.good_cycle().await, ["DELETE group Department"]);
+    life.rests().await;
+    life.tenant.rename_group(inner, "Division");
+    assert_eq!(life.good_cycle().await, [""; 0]);
+    life.tenant.assign(app, inner, editor);
+    assert_eq!(life.good_cycle().await, ["PATCH group Division", "POST group Division"]);
+    assert_eq!(life.members("Division").await, ["grace"]);
+    assert_eq!(life.members("Company").await, ["ada", "grace"]);
     life.rests().await;
 }

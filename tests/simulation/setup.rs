@@ -52,6 +52,8 @@ pub(super) struct Setup {
     pub(super) removals_max: u64,
     pub(super) legacy: bool,
     pub(super) concurrency: u16,
+    /// Somebody changes accounts behind our back, and what was changed is put back.
+    pub(super) is_repaired: bool,
 }
 
 impl Setup {
@@ -66,6 +68,7 @@ impl Setup {
         let begins: Timestamp = "2026-11-23T08:00:00Z".parse().expect("a time");
         let turns_at = (apart.u8(..3) == 0)
             .then(|| begins + TimeDelta::minutes(90) + TimeDelta::hours(apart.i64(0..240)));
+        let is_repaired = apart.u8(..3) == 0;
         let everybody = rng.u8(..4) == 0;
         Self {
             filter,
@@ -82,11 +85,18 @@ impl Setup {
             removals_max: if rng.bool() { 5 } else { rng.u64(1..=6) },
             legacy: rng.u8(..4) == 0,
             concurrency: rng.u16(1..=6),
+            is_repaired,
         }
     }
 
-    /// The configuration as a world wants it.
-    pub(super) fn lines(&self) -> String {
+    /// The configuration as a world wants it; accounts are compared every six hours while they are
+    /// to be repaired, and never otherwise.
+    pub(super) fn lines(&self, repairs: bool) -> String {
+        let drift = if repairs {
+            "drift = \"repair\"\ndrift_cron = \"0 */6 * * *\""
+        } else {
+            "drift = \"off\""
+        };
         let scope = if self.everybody { "all" } else { "assigned" };
         let default_access = if self.everybody {
             String::new()
@@ -104,7 +114,7 @@ impl Setup {
         };
         let dialect = if self.legacy { "entra-legacy" } else { "rfc7644" };
         let mut text = format!(
-            "scope = \"{scope}\"\n{default_access}---\n\
+            "scope = \"{scope}\"\n{drift}\n{default_access}---\n\
              concurrency = {}\ndialect = \"{dialect}\"\n\
              [apps.crm.safeguards]\non_out_of_scope = \"{leaving}\"\n{removals}",
             self.concurrency

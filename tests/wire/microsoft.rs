@@ -6,7 +6,7 @@
 //! §4). `<id>` is whatever account it is about. Where ours differs on purpose, the difference is
 //! written out beside it, and `README.md` here says why.
 
-use entra_scim::scim::{CORE_USER, ENTERPRISE_USER, PATCH_OP};
+use entra_scim::scim::{CORE_GROUP, CORE_USER, ENTERPRISE_USER, PATCH_OP};
 use serde_json::{Value, json};
 
 /// The body of the last request of a file that has one, with ids hidden.
@@ -124,6 +124,72 @@ fn without_the_flag_everything_is_as_microsoft_shows_it() {
 fn id_of(role: &str) -> String {
     let first = role.bytes().next().unwrap_or_default();
     format!("{first:08x}-0000-4000-8000-000000000000")
+}
+
+#[test]
+fn groups_are_as_microsoft_shows_them() {
+    let mut group = body("entra-legacy", "group-create");
+    let id = group["externalId"].take();
+    assert_eq!(id.as_str().map(str::len), Some(36), "the object id");
+    let microsoft = "http://schemas.microsoft.com/2006/11/ResourceManagement/ADSCIM/2.0/Group";
+    let shown = json!({
+        "schemas": [CORE_GROUP, microsoft],
+        "externalId": null, "displayName": "G", "meta": { "resourceType": "Group" },
+    });
+    assert_eq!(group, shown);
+    // With the flag the same, without the schema that no RFC has.
+    let mut group = body("rfc7644", "group-create");
+    group["externalId"].take();
+    let shown = json!({ "schemas": [CORE_GROUP], "externalId": null, "displayName": "G" });
+    assert_eq!(group, shown);
+
+    let member = json!([{ "value": "<id>" }]);
+    let with_ref = json!([{ "$ref": null, "value": "<id>" }]);
+    for (dialect, case, operations) in [
+        (
+            "entra-legacy",
+            "group-add-member",
+            json!([{ "op": "Add", "path": "members", "value": with_ref }]),
+        ),
+        (
+            "entra-legacy",
+            "group-remove-member",
+            json!([{ "op": "Remove", "path": "members", "value": member }]),
+        ),
+        (
+            "entra-legacy",
+            "group-rename",
+            json!([{ "op": "Replace", "path": "displayName", "value": "Group" }]),
+        ),
+        // Microsoft shows `"$ref": null` here as well.
+        (
+            "rfc7644",
+            "group-add-member",
+            json!([{ "op": "add", "path": "members", "value": member }]),
+        ),
+        (
+            "rfc7644",
+            "group-remove-member",
+            json!([{ "op": "remove", "path": "members[value eq \"<id>\"]" }]),
+        ),
+        (
+            "rfc7644",
+            "group-rename",
+            json!([{ "op": "replace", "path": "displayName", "value": "Group" }]),
+        ),
+    ] {
+        sends(dialect, case, &operations);
+    }
+}
+
+#[test]
+fn a_group_is_looked_for_as_microsoft_shows_it() {
+    for dialect in ["rfc7644", "entra-legacy"] {
+        let text = super::stored(dialect).remove("group-create").expect("a file");
+        let asked =
+            "GET /scim/v2/Groups?excludedAttributes=members&filter=displayName%20eq%20%22G%22";
+        assert!(text.lines().any(|line| line == asked), "{text}");
+    }
 }
 
 #[test]

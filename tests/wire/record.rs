@@ -130,6 +130,7 @@ pub(super) async fn everything(dialect: Dialect) -> Recorded {
     for (case, target, expression) in ROLES {
         roles(dialect, (case, target, expression), &mut recorded).await;
     }
+    groups(dialect, &mut recorded).await;
     recorded
 }
 
@@ -193,6 +194,39 @@ async fn users(dialect: Dialect, recorded: &mut Recorded) {
 
     world.tenant.purge_user(jdoe);
     take(&world, recorded, "user-delete").await;
+}
+
+async fn groups(dialect: Dialect, recorded: &mut Recorded) {
+    let mut world = world(dialect, "[apps.crm.groups]\nenabled = true\n");
+    for (nickname, given) in [("ada", "Ada"), ("grace", "Grace"), ("linus", "Linus")] {
+        hire(&mut world, nickname, given, "Berg");
+    }
+    world.sync_well().await;
+    world.a_day_later();
+    let group = world.assigned_group("G", world.editor);
+    take(&world, recorded, "group-create").await;
+    world.join(group, "ada");
+    take(&world, recorded, "group-add-member").await;
+    for name in ["grace", "linus"] {
+        world.join(group, name);
+    }
+    take(&world, recorded, "group-add-members").await;
+    world.tenant.rename_group(group, "Group");
+    take(&world, recorded, "group-rename").await;
+    world.tenant.remove_member(group, world.id("ada"));
+    take(&world, recorded, "group-remove-member").await;
+    world.join(group, "ada");
+    world.tenant.remove_member(group, world.id("grace"));
+    take(&world, recorded, "group-add-and-remove-members").await;
+    for name in ["ada", "linus"] {
+        world.tenant.remove_member(group, world.id(name));
+    }
+    take(&world, recorded, "group-remove-members").await;
+    world.join(group, "grace");
+    world.tenant.rename_group(group, "G");
+    take(&world, recorded, "group-rename-and-add-member").await;
+    world.tenant.unassign(world.enterprise_app, group, None);
+    take(&world, recorded, "group-delete").await;
 }
 
 /// A role of Microsoft's examples; their ids are in the order of their names.

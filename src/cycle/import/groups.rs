@@ -38,7 +38,7 @@ fn objects_of(job: &Job) -> GroupObjects {
 }
 
 /// The properties that a job of groups needs of each.
-pub(super) fn group_properties(job: &Job) -> BTreeSet<String> {
+pub(in crate::cycle) fn group_properties(job: &Job) -> BTreeSet<String> {
     let mut names: Vec<&str> = Vec::new();
     for mapping in job.groups.iter().flat_map(|groups| &groups.attributes) {
         match &mapping.source {
@@ -116,9 +116,14 @@ fn arrange<D>(
             generation,
             members,
         };
+        let unread = match objects {
+            GroupObjects::Assigned => tx.assigned_unread_groups()?,
+            GroupObjects::None | GroupObjects::Every => Vec::new(),
+        };
         for chain in &mut chains {
             chain.members.retain(|group| wanted.contains(group));
-            if full && chain.complete {
+            let lacks = chain.members.iter().any(|group| unread.contains(group));
+            if (full || lacks) && chain.complete {
                 restart(chain, generation);
             }
         }

@@ -2,9 +2,11 @@
 //!
 //! `cargo bench --bench requests` assigns 500 of 20,000 simulated users, runs cycles over the real
 //! adapters in process, prints each figure beside its reach and ends with an error where one falls
-//! short.
+//! short. [`groups`] does so for group objects with their members.
 
-use std::{process::ExitCode, sync::Arc};
+mod groups;
+
+use std::{collections::BTreeMap, process::ExitCode, sync::Arc};
 
 use chrono::TimeZone as _;
 use entra_scim::{
@@ -17,7 +19,7 @@ use entra_scim::{
     sandbox::{
         VirtualClock,
         application::{Application, ApplicationOptions, Fault as TargetFault, Matcher, Moment},
-        population::{Contoso, PopulationOptions, contoso},
+        population::{PopulationOptions, contoso},
         tenant::{ErrorBody, Fault, FaultPlan, RetryAfter, Tenant, TenantOptions},
     },
     store::Engine,
@@ -40,7 +42,7 @@ const CYCLES_MAX: u32 = 40;
 struct Bench {
     clock: VirtualClock,
     tenant: Tenant,
-    company: Contoso,
+    people: BTreeMap<String, SourceId>,
     application: Application,
     store: Engine,
     job: Job,
@@ -87,8 +89,8 @@ impl Figure {
 }
 
 /// The generic mapping without its manager, or whole.
-fn job(app_id: &str, managers: bool) -> Job {
-    let mapping = if managers {
+fn mapping(managers: bool) -> &'static str {
+    if managers {
         ""
     } else {
         r#"
@@ -109,7 +111,11 @@ source = "mail"
 target = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:department"
 source = "department"
 "#
-    };
+    }
+}
+
+/// A job whose section of the target ends with these lines, and what comes after them.
+fn job(app_id: &str, lines: &str) -> Job {
     let text = format!(
         r#"
 [tenant]
@@ -122,7 +128,7 @@ exclude_default_access = false
 [apps.crm.target]
 tenant_url = "{TARGET}"
 secret_token = {{ value = "secret" }}
-{mapping}
+{lines}
 "#
     );
     let config = config::parse(&text, "config.toml").expect("the configuration is right");
@@ -131,6 +137,17 @@ secret_token = {{ value = "secret" }}
 
 impl Bench {
     fn new(managers: bool) -> Self {
+        Self::with(|tenant| {
+            // The company's groups bring some of the five hundred.
+            let options =
+                PopulationOptions { seed: 1, users: USERS, groups: 20, assigned: ASSIGNED };
+            let company = contoso(tenant, options);
+            (job(&company.app_id, mapping(managers)), company.people)
+        })
+    }
+
+    /// A tenant that is populated by this, which also says what is to be done.
+    fn with(populate: impl FnOnce(&Tenant) -> (Job, BTreeMap<String, SourceId>)) -> Self {
         let start = chrono::Utc.with_ymd_and_hms(2026, 11, 23, 8, 0, 0).single().expect("a time");
         let clock = VirtualClock::starting_at(start);
         let tenant = Tenant::new(TenantOptions {
@@ -139,14 +156,11 @@ impl Bench {
             tenant_id: TENANT_ID.parse().expect("a GUID"),
             base_url: GRAPH.to_owned(),
         });
-        // The company's groups bring some of the five hundred.
-        let options = PopulationOptions { seed: 1, users: USERS, groups: 20, assigned: ASSIGNED };
-        let company = contoso(&tenant, options);
+        let (job, people) = populate(&tenant);
         let application = Application::new(ApplicationOptions::strict(1, Arc::new(clock.clone())));
         let folder = tempfile::tempdir().expect("a folder");
         let store = Engine::open(&folder.path().join("crm.db")).expect("a state file");
-        let job = job(&company.app_id, managers);
-        Self { clock, tenant, company, application, store, job, _folder: folder }
+        Self { clock, tenant, people, application, store, job, _folder: folder }
     }
 
     async fn cycle(&self) -> CycleEnd {
@@ -210,7 +224,7 @@ impl Bench {
 
     /// Somebody who has an account now.
     fn somebody(&self) -> SourceId {
-        self.company.people["ada"]
+        self.people["ada"]
     }
 }
 
@@ -295,7 +309,7 @@ async fn requests_to_rest(faulty: Weather) -> u64 {
     let mut requests = 0;
     for changes in [false, true] {
         if changes {
-            for (number, person) in bench.company.people.values().enumerate() {
+            for (number, person) in bench.people.values().enumerate() {
                 bench.tenant.set_attribute(*person, "displayName", format!("Display {number}"));
             }
         }
@@ -364,6 +378,10 @@ fn main() -> ExitCode {
             println!("{}", figure.line());
             short += u32::from(!figure.holds());
         }
+    }
+    for figure in runtime.block_on(groups::figures()) {
+        println!("{}", figure.line());
+        short += u32::from(!figure.holds());
     }
     let overhead = runtime.block_on(overhead());
     println!("{}", overhead.line());
