@@ -223,9 +223,18 @@ fn summary(imported: &ImportedSchema) -> String {
     };
     let notes: Vec<String> =
         imported.notes.iter().map(|note| format!("\n  {}", visible(note))).collect();
+    let of_groups = if imported.group_rows > 0 {
+        format!(
+            " of users, {} and {} of groups",
+            said(imported.group_rows, "row"),
+            said(imported.group_filters, "scoping filter")
+        )
+    } else {
+        String::new()
+    };
     let look = if notes.is_empty() { "" } else { "; to look at:" };
     format!(
-        "imported {} and {}{look}{}\n\nhint: put the text at the end of the configuration, then \
+        "imported {} and {}{of_groups}{look}{}\n\nhint: put the text at the end of the configuration, then \
          `entra-scim check` and `entra-scim plan`",
         said(imported.rows, "row"),
         said(imported.filters, "scoping filter"),

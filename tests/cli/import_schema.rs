@@ -29,7 +29,9 @@ async fn an_export_becomes_a_mapping_that_plans_as_the_profile_does() {
     let path = file(&desk, "schema.json", SAMPLE);
     let imported = desk.say(&format!("import-schema {path}")).await.ends(0);
     assert!(imported.stdout.contains("\n[[apps.crm.users.attributes]]\n"), "{}", imported.stdout);
-    assert!(imported.stderr.contains("imported 22 rows and 0 scoping filters"));
+    assert!(imported.stderr.contains(
+        "imported 22 rows and 0 scoping filters of users, 3 rows and 0 scoping filters of groups"
+    ));
     desk.configure("", &imported.stdout);
     let by_import = desk.say("plan --json").await.ends(0).json();
     assert_eq!(by_import["changes"][0]["action"], "create", "{by_import:#}");

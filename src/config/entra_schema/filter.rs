@@ -24,12 +24,15 @@ pub(super) struct Filters {
     pub(super) is_narrower: bool,
 }
 
-/// Translates the scope of the users' mapping, for the application `app`.
-pub(super) fn translate(app: &str, scope: Option<&Filter>) -> Filters {
+/// The application's name, and whose filters they are.
+type Place<'a> = (&'a str, ObjectKind);
+
+/// Translates the scope of a mapping of users or of groups.
+pub(super) fn translate(place: Place<'_>, scope: Option<&Filter>) -> Filters {
     let mut filters = Filters::default();
     let Some(scope) = scope else { return filters };
     for group in scope.groups.as_deref().unwrap_or_default() {
-        one(app, group, &mut filters);
+        one(place, group, &mut filters);
     }
     if !filters.lost.is_empty() {
         // The filters are alternatives: without any of them everybody is in scope.
@@ -50,7 +53,7 @@ pub(super) fn translate(app: &str, scope: Option<&Filter>) -> Filters {
                 continue;
             }
             filters.is_wider = true;
-            lose(app, group, why, &mut filters);
+            lose(place, group, why, &mut filters);
         }
     }
     filters
@@ -58,15 +61,15 @@ pub(super) fn translate(app: &str, scope: Option<&Filter>) -> Filters {
 
 /// One filter. A single clause that cannot be translated takes the whole filter with it: without
 /// the clause the filter would let in whom it keeps out.
-fn one(app: &str, group: &FilterGroup, filters: &mut Filters) {
+fn one(place: Place<'_>, group: &FilterGroup, filters: &mut Filters) {
     let clauses = group.clauses.as_deref().unwrap_or_default();
     if clauses.is_empty() {
-        return lose(app, group, "the filter has no clauses", filters);
+        return lose(place, group, "the filter has no clauses", filters);
     }
     let problems: Vec<String> =
-        clauses.iter().filter_map(|clause| clause_text(clause).err()).collect();
+        clauses.iter().filter_map(|clause| clause_text(place.1, clause).err()).collect();
     if !problems.is_empty() {
-        return lose(app, group, &problems.join("; "), filters);
+        return lose(place, group, &problems.join("; "), filters);
     }
     filters.live += 1;
     filters.text.push('\n');
@@ -80,27 +83,31 @@ fn one(app: &str, group: &FilterGroup, filters: &mut Filters) {
              any part, as .NET reads it.",
         );
     }
-    filters.text.push_str(&table(app, group));
+    filters.text.push_str(&table(place, group));
 }
 
-fn lose(app: &str, group: &FilterGroup, why: &str, filters: &mut Filters) {
+fn lose(place: Place<'_>, group: &FilterGroup, why: &str, filters: &mut Filters) {
     let name = group.name.as_deref().filter(|name| !name.trim().is_empty());
     let name = name.map_or_else(|| "a filter".to_owned(), |name| format!("filter {}", shown(name)));
     let sentence = format!("{name}: {why}");
     filters.text.push('\n');
     comment(&mut filters.text, &sentence);
-    commented(&mut filters.text, &table(app, group));
+    commented(&mut filters.text, &table(place, group));
     filters.lost.push(sentence);
 }
 
-fn table(app: &str, group: &FilterGroup) -> String {
-    let mut text = format!("[[apps.{app}.users.scoping_filters]]\n");
+fn table((app, kind): Place<'_>, group: &FilterGroup) -> String {
+    let section = match kind {
+        ObjectKind::User => "users",
+        ObjectKind::Group => "groups",
+    };
+    let mut text = format!("[[apps.{app}.{section}.scoping_filters]]\n");
     if let Some(name) = group.name.as_deref().filter(|name| !name.trim().is_empty()) {
         entry(&mut text, "name", &quoted(name));
     }
     text.push_str("clauses = [\n");
     for clause in group.clauses.as_deref().unwrap_or_default() {
-        let inside = clause_text(clause).unwrap_or_else(|_| verbatim(clause));
+        let inside = clause_text(kind, clause).unwrap_or_else(|_| verbatim(clause));
         for part in ["  { ", &inside, " },\n"] {
             text.push_str(part);
         }
@@ -110,7 +117,7 @@ fn table(app: &str, group: &FilterGroup) -> String {
 }
 
 /// A clause as the members of its inline table; the error says why it cannot be used.
-fn clause_text(clause: &FilterClause) -> Result<String, String> {
+fn clause_text(kind: ObjectKind, clause: &FilterClause) -> Result<String, String> {
     let written = clause.operator_name.as_deref().unwrap_or_default();
     let Some(operator) = Operator::parse(written) else {
         let hint = if written.eq_ignore_ascii_case("IsMemberOf") {
@@ -139,7 +146,7 @@ fn clause_text(clause: &FilterClause) -> Result<String, String> {
         quantifier: None,
         anchor: None,
     };
-    if let Err(errors) = Clause::compile(ObjectKind::User, &written) {
+    if let Err(errors) = Clause::compile(kind, &written) {
         let problems: Vec<String> = errors.into_iter().map(|error| error.problem).collect();
         return Err(problems.join("; "));
     }

@@ -4,11 +4,16 @@ use std::{collections::BTreeSet, fmt::Write as _};
 
 use super::{
     filter::{self, Filters},
+    groups::groups,
     row::Row,
     text::{comment, shown},
     wire::{MetadataEntry, ObjectMapping, Rule, Schema},
 };
-use crate::{gallery::Profile, model::AppName};
+use crate::{
+    config::mapping::About,
+    gallery::Profile,
+    model::{AppName, ObjectKind},
+};
 
 /// The largest schema that is read: those of gallery applications have a few hundred kilobytes.
 pub const SCHEMA_BYTES_MAX: usize = 8 * 1_024 * 1_024;
@@ -42,13 +47,18 @@ pub struct SchemaOptions<'a> {
 /// A schema as configuration text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ImportedSchema {
-    /// TOML for the end of a configuration. It defines `[apps.NAME.users]`, and
-    /// `[apps.NAME.safeguards]` where the schema asks for other than the defaults.
+    /// TOML for the end of a configuration. It defines `[apps.NAME.users]`, `[apps.NAME.groups]`
+    /// where the schema has a mapping of groups that loads, and `[apps.NAME.safeguards]` where it
+    /// asks for other than the defaults.
     pub toml: String,
     /// How many attribute mappings of users load.
     pub rows: usize,
     /// How many scoping filters of users load.
     pub filters: usize,
+    /// How many attribute mappings of groups load.
+    pub group_rows: usize,
+    /// How many scoping filters of groups load.
+    pub group_filters: usize,
     /// What a person should look at, one sentence each. Each is a comment in the text too.
     pub notes: Vec<String>,
 }
@@ -121,12 +131,12 @@ fn refused(error: &serde_json::Error) -> SchemaError {
 }
 
 /// A mapping of objects, and the rule that it stands in.
-type Placed<'s> = (&'s Rule, &'s ObjectMapping);
+pub(super) type Placed<'s> = (&'s Rule, &'s ObjectMapping);
 
-struct Import<'s> {
+pub(super) struct Import<'s> {
     schema: &'s Schema,
-    options: SchemaOptions<'s>,
-    notes: Vec<String>,
+    pub(super) options: SchemaOptions<'s>,
+    pub(super) notes: Vec<String>,
 }
 
 impl<'s> Import<'s> {
@@ -167,20 +177,20 @@ impl<'s> Import<'s> {
             };
             self.unused(*placed, &why, &mut out);
         }
+        let (of_groups, others): (Vec<_>, Vec<_>) =
+            others.into_iter().partition(|(_, mapping)| is_of(mapping, "Group"));
+        let beside = chosen.map(|index| users[index].1);
+        let (group_rows, group_filters) = groups(&mut self, &of_groups, beside, &mut out);
         for placed in others {
-            let why = if is_of(placed.1, "Group") {
-                "is one of groups, and the configuration has no keys for groups"
-            } else {
-                "is neither one of users nor one of groups"
-            };
-            self.unused(placed, why, &mut out);
+            self.unused(placed, "is neither one of users nor one of groups", &mut out);
         }
         out.push_str(&remarks);
-        ImportedSchema { toml: out, rows, filters, notes: self.notes }
+        let notes = self.notes;
+        ImportedSchema { toml: out, rows, filters, group_rows, group_filters, notes }
     }
 
     /// A sentence for a person, in the text and beside it.
-    fn remark(&mut self, out: &mut String, sentence: String) {
+    pub(super) fn remark(&mut self, out: &mut String, sentence: String) {
         out.push('\n');
         comment(out, &sentence);
         self.notes.push(sentence);
@@ -216,10 +226,10 @@ impl<'s> Import<'s> {
     fn users(&mut self, placed: Placed<'_>, out: &mut String) -> (usize, usize) {
         let (rule, mapping) = placed;
         let app = self.options.app.as_str();
-        let mut rows = self.rows(placed);
+        let mut rows = self.rows(placed, ObjectKind::User);
         refuse_duplicates(&mut rows);
         let renumbered = number(&mut rows, mapping);
-        let filters = filter::translate(app, mapping.scope.as_ref());
+        let filters = filter::translate((app, ObjectKind::User), mapping.scope.as_ref());
         let has_active =
             rows.iter().any(|row| row.live.as_ref().is_some_and(|live| live.target.is_active()));
         self.safeguards(mapping, has_active, &filters, out);
@@ -260,12 +270,13 @@ impl<'s> Import<'s> {
         (live, filters.live)
     }
 
-    fn rows(&self, (rule, mapping): Placed<'_>) -> Vec<Row> {
+    pub(super) fn rows(&self, (rule, mapping): Placed<'_>, kind: ObjectKind) -> Vec<Row> {
+        let about = About { kind, profile: self.options.profile };
         let directory = rule.target_directory_name.as_deref();
         let object = mapping.target_object_name.as_deref();
         let translate = |one| {
             let definition = self.definition(directory, object, one);
-            Row::translate(one, definition.as_ref(), self.options.profile)
+            Row::translate(one, definition.as_ref(), about)
         };
         mapping.attribute_mappings.iter().flatten().map(translate).collect()
     }
@@ -324,13 +335,17 @@ impl<'s> Import<'s> {
     }
 
     /// A mapping that is not taken, as a comment.
-    fn unused(&mut self, placed: Placed<'_>, why: &str, out: &mut String) {
+    pub(super) fn unused(&mut self, placed: Placed<'_>, why: &str, out: &mut String) {
         let mapping = placed.1;
         let name = shown(mapping.name.as_deref().unwrap_or_default());
         self.remark(out, format!("the mapping {name} {why}"));
-        let kind = if is_of(mapping, "Group") { "groups" } else { "users" };
-        let heading = format!("[[apps.{}.{kind}.attributes]]", self.options.app);
-        for row in self.rows(placed) {
+        let (kind, section) = if is_of(mapping, "Group") {
+            (ObjectKind::Group, "groups")
+        } else {
+            (ObjectKind::User, "users")
+        };
+        let heading = format!("[[apps.{}.{section}.attributes]]", self.options.app);
+        for row in self.rows(placed, kind) {
             row.write_commented(&heading, out);
         }
         let scope = mapping.scope.as_ref();
@@ -340,7 +355,7 @@ impl<'s> Import<'s> {
         }
     }
 
-    fn metadata(&mut self, rule: &Rule, mapping: &ObjectMapping, out: &mut String) {
+    pub(super) fn metadata(&mut self, rule: &Rule, mapping: &ObjectMapping, out: &mut String) {
         let lists = [&self.schema.metadata, &rule.metadata, &mapping.metadata];
         let unusual: BTreeSet<String> =
             lists.into_iter().flatten().flatten().filter_map(unusual).collect();
@@ -380,15 +395,15 @@ fn unusual(entry: &MetadataEntry) -> Option<String> {
     (!ordinary).then(|| shown(key))
 }
 
-struct Allowed {
-    create: bool,
-    update: bool,
-    delete: bool,
+pub(super) struct Allowed {
+    pub(super) create: bool,
+    pub(super) update: bool,
+    pub(super) delete: bool,
     unknown: Vec<String>,
 }
 
 /// Graph's `objectFlowTypes`; all three where nothing is said.
-fn flow_types(text: Option<&str>) -> Allowed {
+pub(super) fn flow_types(text: Option<&str>) -> Allowed {
     let text = text.map(str::trim).filter(|text| !text.is_empty());
     let Some(text) = text else {
         return Allowed { create: true, update: true, delete: true, unknown: Vec::new() };
@@ -406,7 +421,7 @@ fn flow_types(text: Option<&str>) -> Allowed {
 }
 
 /// The configuration takes one row for each target.
-fn refuse_duplicates(rows: &mut [Row]) {
+pub(super) fn refuse_duplicates(rows: &mut [Row]) {
     let mut seen = BTreeSet::new();
     for row in rows {
         let Some(live) = &row.live else { continue };
@@ -417,7 +432,7 @@ fn refuse_duplicates(rows: &mut [Row]) {
 }
 
 /// Gives the matching rows their precedences. Returns whether they had to be counted anew.
-fn number(rows: &mut [Row], mapping: &ObjectMapping) -> bool {
+pub(super) fn number(rows: &mut [Row], mapping: &ObjectMapping) -> bool {
     let priorities = mapping.attribute_mappings.iter().flatten();
     let mut matching: Vec<(i64, &mut Row)> = priorities
         .zip(rows)

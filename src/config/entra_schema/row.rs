@@ -15,7 +15,6 @@ use crate::{
         mapping::{About, decode_row},
         raw::Node,
     },
-    gallery::Profile,
     model::ObjectKind,
     provisioning::job::{AttributeMapping, ValueType},
     scim::AttributePath,
@@ -71,7 +70,7 @@ impl Row {
     pub(super) fn translate(
         mapping: &wire::AttributeMapping,
         definition: Option<&Definition>,
-        profile: &Profile,
+        about: About<'_>,
     ) -> Self {
         let target = mapping.target_attribute_name.clone().unwrap_or_default();
         let mut row = Self {
@@ -87,22 +86,28 @@ impl Row {
                 keeps: true,
             },
         };
-        let problem = row.take_source(mapping).and_then(|()| row.take_flow(mapping)).err();
+        let problem =
+            row.take_source(mapping, about.kind).and_then(|()| row.take_flow(mapping)).err();
         if let Some(problem) = problem {
             row.remarks.push(problem);
             return row;
         }
         row.draft.matching_priority =
             mapping.matching_priority.filter(|priority| *priority > 0).map(|_| 1);
-        row.settle(profile);
-        row.compare(mapping, definition);
+        row.settle(about);
+        row.compare(mapping, definition, about.kind);
         row
     }
 
-    fn take_source(&mut self, mapping: &wire::AttributeMapping) -> Result<(), String> {
+    fn take_source(
+        &mut self,
+        mapping: &wire::AttributeMapping,
+        kind: ObjectKind,
+    ) -> Result<(), String> {
         let reading = source::read(mapping.source.as_ref())?;
         self.remarks.extend(reading.remark);
-        let is_active = AttributePath::parse(&self.target).is_ok_and(|path| path.is_active());
+        let is_active = kind == ObjectKind::User
+            && AttributePath::parse(&self.target).is_ok_and(|path| path.is_active());
         self.draft.source = Some(match reading.taken {
             Taken::Attribute(name) if is_active && name.eq_ignore_ascii_case("IsSoftDeleted") => {
                 self.remarks.push(
@@ -177,8 +182,8 @@ impl Row {
 
     /// Lets the configuration's decoder judge the row, and leaves out `default` or `match` where
     /// only they stand in the way.
-    fn settle(&mut self, profile: &Profile) {
-        let whole = match judge(&self.draft, profile) {
+    fn settle(&mut self, about: About<'_>) {
+        let whole = match judge(&self.draft, about) {
             Ok(mapping) => return self.accept(mapping),
             Err(problem) => problem,
         };
@@ -191,7 +196,7 @@ impl Row {
             ),
         ];
         for (draft, without) in drafts {
-            if let Ok(mapping) = judge(&draft, profile) {
+            if let Ok(mapping) = judge(&draft, about) {
                 let default = self.draft.default.as_deref().filter(|_| draft.default.is_none());
                 let default = default.map(|text| format!(" ({})", shown(text))).unwrap_or_default();
                 self.remarks.push(format!("{without}{default} is left out: {whole}"));
@@ -213,12 +218,21 @@ impl Row {
     }
 
     /// Says where Entra's own definition of the target attribute is another than ours.
-    fn compare(&mut self, mapping: &wire::AttributeMapping, definition: Option<&Definition>) {
+    fn compare(
+        &mut self,
+        mapping: &wire::AttributeMapping,
+        definition: Option<&Definition>,
+        kind: ObjectKind,
+    ) {
         let (Some(live), Some(definition)) = (&self.live, definition) else { return };
         let is = |kind: &str| definition.kind.eq_ignore_ascii_case(kind);
         if is("Reference") && live.value_type != ValueType::Reference {
             self.live = None;
-            self.remarks.push("references other than `manager` have no counterpart".to_owned());
+            let ours = match kind {
+                ObjectKind::User => "manager",
+                ObjectKind::Group => "members",
+            };
+            self.remarks.push(format!("references other than `{ours}` have no counterpart"));
             return;
         }
         let mut remarks = Vec::new();
@@ -230,7 +244,14 @@ impl Row {
             remarks.push("Entra's schema says a type other than String; here it is sent as a text");
         }
         if definition.required && !live.required {
-            remarks.push("Entra's schema says required; here an account is created without it too");
+            remarks.push(match kind {
+                ObjectKind::User => {
+                    "Entra's schema says required; here an account is created without it too"
+                }
+                ObjectKind::Group => {
+                    "Entra's schema says required; here a group is created without it too"
+                }
+            });
         }
         let flows_list = definition.multivalued && live.value_type == ValueType::String;
         if flows_list && mapping.source.is_some() {
@@ -276,7 +297,7 @@ impl Row {
 }
 
 /// The row as the configuration's decoder takes it, or why it does not.
-fn judge(draft: &Draft, profile: &Profile) -> Result<AttributeMapping, String> {
+fn judge(draft: &Draft, about: About<'_>) -> Result<AttributeMapping, String> {
     let text = draft.lines();
     let mut findings = Findings::new("", &text);
     let (document, mistakes) = DeTable::parse_recoverable(&text);
@@ -285,7 +306,6 @@ fn judge(draft: &Draft, profile: &Profile) -> Result<AttributeMapping, String> {
     }
     let table = DeValue::Table(document.into_inner());
     let node = Node { at: At { path: String::new(), span: 0..0 }, value: &table };
-    let about = About { kind: ObjectKind::User, profile };
     let mapping = decode_row(about, &node, &mut findings);
     let problems: BTreeSet<String> = findings
         .into_sorted()

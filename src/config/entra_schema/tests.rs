@@ -112,7 +112,9 @@ fn the_schema_of_a_non_gallery_application_becomes_the_generic_mapping() {
             .filter(|row| row.null == NullFlow::Clear)
             .all(|row| row.target.attribute == "manager")
     );
-    assert_snapshot!(imported.notes.join("\n"), @"the mapping `Provision Azure Active Directory Groups` is one of groups, and the configuration has no keys for groups");
+    assert_snapshot!(imported.notes.join("\n"), @"");
+    let groups = config.apps[0].job.groups.as_ref().expect("groups are enabled in the schema");
+    assert_eq!((imported.group_rows, groups.attributes.len()), (3, 3));
     let head: Vec<&str> = imported.toml.lines().take(24).collect();
     assert_snapshot!(head.join("\n"), @r#"
     # From a provisioning schema of Entra, version `v1.14`: rule `USERGROUP_OUTBOUND_USERGROUP` to
@@ -140,24 +142,29 @@ fn the_schema_of_a_non_gallery_application_becomes_the_generic_mapping() {
     target = "displayName"
     source = "displayName"
     "#);
-    let tail =
-        imported.toml.find("mapping `Provision Azure Active Directory Groups`").expect("groups");
-    assert_snapshot!(&imported.toml[tail - 6..], @r#"
-    # the mapping `Provision Azure Active Directory Groups` is one of groups, and the configuration
-    # has no keys for groups
-    # [[apps.crm.groups.attributes]]
-    # target = "displayName"
-    # source = "displayName"
-    # match = 1
-    # null = "keep"
-    # [[apps.crm.groups.attributes]]
-    # target = "externalId"
-    # source = "objectId"
-    # null = "keep"
-    # [[apps.crm.groups.attributes]]
-    # target = "members"
-    # source = "members"
-    # null = "keep"
+    let tail = imported.toml.find("[apps.crm.groups]").expect("groups");
+    assert_snapshot!(&imported.toml[tail..], @r#"
+    [apps.crm.groups]
+    enabled = true
+    # The rows below replace those of the profile.
+    inherit = false
+
+    [[apps.crm.groups.attributes]]
+    target = "displayName"
+    source = "displayName"
+    match = 1
+    null = "keep"
+
+    [[apps.crm.groups.attributes]]
+    target = "externalId"
+    source = "objectId"
+    null = "keep"
+
+    [[apps.crm.groups.attributes]]
+    target = "members"
+    source = "members"
+
+    # Metadata steers Entra alone and is left out: `supportsProvisionOnDemand`.
     "#);
 }
 
@@ -540,6 +547,130 @@ fn of_several_mappings_the_first_enabled_one_of_users_is_taken() {
     "#);
 }
 
+/// A mapping of groups with these members beside a mapping of users.
+fn with_groups(more: &Value) -> Value {
+    let mut rows = vec![attribute("displayName", "displayName"), attribute("members", "members")];
+    rows[0]["matchingPriority"] = json!(1);
+    let mut mapping = json!({
+        "name": "Groups", "enabled": true, "sourceObjectName": "Group",
+        "targetObjectName": "Group", "attributeMappings": rows,
+    });
+    let members = mapping.as_object_mut().expect("an object");
+    members.extend(more.as_object().expect("an object").clone());
+    let mut schema = with_rows(Vec::new());
+    schema["synchronizationRules"][0]["objectMappings"]
+        .as_array_mut()
+        .expect("a list")
+        .push(mapping);
+    schema
+}
+
+/// The section of groups, and whether they are provisioned with it.
+#[track_caller]
+fn groups_of(more: &Value) -> (String, bool) {
+    let imported = import(&with_groups(more));
+    let is_on = loaded(&imported).apps[0].job.groups.is_some();
+    let (_, section) = imported.toml.split_once("null = \"keep\"\n\n").expect("users");
+    let (_, section) = section.split_once("null = \"keep\"\n\n").unwrap_or(("", section));
+    (section.to_owned(), is_on)
+}
+
+#[test]
+fn a_mapping_of_groups_is_switched_on_where_entra_does() {
+    let scope = json!({ "groups": [{ "name": "CRM", "clauses": [
+        clause("displayName", "REGEX MATCH", &["CRM .*"]), clause("securityEnabled", "IS TRUE", &[]),
+    ] }] });
+    let (section, is_on) = groups_of(&json!({ "scope": scope }));
+    assert!(is_on);
+    assert_snapshot!(section, @r#"
+    [apps.crm.groups]
+    enabled = true
+    # The rows below replace those of the profile.
+    inherit = false
+
+    [[apps.crm.groups.attributes]]
+    target = "displayName"
+    source = "displayName"
+    match = 1
+    null = "keep"
+
+    [[apps.crm.groups.attributes]]
+    target = "members"
+    source = "members"
+
+    # A pattern has to fit the whole value; in a clause with anchor = "find" it may fit any part, as
+    # .NET reads it.
+    [[apps.crm.groups.scoping_filters]]
+    name = "CRM"
+    clauses = [
+      { attribute = "displayName", operator = "REGEX MATCH", value = "CRM .*" },
+      { attribute = "securityEnabled", operator = "IS TRUE" },
+    ]
+    "#);
+    let imported = import(&with_groups(&json!({ "scope": scope })));
+    assert_eq!((imported.group_rows, imported.group_filters), (2, 1));
+    assert_eq!(imported.notes, [] as [&str; 0]);
+}
+
+#[test]
+fn groups_stay_off_where_more_would_happen_to_them_than_in_entra() {
+    let notes = |more: &Value| {
+        let imported = import(&with_groups(more));
+        assert!(loaded(&imported).apps[0].job.groups.is_none(), "{}", imported.toml);
+        assert!(imported.toml.contains("[apps.crm.groups]\n"), "{}", imported.toml);
+        imported.notes.join("\n")
+    };
+    assert_snapshot!(notes(&json!({ "enabled": false })), @"the mapping `Groups` of groups is not switched on: it is disabled in Entra");
+    assert_snapshot!(notes(&json!({ "flowTypes": "Update" })), @"the mapping `Groups` of groups is not switched on: Entra creates and deletes accounts and not groups, and the switches under `safeguards` are for both");
+    let lost = json!({ "groups": [{ "clauses": [clause("members", "IsMemberOf", &["x"])] }] });
+    assert_snapshot!(notes(&json!({ "scope": lost })), @r"
+    the mapping `Groups` of groups is not switched on: a filter could not be translated, and without it other groups would be in scope
+    groups, a filter: the operator `IsMemberOf` is not known; a clause on `memberOf` takes a group's name or id
+    ");
+}
+
+#[test]
+fn a_mapping_of_groups_that_would_not_load_stays_a_comment() {
+    let commented = |more: &Value| {
+        let imported = import(&with_groups(more));
+        assert!(loaded(&imported).apps[0].job.groups.is_none());
+        assert!(!imported.toml.contains("\n[apps.crm.groups]"), "{}", imported.toml);
+        assert!(imported.toml.contains("\n# [[apps.crm.groups.attributes]]"), "{}", imported.toml);
+        imported.notes.join("\n")
+    };
+    let mut by_mail = attribute("displayName", "displayName");
+    assert_snapshot!(commented(&json!({ "attributeMappings": [by_mail] })), @"the mapping `Groups` is one of groups, and no row of it that loads matches groups");
+    by_mail = attribute("externalId", "objectId");
+    by_mail["matchingPriority"] = json!(1);
+    assert_snapshot!(commented(&json!({ "attributeMappings": [by_mail] })), @"the mapping `Groups` is one of groups, and no row of it that loads is one of `displayName`");
+    let app = AppName::parse("crm").expect("a name");
+    let profile = gallery::profile("whimsical").expect("a profile");
+    let schema = with_groups(&json!({})).to_string();
+    let none = import_schema(&schema, SchemaOptions { app: &app, profile }).expect("a schema");
+    assert_snapshot!(none.notes.join("\n"), @"the mapping `Groups` is one of groups, and profile `whimsical` has none");
+}
+
+#[test]
+fn a_row_that_groups_cannot_have_stays_a_comment_and_the_others_load() {
+    let mut rows = vec![
+        attribute("displayName", "displayName"),
+        attribute("members", "members"),
+        attribute("active", "IsSoftDeleted"),
+        attribute("owner", "manager"),
+        expression("description", "Count([members])"),
+    ];
+    rows[0]["matchingPriority"] = json!(1);
+    let imported = import(&with_groups(&json!({ "attributeMappings": rows })));
+    let config = loaded(&imported);
+    let groups = config.apps[0].job.groups.as_ref().expect("groups are enabled");
+    assert_eq!(groups.attributes.len(), 2);
+    assert_snapshot!(imported.notes.join("\n"), @r#"
+    groups, `active`: `IsSoftDeleted` is an attribute of people, and a group has none; a group has `objectId`, `displayName`, `description`, `mail`, `members` and more
+    groups, `owner`: `manager` is an attribute of people, and a group has none; a group has `objectId`, `displayName`, `description`, `mail`, `members` and more
+    groups, `description`: members are references, of which no expression can make anything; write target = "members", source = "members"
+    "#);
+}
+
 #[test]
 fn a_disabled_mapping_of_users_leaves_nothing_that_takes_effect() {
     let mut schema = with_rows(Vec::new());
@@ -640,6 +771,15 @@ proptest! {
         let mapping = &mut schema["synchronizationRules"][0]["objectMappings"][0];
         mapping["name"] = json!(text(12));
         mapping["metadata"] = json!([{ "key": text(3), "value": text(4) }]);
+        let mut groups = mapping.clone();
+        groups["sourceObjectName"] = json!("Group");
+        groups["attributeMappings"][0] = attribute("displayName", source);
+        groups["attributeMappings"][0]["matchingPriority"] = json!(1);
+        groups["scope"] = json!({ "groups": [
+            { "name": text(0), "clauses": [clause("description", "EQUALS", &[text(1)])] },
+        ]});
+        let mappings = &mut schema["synchronizationRules"][0]["objectMappings"];
+        mappings.as_array_mut().expect("a list").push(groups);
         let imported = import(&schema);
         loaded(&imported);
         let mapping = &mut schema["synchronizationRules"][0]["objectMappings"][0];
