@@ -56,8 +56,8 @@ enum Next {
     End,
 }
 
-/// Reads a list of the target; `None` where it refuses to list. `take` is given every page, and says
-/// how many of its resources are new.
+/// Reads a list of the target; `None` where it refuses to list. `take` is given every page, and
+/// says how many of its resources are new.
 pub(super) async fn read_list<D, R: TargetRead>(
     context: &Context<'_, D>,
     (target, pacer): (&R, &Pacer<'_>),
