@@ -44,7 +44,7 @@ async fn a_group_is_created_with_those_of_its_members_who_have_accounts() {
     let (world, group) = group_of(GROUPS, ["ada", "barbara"]);
     world.provision("ada").await;
     assert_snapshot!(provisioned(&world, group).await, @r#"
-create success InScope: in scope, and no account matches
+create success InScope: in scope, and no group matches
   created
 update success AttributesChanged: 1 member added
   1 member added
