@@ -77,7 +77,7 @@ fn world(dialect: Dialect, more: &str) -> World {
         Dialect::EntraLegacy => "entra-legacy",
     };
     let mut world = World::with_config(&format!(
-        "exclude_default_access = false\n---\ndialect = \"{name}\"\n{MAPPING}{more}"
+        "exclude_default_access = false\ndrift = \"off\"\n---\ndialect = \"{name}\"\n{MAPPING}{more}"
     ));
     world.quirks(Quirks { entra_legacy: dialect == Dialect::EntraLegacy, ..Quirks::default() });
     world.listen();
