@@ -53,6 +53,11 @@ const SETUP: Setup = Setup {
     removals_max: 5,
     legacy: false,
     concurrency: 2,
+    groups: false,
+    nested: false,
+    delete_after: None,
+    window: None,
+    cycle_time_max: None,
 };
 
 /// Somebody assigned, with the person of this number as manager.
