@@ -42,8 +42,6 @@ impl Company {
                 is_enabled: true,
             }],
         });
-        let lines =
-            format!("max_members_per_request = {per_request}\n[apps.crm.groups]\nenabled = true\n");
         let people = (0..people)
             .map(|number| {
                 let name = format!("p{number:04}");

@@ -121,7 +121,10 @@ async fn release(
             Ok(ExitCode::Done)
         }
         Answer::Refused { message } => Err(Problem::new(ExitCode::Held, message).into()),
-        Answer::Done { .. } | Answer::Cycle { .. } | Answer::Forgotten(_) => {
+        Answer::Done { .. }
+        | Answer::Cycle { .. }
+        | Answer::Forgotten(_)
+        | Answer::Provisioned(_) => {
             let message = "the service answered something else";
             Err(Problem::new(ExitCode::Unexpected, message).into())
         }

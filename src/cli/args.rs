@@ -72,10 +72,14 @@ pub(super) enum Command {
     /// Run as a service: every enabled application on its schedule, until SIGTERM
     #[command(after_help = "Example: entra-scim run --log-format json")]
     Run,
+    /// Provision one person or group, now
+    Provision(ProvisionArgs),
     /// Say why somebody is in scope or not, and what would be sent; only reads
     Explain(ExplainArgs),
     /// List every account at the application: linked, matched but not linked, or its own
     Accounts(AccountsArgs),
+    /// Show which accounts were changed at the application, behind the directory's back
+    Drift(DriftArgs),
     /// Evaluate one expression of Entra's mapping language
     Expression(ExpressionArgs),
     /// Show how the applications are doing
@@ -130,6 +134,24 @@ pub(super) struct AccountsArgs {
     pub(super) standing: Option<AccountStanding>,
     /// As comma-separated values, with a header
     #[arg(long)]
+    pub(super) csv: bool,
+}
+
+#[derive(Args, Clone, Debug)]
+#[command(
+    after_help = "changed: a linked account has other values than were exported. missing: it is \
+                  gone. added: nobody\nis linked to it, and it was not there at the last \
+                  comparison. Nothing is corrected by this command.\n\nExamples:\n  entra-scim \
+                  drift whimsical\n  entra-scim drift whimsical --now --csv"
+)]
+pub(super) struct DriftArgs {
+    /// The application; may be left out where the file has one
+    pub(super) app: Option<String>,
+    /// Compare now, beside the service, instead of showing the last comparison
+    #[arg(long)]
+    pub(super) now: bool,
+    /// As comma-separated values, with a header
+    #[arg(long, conflicts_with = "json")]
     pub(super) csv: bool,
 }
 
@@ -196,6 +218,26 @@ pub(super) struct ExplainArgs {
     /// An object id, user principal name, mail address, or the display name of a group
     #[arg(value_name = "WHO")]
     pub(super) who: Option<String>,
+}
+
+#[derive(Args, Clone, Debug)]
+#[command(
+    after_help = "Nobody else is decided about, and the next cycle reads everything that it would \
+                  have read. The safeguards\ncount what is done. Exit codes: 0 done or nothing to \
+                  do, 3 it failed, 4 a safeguard holds it.\n\nExamples:\n  entra-scim provision \
+                  whimsical ada@contoso.com --dry-run\n  entra-scim provision whimsical \
+                  ada@contoso.com"
+)]
+pub(super) struct ProvisionArgs {
+    /// The application; may be left out where the file has one
+    #[arg(value_name = "APP")]
+    pub(super) app_or_who: String,
+    /// An object id, user principal name, mail address, or the display name of a group
+    #[arg(value_name = "WHO")]
+    pub(super) who: Option<String>,
+    /// Only say what would be done; touches neither the target nor the state
+    #[arg(long)]
+    pub(super) dry_run: bool,
 }
 
 #[derive(Args, Clone, Debug)]

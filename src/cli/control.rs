@@ -103,7 +103,10 @@ async fn each(
             Answer::Refused { message } => {
                 return Err(Problem::new(ExitCode::Unexpected, message).into());
             }
-            Answer::Approved { .. } | Answer::Cycle { .. } | Answer::Forgotten(_) => {
+            Answer::Approved { .. }
+            | Answer::Cycle { .. }
+            | Answer::Provisioned(_)
+            | Answer::Forgotten(_) => {
                 let message = "the service answered something else";
                 return Err(Problem::new(ExitCode::Unexpected, message).into());
             }

@@ -8,11 +8,11 @@ use tracing_subscriber::EnvFilter;
 use super::{
     accounts, approve,
     args::{Cli, Command, Global, LogFormat},
-    check, control, demo,
+    check, control, demo, drift,
     exit::ExitCode,
     explain, expression, forget, gallery, import_schema, init, log, notify_test, output, plan,
     problem::Problem,
-    run, status, sync,
+    provision, run, status, sync,
 };
 
 /// Characters of a hint's line; six blanks stand before it.
@@ -64,8 +64,10 @@ async fn dispatch(cli: &Cli) -> anyhow::Result<ExitCode> {
             refuse_json("run")?;
             run::run(global).await
         }
+        Command::Provision(args) => provision::run(args, global).await,
         Command::Explain(args) => explain::run(args, global).await,
         Command::Accounts(args) => accounts::run(args, global).await,
+        Command::Drift(args) => drift::run(args, global).await,
         Command::Expression(args) => expression::run(args, global).await,
         Command::Status(args) => status::run(args, global),
         Command::Log(args) => log::run(args, global).await,
@@ -96,8 +98,10 @@ fn log_lines(global: &Global, command: &Command) -> Result<(), Problem> {
         | Command::Check(_)
         | Command::Plan(_)
         | Command::Sync(_)
+        | Command::Provision(_)
         | Command::Explain(_)
         | Command::Accounts(_)
+        | Command::Drift(_)
         | Command::Expression(_)
         | Command::Status(_)
         | Command::Log(_)

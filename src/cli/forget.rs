@@ -155,7 +155,10 @@ async fn forget(
     match give(config, app, &Order::Forget { person }).await? {
         Answer::Forgotten(forgotten) => Ok(forgotten),
         Answer::Refused { message } => Err(Problem::new(ExitCode::Unexpected, message)),
-        Answer::Done { .. } | Answer::Approved { .. } | Answer::Cycle { .. } => {
+        Answer::Done { .. }
+        | Answer::Approved { .. }
+        | Answer::Cycle { .. }
+        | Answer::Provisioned(_) => {
             Err(Problem::new(ExitCode::Unexpected, "the service answered something else"))
         }
     }

@@ -20,8 +20,8 @@ use crate::{
 /// Columns of running text.
 const COLUMNS: usize = 80;
 
-/// Says that groups are data so far.
-const GROUPS_LATER: &str = "groups are not provisioned by this version";
+/// When the mapping of groups is used.
+const GROUPS_WHEN: &str = "where groups.enabled is true";
 
 /// Runs the command. It needs no configuration; exit code 2 where there is no such profile.
 pub(super) fn run(args: &GalleryArgs, global: &Global) -> anyhow::Result<ExitCode> {
@@ -62,9 +62,8 @@ fn dialect(profile: &Profile) -> &'static str {
 }
 
 /// The matching attributes, in the order in which they are tried.
-fn matching(profile: &Profile) -> Vec<String> {
-    let mut rows: Vec<_> = profile
-        .users
+fn matching(rows: &[AttributeMapping]) -> Vec<String> {
+    let mut rows: Vec<_> = rows
         .iter()
         .filter_map(|row| Some((row.matching_priority?, row.target.to_string())))
         .collect();
@@ -82,7 +81,7 @@ fn table(profiles: &[Profile]) -> String {
             profile.title.clone(),
             provisions(profile).to_owned(),
             dialect(profile).to_owned(),
-            matching(profile).join(", "),
+            matching(&profile.users).join(", "),
         ]
     }));
     let width = |column: usize| {
@@ -96,7 +95,8 @@ fn table(profiles: &[Profile]) -> String {
         }
         line(&mut text, format_args!("{}\n", row[4]));
     }
-    line(&mut text, format_args!("\n`entra-scim gallery NAME` shows one; {GROUPS_LATER}.\n"));
+    let groups = format!("groups are provisioned {GROUPS_WHEN}");
+    line(&mut text, format_args!("\n`entra-scim gallery NAME` shows one; {groups}.\n"));
     text
 }
 
@@ -112,13 +112,16 @@ fn page(profile: &Profile) -> String {
     };
     fact("provisions", provisions(profile));
     fact("dialect", dialect(profile));
-    fact("matches by", &matching(profile).join(", then "));
+    fact("matches by", &matching(&profile.users).join(", then "));
     fact("filters", &names(&profile.filterable));
+    if profile.supports(Unsupported::Groups) {
+        fact("groups by", &matching(&profile.groups).join(", then "));
+    }
     fact("lists users", if profile.list { "yes" } else { "no, each is searched for" });
     heading(&mut text, "Mapping of users");
     mapping(&mut text, &profile.users);
     if !profile.groups.is_empty() {
-        heading(&mut text, &format!("Mapping of groups ({GROUPS_LATER})"));
+        heading(&mut text, &format!("Mapping of groups, {GROUPS_WHEN}"));
         mapping(&mut text, &profile.groups);
     }
     limits(&mut text, profile);
@@ -305,6 +308,13 @@ fn snippet(profile: &Profile) -> String {
         quoted(&profile.name),
         quoted(&profile.tenant_url),
     );
+    if profile.supports(Unsupported::Groups) {
+        let groups = format!(
+            "\n[apps.{app}.groups]\n\
+             enabled = false  # true: the groups too, with their members\n"
+        );
+        text.push_str(&groups);
+    }
     if !profile.supports(Unsupported::Delete) {
         let safeguards = format!(
             "\n[apps.{app}.safeguards]\n\
@@ -356,7 +366,8 @@ fn document(profile: &Profile) -> Value {
         "source": profile.source,
         "tenant_url": profile.tenant_url,
         "dialect": dialect(profile),
-        "matching": matching(profile),
+        "matching": matching(&profile.users),
+        "group_matching": matching(&profile.groups),
         "list": profile.list,
         "filterable": paths(&profile.filterable),
         "group_filterable": paths(&profile.group_filterable),
@@ -413,6 +424,11 @@ mod tests {
             let config = config::parse(&text, "config.toml")
                 .unwrap_or_else(|findings| panic!("{}: {findings:?}\n{text}", profile.name));
             assert_eq!(config.apps[0].profile, profile.name);
+            let text = text.replace("enabled = false", "enabled = true");
+            let config = config::parse(&text, "config.toml")
+                .unwrap_or_else(|findings| panic!("{}: {findings:?}\n{text}", profile.name));
+            let has_groups = config.apps[0].job.groups.is_some();
+            assert_eq!(has_groups, profile.supports(Unsupported::Groups), "{}", profile.name);
         }
     }
 

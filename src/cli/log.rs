@@ -17,7 +17,7 @@ use crate::{
     config::{AppSettings, Config},
     daemon::{SystemClock, stop_on_signals},
     model::{Clock, JobId, SourceId},
-    provisioning::Reason,
+    provisioning::{Reason, csv_cell},
     store::{LogFilter, LogRow, Reader, STAGED_DELETE, StoreError},
 };
 
@@ -204,31 +204,5 @@ fn csv(app: &str, row: &LogRow) -> String {
         row.cycle_id.clone(),
         row.change_id.clone(),
     ];
-    fields.map(|field| quoted(&output::plain(&field))).join(",")
-}
-
-/// A field of RFC 4180. Text that a spreadsheet would take for a formula gets an apostrophe.
-fn quoted(field: &str) -> String {
-    let guarded = match field.chars().next() {
-        Some('=' | '+' | '-' | '@' | '\t') => format!("'{field}"),
-        Some(_) | None => field.to_owned(),
-    };
-    if guarded.contains([',', '"', '\n', '\r']) {
-        format!("\"{}\"", guarded.replace('"', "\"\""))
-    } else {
-        guarded
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::quoted;
-
-    #[test]
-    fn a_field_is_quoted_where_it_must_be_and_never_becomes_a_formula() {
-        assert_eq!(quoted("ada@contoso.com"), "ada@contoso.com");
-        assert_eq!(quoted("Berg, \"Ada\""), "\"Berg, \"\"Ada\"\"\"");
-        assert_eq!(quoted("two\nlines"), "\"two\nlines\"");
-        assert_eq!(quoted("=1+1"), "'=1+1");
-    }
+    fields.map(|field| csv_cell(&output::plain(&field))).join(",")
 }

@@ -82,6 +82,24 @@ impl Problem {
     }
 }
 
+impl Problem {
+    /// Why one person could not be provisioned.
+    pub(super) fn of_on_demand(
+        app: &str,
+        who: &str,
+        error: &str,
+        trouble: Option<Trouble>,
+    ) -> Self {
+        let exit = trouble.map_or(ExitCode::Unexpected, ExitCode::of_trouble);
+        let message = format!("`{who}` was not provisioned in application `{app}`");
+        let problem = Self::new(exit, message).caused_by(Plain(error.to_owned()));
+        match trouble.and_then(|trouble| hint_of(trouble, app)) {
+            Some(hint) => problem.with_hint(hint),
+            None => problem,
+        }
+    }
+}
+
 /// A text as the cause of something.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
@@ -102,7 +120,7 @@ fn hint_of(trouble: Trouble, app: &str) -> Option<String> {
         }
         Trouble::TargetToken => format!(
             "create a new token in the application, put it where `apps.{app}.target.secret_token` \
-             says (or the client's secret where `oauth` says), and run `entra-scim check {app}`"
+             says (or what `oauth`, `basic` or `headers` need), and run `entra-scim check {app}`"
         ),
         Trouble::Target => {
             "what was done so far is recorded; run the command again, it goes on from there"

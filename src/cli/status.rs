@@ -9,6 +9,7 @@ use super::{
     apps,
     args::{Global, StatusArgs},
     document::{self, moment, quarantine_error},
+    drift,
     exit::ExitCode,
     output,
     plan::{held_of, open},
@@ -69,6 +70,7 @@ struct Standing {
     waiting: u64,
     hours: Option<DailyWindow>,
     outbox: OutboxCounts,
+    drift: Option<drift::Standing>,
 }
 
 impl Standing {
@@ -111,6 +113,7 @@ impl Standing {
             self.waiting = view.waiting_count()?;
             self.hours = app.job.safeguards.removals_between;
             self.outbox = view.outbox_counts()?;
+            self.drift = Some(drift::Standing::read(view, &app.job.drift, now)?);
             Ok(())
         })
     }
@@ -134,6 +137,7 @@ impl Standing {
                 "error": quarantine_error(quarantine),
             })),
             "held": self.held.as_ref().map(document::held),
+            "drift": self.drift.as_ref().map(drift::Standing::document),
         })
     }
 
@@ -159,6 +163,9 @@ impl Standing {
                 None => String::new(),
             };
             line(&mut text, "waiting", &format!("{waiting} for the hours {hours}{opens}"));
+        }
+        if let Some(drift) = self.drift.as_ref().and_then(|drift| drift.line(&self.app)) {
+            line(&mut text, "drift", &drift);
         }
         if self.outbox.waiting + self.outbox.given_up > 0 {
             let given_up = match self.outbox.given_up {

@@ -108,7 +108,10 @@ impl Sync<'_> {
         match answer? {
             Answer::Cycle { id, trouble } => Ok((id, trouble)),
             Answer::Refused { message } => Err(Problem::new(ExitCode::Unexpected, message)),
-            Answer::Done { .. } | Answer::Approved { .. } | Answer::Forgotten(_) => {
+            Answer::Done { .. }
+            | Answer::Approved { .. }
+            | Answer::Forgotten(_)
+            | Answer::Provisioned(_) => {
                 Err(Problem::new(ExitCode::Unexpected, "the service answered something else"))
             }
         }

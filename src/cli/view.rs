@@ -52,7 +52,8 @@ fn is_failure(row: &PlannedChange) -> bool {
     row.status == ChangeStatus::Failure
 }
 
-fn change(out: &mut dyn Write, row: &PlannedChange) -> anyhow::Result<()> {
+/// Writes one row.
+pub(super) fn change(out: &mut dyn Write, row: &PlannedChange) -> anyhow::Result<()> {
     let (mark, style) = look(row.action);
     let (style, status) = match row.status {
         ChangeStatus::Planned | ChangeStatus::Sent | ChangeStatus::Success => (style, ""),

@@ -23,7 +23,7 @@ use crate::{
     },
 };
 
-pub(super) const KEYS: [&str; 14] = [
+pub(super) const KEYS: [&str; 16] = [
     "enterprise_app",
     "profile",
     "provisioning",
@@ -32,6 +32,8 @@ pub(super) const KEYS: [&str; 14] = [
     "nested_groups",
     "interval",
     "cron",
+    "drift",
+    "drift_cron",
     "notify",
     "shared_target",
     "target",
@@ -84,6 +86,7 @@ pub(super) fn decode(
     let nested_groups = section.flag("nested_groups", false, findings);
     let schedule = schedule::decode(&section, defaults.zone, findings)
         .unwrap_or_else(|| defaults.schedule.clone());
+    let drift = schedule::drift(&section, defaults.zone, findings);
     let shared_target = section.flag("shared_target", false, findings);
     let notify = notify(&section, defaults.has_email, findings);
     let safeguards =
@@ -114,6 +117,7 @@ pub(super) fn decode(
         capability: capability(profile, members_per_request_max),
         pace,
         safeguards,
+        drift,
         revision: Fingerprint::of([]),
         revision_parts: Vec::new(),
         groups: None,

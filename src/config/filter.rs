@@ -1,5 +1,4 @@
-//! `scoping_filters` below `[apps.NAME.users]` and `[apps.NAME.groups]`: filters compiled and
-//! checked.
+//! `scoping_filters` of users and of groups: filters compiled and checked.
 
 use toml::de::DeValue;
 

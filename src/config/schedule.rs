@@ -1,4 +1,5 @@
-//! `interval`, `cron` and `timezone`, in `[service]` and in each application.
+//! `interval`, `cron` and `timezone`, in `[service]` and in each application; `drift` and its own
+//! schedule in each application.
 
 use std::time::Duration;
 
@@ -9,13 +10,16 @@ use super::{
     duration::{self, DURATION_MAX},
     raw::{Located, Section},
 };
-use crate::provisioning::Schedule;
+use crate::provisioning::{DriftMode, DriftRule, Schedule};
 
 /// Entra's own interval.
 pub(super) const INTERVAL_DEFAULT: Duration = Duration::from_secs(40 * 60);
 
 /// The shortest interval; a cycle is always finished before the next one starts.
 const INTERVAL_MIN: Duration = Duration::from_secs(1);
+
+/// When accounts are compared with what was exported to them: Sundays at three.
+const DRIFT_CRON_DEFAULT: &str = "0 3 * * SUN";
 
 /// The schedule of this section, or `None` where it has none or a wrong one.
 pub(super) fn decode(
@@ -30,6 +34,23 @@ pub(super) fn decode(
         return None;
     }
     interval.map(|interval| Schedule::Every(interval.value)).or(cron)
+}
+
+/// `drift` and `drift_cron`, in the zone of the schedule.
+pub(super) fn drift(section: &Section<'_, '_>, zone: Tz, findings: &mut Findings<'_>) -> DriftRule {
+    let mode = section.choice("drift", &DriftMode::WORDS, DriftMode::Report, findings);
+    let text = section.string("drift_cron", findings);
+    if let (DriftMode::Off, Some(text)) = (mode, &text) {
+        findings.error_hint(
+            &text.at,
+            "nothing is compared while `drift` is \"off\"",
+            "set `drift` to \"report\" or \"repair\", or leave this key out",
+        );
+    }
+    let schedule = text.and_then(|text| cron(&text, zone, findings)).unwrap_or_else(|| {
+        Schedule::cron(DRIFT_CRON_DEFAULT, zone).expect("every zone has Sundays")
+    });
+    DriftRule { mode, schedule }
 }
 
 fn cron(text: &Located<String>, zone: Tz, findings: &mut Findings<'_>) -> Option<Schedule> {

@@ -44,7 +44,7 @@ pub async fn survey_accounts<D: Directory, R: TargetRead>(
         return Err(cannot_list("its profile says that it has no list of users"));
     }
     let tracker = Tracker::new(context, cycle, "accounts");
-    if !list_all(context, context.job, (target, &pacer), &tracker).await? {
+    if list_all(context, context.job, (target, &pacer), &tracker).await?.is_none() {
         return Err(cannot_list("it refuses to list its users"));
     }
     if context.store.read(|view| view.has_unlinked_accounts())? {

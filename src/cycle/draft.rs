@@ -8,11 +8,11 @@ use std::collections::BTreeMap;
 
 use super::{
     context::{Context, CycleError, Tracker, WorkLeft},
-    group::memberships,
+    group::{memberships, memberships_of},
     import::DEFAULT_DOMAIN,
     look::{Eyes, Hinted, ReadBack, failed_lookup, is_matched_anew},
     pace::Pacer,
-    references::{manager_path, references},
+    references::{manager_path, reference, references},
     survey::{GroupSurvey, Lookup, Surveyed, has_no_groups, matching_paths},
 };
 use crate::{
@@ -109,6 +109,30 @@ fn no_groups(fault: &TargetFault) -> String {
     )
 }
 
+/// Decides about one object, as it was just read; nobody else's plan is looked at.
+pub(super) async fn draft_one<D: Sync, R: TargetRead>(
+    context: &Context<'_, D>,
+    (target, pacer): (&R, &Pacer<'_>),
+    (subject, principals): (&Subject, FilterPrincipals),
+    cycle: (CycleId, Timestamp),
+) -> Result<(), CycleError> {
+    let Some(job) = context.job.of(subject.kind) else { return Ok(()) };
+    let (roles, default_domain) =
+        context.store.read(|view| Ok((view.app_roles()?, view.fact(DEFAULT_DOMAIN)?)))?;
+    let known = (roles, default_domain);
+    let eyes = Eyes::new((job, context.store), (target, pacer), Lookup::Filtered, known, cycle.1);
+    let drafting = Drafting { context, job, eyes, cycle, principals, goes_on: false };
+    drafting.subject(subject, Turn::Second).await?;
+    if subject.kind == ObjectKind::Group {
+        return memberships_of(context, job, (target, pacer), cycle.0, subject.id).await;
+    }
+    if let Some(path) = manager_path(job) {
+        let unique = matching_paths(job);
+        context.store.write(|tx| reference(tx, (cycle.0, subject.id), &unique, &path))?;
+    }
+    Ok(())
+}
+
 /// Decides about every dirty object of one kind.
 async fn draft_kind<D: Sync, R: TargetRead>(
     context: &Context<'_, D>,
@@ -164,34 +188,39 @@ impl<D: Sync, R: TargetRead> Drafting<'_, D, R> {
         let Some(subject) = store.read(|view| view.subject(id))? else {
             return Ok(Turned::Stored);
         };
+        self.subject(&subject, turn).await
+    }
+
+    async fn subject(&self, subject: &Subject, turn: Turn) -> Result<Turned, CycleError> {
+        let (id, store) = (subject.id, self.context.store);
         let mut link = match store.read(|view| view.link(id))? {
-            Some(link) if link.stale && !self.is_matched_anew(&link, &subject) => {
-                match self.eyes.read_back(link, &subject).await? {
+            Some(link) if link.stale && !self.is_matched_anew(&link, subject) => {
+                match self.eyes.read_back(link, subject).await? {
                     ReadBack::There(link) => Some(*link),
                     ReadBack::Gone => self.let_go(id)?,
-                    ReadBack::Failed(failure) => return self.failed_lookup(&subject, failure),
+                    ReadBack::Failed(failure) => return self.failed_lookup(subject, failure),
                 }
             }
             link => link,
         };
         let mut evidence = Evidence::NotLooked;
-        let mut verdict = self.decide(&subject, link.as_ref(), &evidence)?;
+        let mut verdict = self.decide(subject, link.as_ref(), &evidence)?;
         if let Verdict::Lookup { keys, required } = &verdict {
             if let Some(hint) = link.take() {
-                match self.eyes.try_hint(hint, &subject, keys).await? {
+                match self.eyes.try_hint(hint, subject, keys).await? {
                     Hinted::Matches(hint, found) => (link, evidence) = (Some(*hint), found),
                     Hinted::Stays(hint) => link = Some(*hint),
                     Hinted::LetGo => link = self.let_go(id)?,
-                    Hinted::Failed(failure) => return self.failed_lookup(&subject, failure),
+                    Hinted::Failed(failure) => return self.failed_lookup(subject, failure),
                 }
             }
             if link.is_none() {
-                evidence = match self.look(&subject, keys, *required, turn).await? {
+                evidence = match self.look(subject, keys, *required, turn).await? {
                     Ok(evidence) => evidence,
-                    Err(failure) => return self.failed_lookup(&subject, failure),
+                    Err(failure) => return self.failed_lookup(subject, failure),
                 };
             }
-            verdict = self.decide(&subject, link.as_ref(), &evidence)?;
+            verdict = self.decide(subject, link.as_ref(), &evidence)?;
         }
         let Verdict::Decided(decision) = verdict else { return Ok(Turned::Stored) };
         let claimed = |row: &PlannedChange| row.reason == Reason::DuplicateSourceEntries;

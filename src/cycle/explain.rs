@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 
 use super::{
     context::CycleError,
+    explain_group::{Members, of_group},
     find::{FoundBy, FoundGroup, Namesake, Person, Question, Search},
     guard::closed_window,
     import::{needs_default_domain, selection_of, warnings_of},
@@ -20,11 +21,11 @@ use super::{
     told::{self, AssignedRole, WouldSend},
 };
 use crate::{
-    model::{CycleId, DEFAULT_ACCESS, MemberKind, ObjectKind, SourceId},
-    port::{Directory, GroupsAt, RoundEnd, TargetRead},
+    model::{Application, CycleId, ObjectKind, SourceId},
+    port::{Directory, TargetRead},
     provisioning::{
-        Evidence, Failure, Link, ManagerStanding, MappedValue, MappingInputs, PlanInputs,
-        PlannedChange, Presence, Step, StepKind, StepStatus, Subject, Verdict, decide, job::Scope,
+        Evidence, Failure, FilterPrincipals, Link, ManagerStanding, MappedValue, MappingInputs,
+        PlanInputs, PlannedChange, Presence, Step, StepKind, Subject, Verdict, decide, job::Job,
         mapped_values, retry_sentence,
     },
     scim::{AttributePath, EqFilter},
@@ -83,17 +84,6 @@ pub struct Found {
     pub members: Option<Members>,
 }
 
-/// How many direct members a group has.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Members {
-    /// Users.
-    pub users: u64,
-    /// Groups, whose own members do not count.
-    pub groups: u64,
-    /// Whether there are more, who were not counted.
-    pub more: bool,
-}
-
 /// What the state remembers of a person.
 struct Memory {
     link: Option<Link>,
@@ -115,7 +105,7 @@ pub async fn explain<D: Directory, S: StateRead, R: TargetRead>(
     Ok(match question.find(who, &selection_of(question.job)).await? {
         Search::Nobody => Explained::Nobody,
         Search::Several(all) => Explained::Several(all),
-        Search::Group(group) => Explained::One(Box::new(of_group(question, *group).await?)),
+        Search::Group(group) => Explained::One(Box::new(of_group(question, target, *group).await?)),
         Search::Person(person) => {
             let explanation = of_person(question, target, *person).await?;
             Explained::One(Box::new(explanation))
@@ -128,10 +118,31 @@ async fn of_person<D: Directory, S: StateRead, R: TargetRead>(
     target: &R,
     person: Person,
 ) -> Result<Explanation, CycleError> {
-    let (job, store, clock) = (question.job, question.store, question.clock);
     let Person { mut subject, by, application } = person;
     let principals = question.principals().await?;
     subject.filter_groups.retain(|group| principals.groups.values().any(|named| named == group));
+    let known = Known { job: question.job, subject, by, application, principals };
+    of_subject(question, target, known).await
+}
+
+/// What an explanation rests on that was read live.
+pub(super) struct Known<'a> {
+    /// The job of the object's kind.
+    pub(super) job: &'a Job,
+    pub(super) subject: Subject,
+    pub(super) by: FoundBy,
+    pub(super) application: Application,
+    pub(super) principals: FilterPrincipals,
+}
+
+/// Explains a person or a group that is provisioned itself.
+pub(super) async fn of_subject<D: Directory, S: StateRead, R: TargetRead>(
+    question: &Question<'_, D, S>,
+    target: &R,
+    known: Known<'_>,
+) -> Result<Explanation, CycleError> {
+    let (store, clock) = (question.store, question.clock);
+    let Known { job, subject, by, application, principals } = known;
     let now = clock.now();
     let cycle = CycleId::derive(&["explanation", &subject.id.to_string(), &now.to_rfc3339()]);
     let mut memory = store.read(|view| remembered(view, subject.id))?;
@@ -184,7 +195,8 @@ async fn of_person<D: Directory, S: StateRead, R: TargetRead>(
         told::tell_manager(&mut mapping, path, standing);
     }
     let assignments = told::assigned_roles(&subject.grants, roles);
-    let steps = told::steps((&subject, by), &assignments, memory.link.as_ref(), &asked, &changes);
+    let whom = (subject.id, subject.manager, by);
+    let steps = told::steps(whom, &assignments, memory.link.as_ref(), &asked, &changes);
     notes.extend(told::remarks(&subject, &changes).map(str::to_owned));
     notes.extend(waits(question, &changes)?);
     let requests = told::requests(job.dialect, &changes);
@@ -206,11 +218,41 @@ fn waits<D, S: StateRead>(
     Ok(closed_window(question.job, question.clock.now()))
 }
 
+/// Whom a search found.
+pub fn found_person(person: &Person) -> Found {
+    let subject = &person.subject;
+    let assignments = told::assigned_roles(&subject.grants, &person.application.roles);
+    found(subject, person.by, assignments)
+}
+
+/// Whom a search found, where that is a group. Its members were not read.
+pub fn found_group(group: &FoundGroup) -> Found {
+    let display = group.attributes.get("displayName").and_then(serde_json::Value::as_str);
+    Found {
+        id: group.id,
+        kind: ObjectKind::Group,
+        display: display.map_or_else(|| group.id.to_string(), str::to_owned),
+        by: group.by,
+        presence: Presence::Live,
+        enabled: None,
+        manager: None,
+        assignments: told::assigned_roles(&group.grants, &group.application.roles),
+        members: None,
+    }
+}
+
+/// The steps of the rows of somebody, with what was seen on the way; `link` says whose account it
+/// is.
+pub fn steps_of(found: &Found, link: Option<&Link>, changes: &[PlannedChange]) -> Vec<Step> {
+    let whom = (found.id, found.manager, found.by);
+    told::steps(whom, &found.assignments, link, &[], changes)
+}
+
 fn found(subject: &Subject, by: FoundBy, assignments: Vec<AssignedRole>) -> Found {
     let is_known = subject.attributes.contains_key("accountEnabled");
     Found {
         id: subject.id,
-        kind: ObjectKind::User,
+        kind: subject.kind,
         display: subject.display(),
         by,
         presence: subject.presence,
@@ -368,88 +410,4 @@ fn refer(
         Some(Resolved::Apart(row)) => changes.push(*row),
     }
     Ok((path, standing))
-}
-
-async fn of_group<D: Directory, S: StateRead>(
-    question: &Question<'_, D, S>,
-    group: FoundGroup,
-) -> Result<Explanation, CycleError> {
-    let FoundGroup { id, attributes, by, grants, application } = group;
-    let assignments = told::assigned_roles(&grants, &application.roles);
-    let members = members_of(question, id).await?;
-    let import = Step::new(
-        StepKind::Import,
-        StepStatus::Success,
-        "EntryImport",
-        "found in the directory".to_owned(),
-    );
-    let everybody = question.job.scope == Scope::All;
-    let has_role = grants.iter().any(|grant| grant.role != DEFAULT_ACCESS);
-    let (status, sentence) = if everybody {
-        (StepStatus::Skipped, "every user of the tenant is in scope, whatever the groups")
-    } else if assignments.is_empty() {
-        (StepStatus::Skipped, "not assigned to the application")
-    } else if question.job.exclude_default_access && !has_role {
-        (StepStatus::Skipped, "assigned with Default Access only, which is excluded")
-    } else {
-        (StepStatus::Success, "its direct members are assigned through it")
-    };
-    let flag = if assignments.is_empty() { "False" } else { "True" };
-    let name = "EntrySynchronizationScoping";
-    let mut scoping = Step::new(StepKind::Scoping, status, name, sentence.to_owned())
-        .with("Assigned to the application", flag);
-    told::tell_assignments(&mut scoping, &assignments);
-    let skipped = "group objects are not provisioned, only the people who are direct members";
-    let processing = Step::new(
-        StepKind::Processing,
-        StepStatus::Skipped,
-        "EntrySynchronizationSkip",
-        skipped.to_owned(),
-    );
-    let display = attributes.get("displayName").and_then(serde_json::Value::as_str);
-    Ok(Explanation {
-        found: Found {
-            id,
-            kind: ObjectKind::Group,
-            display: display.map_or_else(|| id.to_string(), str::to_owned),
-            by,
-            presence: Presence::Live,
-            enabled: None,
-            manager: None,
-            assignments,
-            members: Some(members),
-        },
-        steps: vec![import, scoping, processing],
-        mapping: Vec::new(),
-        changes: Vec::new(),
-        requests: Vec::new(),
-        is_soft_deleted: false,
-        notes: warnings_of(question.job, &application),
-    })
-}
-
-/// Counts the direct members on the first page of them: a large group has more.
-async fn members_of<D: Directory, S>(
-    question: &Question<'_, D, S>,
-    group: SourceId,
-) -> Result<Members, CycleError> {
-    let groups = [group];
-    let page = pace::directory(question.clock, || {
-        question.directory.groups_delta(GroupsAt::Initial(&groups))
-    })
-    .await?;
-    let mut standing = BTreeMap::new();
-    for change in page.items.iter().filter(|change| change.id == group) {
-        for member in &change.members {
-            standing.insert(member.id, (member.kind, member.removed));
-        }
-    }
-    let count = |wanted: MemberKind| {
-        standing.values().filter(|(kind, removed)| *kind == wanted && !removed).count() as u64
-    };
-    Ok(Members {
-        users: count(MemberKind::User),
-        groups: count(MemberKind::Group),
-        more: matches!(page.end, RoundEnd::Next(_)),
-    })
 }

@@ -192,7 +192,7 @@ impl<D: Sync, W: TargetWrite> Exporting<'_, D, W> {
                 return Ok(Some(outcome));
             }
             // A target may allow the same name twice, and nobody could say whose account is whose.
-            return Ok(store.read(|view| view.is_value_kept(seq))?.then(|| {
+            return Ok(store.read(|view| view.is_value_kept(seq, self.cycle.0))?.then(|| {
                 Outcome::Failed(Failure {
                     reason: Reason::EntryConflict,
                     detail: "another account still has the value that this one is to take: the \

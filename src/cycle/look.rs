@@ -123,7 +123,7 @@ impl<'a, S: StateRead, R: TargetRead> Eyes<'a, S, R> {
             let hits = keep(hits, key)?;
             let enough = !hits.is_empty();
             found.entry(key.path.clone()).or_default().extend(hits);
-            if enough && settle(keys, &found).0 != Matched::None {
+            if enough && settle(subject.kind, keys, &found).0 != Matched::None {
                 break;
             }
         }

@@ -52,7 +52,8 @@ pub(super) fn references<D>(
     }
 }
 
-fn reference(
+/// Lets the rows of one drafted person refer to the manager's account.
+pub(super) fn reference(
     tx: &Tx<'_>,
     (cycle, id): (CycleId, SourceId),
     unique: &[AttributePath],

@@ -5,6 +5,7 @@ use chrono::TimeDelta;
 use super::{
     context::{Context, CycleError, Tracker, WorkLeft},
     draft::draft,
+    drift,
     export::export,
     guard::closed_window,
     import::{import, kind},
@@ -55,6 +56,14 @@ pub async fn sync<D: Directory, W: TargetWrite>(
             export(context, target, &pacer, &cleared, start.began).await
         }
         Err(error) => Err(error),
+    };
+    let result = match result {
+        Ok(()) if !start.in_quarantine => {
+            Box::pin(drift::compare_when_due(context, target, &pacer, start.id))
+                .await
+                .map_err(CycleError::Store)
+        }
+        ended => ended,
     };
     start.close(context, target, result.err(), told)
 }
@@ -275,9 +284,10 @@ fn changes_since(view: &View<'_>, job: &Job) -> Result<Vec<String>, StoreError> 
 }
 
 /// Rows that a crash left without an outcome: their accounts are looked at before anything else.
-fn recover<D>(context: &Context<'_, D>) -> Result<(), StoreError> {
+pub(super) fn recover<D>(context: &Context<'_, D>) -> Result<(), StoreError> {
     let now = context.clock.now();
     context.store.write(|tx| {
+        tx.bring_back()?;
         for (seq, row) in tx.sent_rows()? {
             let (cycle, sent_at) = tx.sent_in(seq)?;
             let outcome = Outcome::Unknown(Failure {
@@ -319,22 +329,7 @@ fn review_plan<D>(
     let cycle = plan.cycle();
     context.store.write(|tx| {
         tx.expire_approvals(now)?;
-        let since = now - REMOVALS_WINDOW;
-        let (links, members) = (tx.link_counts()?, tx.membership_counts(since)?);
-        let facts = ReviewFacts {
-            linked: links.linked,
-            enabled: links.enabled,
-            removals_planned: tx.unapproved(ObjectKind::User, &REMOVALS)?,
-            enabled_removals_planned: tx.unapproved_of_enabled(&REMOVALS)?,
-            removals_recent: tx.removals_since(ObjectKind::User, since)?,
-            groups_linked: links.groups,
-            group_removals_planned: tx.unapproved(ObjectKind::Group, &REMOVALS)?,
-            group_removals_recent: tx.removals_since(ObjectKind::Group, since)?,
-            memberships: members.linked,
-            membership_removals_planned: members.removals_planned,
-            membership_removals_recent: members.removals_recent,
-            creates_planned: tx.unapproved(ObjectKind::User, &[Action::Create])?,
-        };
+        let facts = review_facts(tx, now)?;
         let (cleared, held) = review(plan, &context.job.safeguards, facts);
         let report = hold(tx, cycle, held, now)?;
         tx.postpone_blocked(cycle, Reason::HeldBySafeguard, now)?;
@@ -343,6 +338,26 @@ fn review_plan<D>(
         }
         tx.forget_waiting()?;
         Ok((cleared, report))
+    })
+}
+
+/// The totals of the plan as it stands.
+pub(super) fn review_facts(view: &View<'_>, now: Timestamp) -> Result<ReviewFacts, StoreError> {
+    let since = now - REMOVALS_WINDOW;
+    let (links, members) = (view.link_counts()?, view.membership_counts(since)?);
+    Ok(ReviewFacts {
+        linked: links.linked,
+        enabled: links.enabled,
+        removals_planned: view.unapproved(ObjectKind::User, &REMOVALS)?,
+        enabled_removals_planned: view.unapproved_of_enabled(&REMOVALS)?,
+        removals_recent: view.removals_since(ObjectKind::User, since)?,
+        groups_linked: links.groups,
+        group_removals_planned: view.unapproved(ObjectKind::Group, &REMOVALS)?,
+        group_removals_recent: view.removals_since(ObjectKind::Group, since)?,
+        memberships: members.linked,
+        membership_removals_planned: members.removals_planned,
+        membership_removals_recent: members.removals_recent,
+        creates_planned: view.unapproved(ObjectKind::User, &[Action::Create])?,
     })
 }
 

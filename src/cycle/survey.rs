@@ -25,6 +25,17 @@ const SURVEY_ABOVE: u64 = 20;
 /// Pages of one survey: 20 million accounts, so that a list in a ring ends.
 const PAGES_MAX: u32 = 100_000;
 
+/// What a list of accounts came to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Listed {
+    /// Accounts that it showed, each counted once.
+    pub(super) seen: u64,
+    /// How many there are, as its last page says.
+    pub(super) claimed: u64,
+    /// Rows without a usable id.
+    pub(super) unusable: u64,
+}
+
 /// How candidates are found in this cycle.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Lookup {
@@ -100,30 +111,34 @@ async fn survey_kind<D, R: TargetRead>(
     let tracker = Tracker::new(context, cycle, "survey");
     let listed = list_all(context, job, (target, pacer), &tracker).await?;
     // A service that refuses to list is asked for each person instead.
-    Ok(if listed { Lookup::Surveyed } else { Lookup::Filtered })
+    Ok(if listed.is_some() { Lookup::Surveyed } else { Lookup::Filtered })
 }
 
-/// Reads every account, or every group, of the target into the survey; false where it refuses to
+/// Reads every account, or every group, of the target into the survey; `None` where it refuses to
 /// list them.
 pub(super) async fn list_all<D, R: TargetRead>(
     context: &Context<'_, D>,
     job: &Job,
     (target, pacer): (&R, &Pacer<'_>),
     tracker: &Tracker<'_, D>,
-) -> Result<bool, CycleError> {
+) -> Result<Option<Listed>, CycleError> {
     let key = context.store.key();
     let matching = matching_paths(job);
     let page_size = job.capability.page_size_max.map_or(PAGE_SIZE, |n| n.min(PAGE_SIZE));
     let mut start_index = 1;
-    let (mut seen, mut claimed) = (0, 0);
+    let mut listed = Listed::default();
     for page_number in 0..PAGES_MAX {
         context.check_stop()?;
         let list = || target.list(job.kind, start_index, page_size);
         let page = match pacer.ask(Class::Read, list).await {
             Ok(page) => page,
-            Err(fault) if page_number == 0 && refuses_lists(&fault) => return Ok(false),
+            Err(fault) if page_number == 0 && refuses_lists(&fault) => return Ok(None),
             // Not every service answers for a page past the end.
-            Err(fault) if page_number > 0 && seen >= claimed && is_past_the_end(&fault) => break,
+            Err(fault)
+                if page_number > 0 && listed.seen >= listed.claimed && is_past_the_end(&fault) =>
+            {
+                break;
+            }
             Err(fault) => return Err(fault.into()),
         };
         let mut new = 0;
@@ -135,16 +150,17 @@ pub(super) async fn list_all<D, R: TargetRead>(
             Ok(())
         })?;
         let rows = page.resources.len() as u64 + page.unusable;
-        seen += new;
-        tracker.at(seen, Some(page.total.max(seen)))?;
+        listed.seen += new;
+        tracker.at(listed.seen, Some(page.total.max(listed.seen)))?;
         start_index += rows;
-        claimed = page.total;
+        listed.claimed = page.total;
+        listed.unusable += page.unusable;
         // A total that agrees with the first page alone may be that page's own length.
-        if new == 0 || (page_number > 0 && start_index == claimed + 1) {
+        if new == 0 || (page_number > 0 && start_index == listed.claimed + 1) {
             break;
         }
     }
-    Ok(true)
+    Ok(Some(listed))
 }
 
 fn refuses_lists(fault: &TargetFault) -> bool {

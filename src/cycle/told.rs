@@ -72,9 +72,9 @@ pub(super) fn tell_manager(
     }
 }
 
-/// The steps of a person's decision, with what was seen on the way.
+/// The steps of a decision, with what was seen on the way.
 pub(super) fn steps(
-    (subject, by): (&Subject, FoundBy),
+    (id, manager, by): (SourceId, Option<SourceId>, FoundBy),
     assignments: &[AssignedRole],
     link: Option<&Link>,
     asked: &[EqFilter],
@@ -89,9 +89,9 @@ pub(super) fn steps(
         }
     }
     if let Some(import) = steps.iter_mut().find(|step| step.kind == StepKind::Import) {
-        import.details.insert("Object id".to_owned(), subject.id.to_string());
+        import.details.insert("Object id".to_owned(), id.to_string());
         import.details.insert("Found by".to_owned(), found_by(by).to_owned());
-        if let Some(manager) = subject.manager {
+        if let Some(manager) = manager {
             import.details.insert("Manager".to_owned(), manager.to_string());
         }
     }

@@ -5,8 +5,8 @@ use std::{fs::File, path::Path, sync::Arc, time::Duration};
 use serde_json::Value;
 
 use super::{
-    Answer, Channels, DaemonError, Order, Trouble,
-    once::{Observer, neighbours, run_cycle, state_path},
+    Answer, Channels, DaemonError, OnDemand, Order, Trouble,
+    once::{Observer, neighbours, run_cycle, run_on_demand, state_path},
     order::execute,
 };
 use crate::{
@@ -46,8 +46,20 @@ pub async fn order(
         }
         Err(error) => return Err(store(error)),
     };
-    let Order::Sync { initial } = *order else {
-        return execute(&engine, order, &operator(), clock.now()).map_err(store);
+    let initial = match *order {
+        Order::Sync { initial } => initial,
+        Order::Provision { object } => {
+            let connection = connect(config, app, clock)?;
+            let done = run_on_demand(app, &connection, &engine, object, stop, observer).await;
+            return done.map(|done| Answer::Provisioned(OnDemand::of(&done))).map_err(store);
+        }
+        Order::Approve { .. }
+        | Order::Pause
+        | Order::Resume
+        | Order::Restart(_)
+        | Order::Forget { .. } => {
+            return execute(&engine, order, &operator(), clock.now()).map_err(store);
+        }
     };
     let connection = connect(config, app, clock)?;
     let options = CycleOptions { initial, occasion: Occasion::Asked };

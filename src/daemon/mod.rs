@@ -24,8 +24,11 @@ pub use clock::SystemClock;
 pub use connect::{ConnectError, Connection, connect};
 pub use hand_over::{is_held, order};
 pub use notices::{Channels, Delivered, Probe, Probed};
-pub use once::{DaemonError, list_accounts, neighbours, preview_once, state_path, sync_once};
-pub use order::{Answer, Order, Reset};
+pub use once::{
+    DaemonError, compare_accounts, list_accounts, neighbours, preview_on_demand, preview_once,
+    state_path, sync_once,
+};
+pub use order::{Answer, OnDemand, Order, Reset};
 pub use run::run;
 pub use service::due_at;
 pub use signals::stop_on_signals;

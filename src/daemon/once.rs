@@ -5,8 +5,8 @@ use std::{path::PathBuf, sync::Arc};
 use super::{ConnectError, Connection, connect};
 use crate::{
     config::{AppSettings, Config},
-    cycle::{self, Context, CycleEnd, CycleError, CycleOptions, Stop},
-    model::{AppName, Clock},
+    cycle::{self, Context, CycleEnd, CycleError, CycleOptions, Provisioned, Stop},
+    model::{AppName, Clock, SourceId},
     store::{Engine, Neighbours, Progress, StoreError, preview_copy},
 };
 
@@ -113,6 +113,25 @@ pub async fn preview_once(
     Ok((end, copy))
 }
 
+/// Says what provisioning this person or group would do, against a private copy of the state and
+/// without anything that could write to the target. Needs no lock.
+pub async fn preview_on_demand(
+    config: &Config,
+    app: &AppSettings,
+    object: SourceId,
+    stop: &Stop,
+    observer: Observer<'_>,
+    clock: Arc<dyn Clock>,
+) -> Result<Provisioned, DaemonError> {
+    let connection = connect(config, app, clock)?;
+    let path = state_path(config, &app.job.app);
+    let copy = preview_copy(&path).map_err(DaemonError::store(app))?;
+    let copy = copy.beside(neighbours(config, app));
+    let context = context(app, &connection, &copy, CycleOptions::default(), stop, observer);
+    let reader = connection.target.reader();
+    cycle::preview_provision(&context, &reader, object).await.map_err(DaemonError::store(app))
+}
+
 /// Lists every account of the application into a private copy of the state, with whose each is;
 /// returns the copy. Needs no lock, and writes nothing else.
 pub async fn list_accounts(
@@ -131,6 +150,25 @@ pub async fn list_accounts(
     Ok(listed.map(|()| copy))
 }
 
+/// Compares every linked account with what was last exported to it, into a private copy of the
+/// state; returns the copy. Needs no lock, corrects nothing, and writes nothing else.
+pub async fn compare_accounts(
+    config: &Config,
+    app: &AppSettings,
+    stop: &Stop,
+    observer: Observer<'_>,
+    clock: Arc<dyn Clock>,
+) -> Result<Result<Engine, CycleError>, DaemonError> {
+    let connection = connect(config, app, clock)?;
+    let path = state_path(config, &app.job.app);
+    let copy = preview_copy(&path).map_err(DaemonError::store(app))?;
+    let copy = copy.beside(neighbours(config, app));
+    let options = CycleOptions::default();
+    let context = context(app, &connection, &copy, options, stop, observer);
+    let compared = cycle::compare_now(&context, &connection.target.reader()).await;
+    Ok(compared.map(|()| copy))
+}
+
 /// One cycle for real, of a state whose lock is held.
 pub(super) async fn run_cycle(
     app: &AppSettings,
@@ -143,6 +181,20 @@ pub(super) async fn run_cycle(
     let context = context(app, connection, engine, options, stop, observer);
     let writer = connection.target.writer();
     cycle::sync(&context, &writer).await
+}
+
+/// Provisions one person or group for real, in a state whose lock is held.
+pub(super) async fn run_on_demand(
+    app: &AppSettings,
+    connection: &Connection,
+    engine: &Engine,
+    object: SourceId,
+    stop: &Stop,
+    observer: Observer<'_>,
+) -> Result<Provisioned, StoreError> {
+    let context = context(app, connection, engine, CycleOptions::default(), stop, observer);
+    let writer = connection.target.writer();
+    cycle::provision(&context, &writer, object).await
 }
 
 fn context<'a>(

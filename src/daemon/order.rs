@@ -1,16 +1,18 @@
 //! Orders: what a person tells an application's engine to do, and what the engine answers.
 //!
 //! An order is carried out in one transaction on the state, between two changes of a cycle that
-//! may be under way. Only `sync` needs a cycle of its own; the scheduler sees to that.
+//! may be under way. Only `sync` needs a cycle of its own, and `provision` the services that one
+//! needs; the scheduler sees to that.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::Trouble;
 use crate::{
-    model::{SourceId, Timestamp},
+    cycle::Provisioned,
+    model::{CycleId, SourceId, Timestamp},
     provisioning::PROGRAM,
-    store::{Command, Engine, Forgotten, Paused, StoreError, Tx},
+    store::{Command, Engine, Forgotten, Paused, Requests, StoreError, Tx},
 };
 
 /// What a person tells an application's engine to do.
@@ -20,6 +22,11 @@ pub enum Order {
     Sync {
         /// Read and decide everything again.
         initial: bool,
+    },
+    /// Provision one person or group, now.
+    Provision {
+        /// The directory's id.
+        object: SourceId,
     },
     /// Release exactly what is held under this plan.
     Approve {
@@ -79,6 +86,8 @@ pub enum Answer {
         /// Why it ended early, where it did.
         trouble: Option<Trouble>,
     },
+    /// A person or group was provisioned on demand; its rows are in the plan and the log.
+    Provisioned(OnDemand),
     /// A person is forgotten.
     Forgotten(Forgotten),
     /// It was not carried out.
@@ -88,11 +97,48 @@ pub enum Answer {
     },
 }
 
+/// What provisioning on demand came to, but for its rows. It travels between processes and stays in
+/// the state, so it names nobody.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OnDemand {
+    /// What its rows are found by.
+    pub id: CycleId,
+    /// Why a safeguard holds them, where one does.
+    pub held: Option<String>,
+    /// The held plan of the last cycle that they are a part of.
+    pub held_plan: Option<String>,
+    /// What it cost.
+    pub requests: Requests,
+    /// How long it took.
+    pub duration_ms: u64,
+    /// Why it ended early, where it did.
+    pub error: Option<String>,
+    /// What kind of trouble that was.
+    pub trouble: Option<Trouble>,
+}
+
+impl OnDemand {
+    /// What there is to say beside the rows.
+    pub fn of(done: &Provisioned) -> Self {
+        let held = done.held.as_ref();
+        Self {
+            id: done.id,
+            held: held.map(|held| held.reason.clone()),
+            held_plan: held.and_then(|held| held.plan.clone()),
+            requests: done.requests,
+            duration_ms: done.duration_ms,
+            error: done.error.as_ref().map(ToString::to_string),
+            trouble: done.error.as_ref().map(Trouble::of),
+        }
+    }
+}
+
 impl Order {
     /// The order as it is handed to another process.
     pub(super) fn verb_and_args(&self) -> (&'static str, Value) {
         match self {
             Self::Sync { initial } => ("sync", json!({ "initial": initial })),
+            Self::Provision { object } => ("provision", json!({ "object": object })),
             Self::Approve { plan } => ("approve", json!({ "plan": plan })),
             Self::Pause => ("pause", json!({})),
             Self::Resume => ("resume", json!({})),
@@ -106,6 +152,7 @@ impl Order {
         let args = &command.args;
         Some(match command.verb.as_str() {
             "sync" => Self::Sync { initial: args.get("initial")?.as_bool()? },
+            "provision" => Self::Provision { object: args.get("object")?.as_str()?.parse().ok()? },
             "approve" => Self::Approve { plan: args.get("plan")?.as_str()?.to_owned() },
             "pause" => Self::Pause,
             "resume" => Self::Resume,
@@ -119,13 +166,15 @@ impl Order {
     /// what is forgotten, and two cycles of one application never run side by side.
     pub(super) fn waits_for_cycle(&self) -> bool {
         match self {
-            Self::Sync { .. } | Self::Restart(_) | Self::Forget { .. } => true,
+            Self::Sync { .. } | Self::Provision { .. } | Self::Restart(_) | Self::Forget { .. } => {
+                true
+            }
             Self::Approve { .. } | Self::Pause | Self::Resume => false,
         }
     }
 }
 
-/// Carries an order out on the state, but for `sync`, which needs a cycle.
+/// Carries an order out on the state, but for `sync` and `provision`, which need both services.
 pub(super) fn execute(
     engine: &Engine,
     order: &Order,
@@ -137,7 +186,7 @@ pub(super) fn execute(
     }
     engine.write(|tx| {
         Ok(match order {
-            Order::Sync { .. } | Order::Forget { .. } => {
+            Order::Sync { .. } | Order::Provision { .. } | Order::Forget { .. } => {
                 Answer::Refused { message: "a cycle cannot be run here".to_owned() }
             }
             Order::Approve { plan } => match tx.approve(plan, by, now)? {
@@ -184,8 +233,9 @@ fn forget_person(engine: &Engine, person: SourceId, now: Timestamp) -> Result<An
 
 fn forget(tx: &Tx<'_>, reset: Reset, now: Timestamp) -> Result<(), StoreError> {
     if reset.rebind {
-        // Ids of another application's accounts are no hint.
+        // Ids of another application's accounts are no hint, nor is what that one showed.
         tx.drop_links(now)?;
+        tx.forget_drift()?;
     } else if reset.links || reset.full {
         tx.rematch_links()?;
     }
@@ -210,6 +260,7 @@ fn forget(tx: &Tx<'_>, reset: Reset, now: Timestamp) -> Result<(), StoreError> {
     }
     if reset.full {
         tx.set_fact("property_statistics", None)?;
+        tx.forget_drift()?;
     }
     Ok(())
 }

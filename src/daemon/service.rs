@@ -5,11 +5,15 @@ use std::{sync::Arc, time::Duration};
 use chrono::TimeDelta;
 use tracing::{error, info, warn};
 
-use super::{Answer, Channels, Connection, Order, Trouble, once::run_cycle, order::execute};
+use super::{
+    Answer, Channels, Connection, OnDemand, Order, Trouble,
+    once::{run_cycle, run_on_demand},
+    order::execute,
+};
 use crate::{
     config::AppSettings,
     cycle::{CycleEnd, CycleError, CycleOptions, Stop},
-    model::{Clock, Timestamp},
+    model::{Clock, SourceId, Timestamp},
     notify::SmtpMailer,
     provisioning::{Occasion, Schedule},
     store::{Engine, JobState, StoreError, View},
@@ -99,6 +103,11 @@ impl Service {
                 Wake::Asked(taken) => match taken.order {
                     Order::Sync { initial } => {
                         (CycleOptions { initial, occasion: Occasion::Asked }, Some(taken.id))
+                    }
+                    Order::Provision { object } => {
+                        let answer = Box::pin(self.on_demand(object, &mut waiting)).await;
+                        self.answer(taken.id, &answer);
+                        continue;
                     }
                     Order::Approve { .. }
                     | Order::Pause
@@ -214,6 +223,34 @@ impl Service {
                 warn!(job.name = job, "cycle of job `{job}` was cut short while it waited");
                 Answer::Refused { message: "the service is stopping".to_owned() }
             }
+        }
+    }
+
+    /// Provisions one person or group; orders are carried out meanwhile, and those that cannot be go
+    /// to `waiting`.
+    async fn on_demand(&self, object: SourceId, waiting: &mut Vec<Taken>) -> Answer {
+        let job = self.app.job.app.as_str();
+        let quiet = |_: &crate::store::Progress| {};
+        let (app, stop) = (&self.app, &self.stop);
+        let work = run_on_demand(app, &self.connection, &self.engine, object, stop, &quiet);
+        let ended = async {
+            tokio::select! {
+                ended = work => Some(ended),
+                () = self.take_orders(waiting) => None,
+                () = self.cut_short() => None,
+            }
+        };
+        match Box::pin(self.while_delivering(ended)).await {
+            Some(Ok(done)) => {
+                info!(job.name = job, source.id = %object, "provisioned on demand in job `{job}`");
+                Answer::Provisioned(OnDemand::of(&done))
+            }
+            Some(Err(failure)) => {
+                let failed: &dyn std::error::Error = &failure;
+                error!(job.name = job, error = failed, "provisioning on demand was not kept");
+                Answer::Refused { message: format!("it could not be kept: {failure}") }
+            }
+            None => Answer::Refused { message: "the service is stopping".to_owned() },
         }
     }
 

@@ -49,9 +49,13 @@ impl Unsupported {
             Self::GroupCreate => {
                 "Groups cannot be created; one of the same name has to exist already."
             }
-            Self::GroupRename => "A group keeps the name that it was created with.",
-            Self::GroupDelete => "Groups cannot be deleted; that is done in the application.",
-            Self::NestedGroups => "A group cannot be a member of another group.",
+            Self::GroupRename => {
+                "A group keeps its name; the log has a warning, RenameNotSupported."
+            }
+            Self::GroupDelete => "Groups cannot be deleted; what left the scope is kept.",
+            Self::NestedGroups => {
+                "A group is no member of another one; nested_groups puts its people in."
+            }
             Self::UserRename => {
                 "A change of userName is not sent; the log has a warning, RenameNotSupported."
             }

@@ -182,7 +182,7 @@ fn pagerduty(notice: &Notice, voice: &Voice) -> Value {
     }
     let severity = match notice.kind {
         NoticeKind::Failure | NoticeKind::Quarantine | NoticeKind::Paused => "error",
-        NoticeKind::RemovalsHeld | NoticeKind::CredentialExpiry => "warning",
+        NoticeKind::RemovalsHeld | NoticeKind::CredentialExpiry | NoticeKind::Drift => "warning",
         NoticeKind::Digest | NoticeKind::Test => "info",
     };
     let links: Vec<Value> = voice

@@ -126,7 +126,7 @@ pub fn retry_sentence(failures: Failures, next: NextAttempt, cycle: u64) -> Stri
             format!("{times}; tried again in the first cycle after {}", moment(at))
         }
         NextAttempt::GivenUp => format!(
-            "{times}, and is given up until the person changes in the directory or \
+            "{times}, and is given up until it changes in the directory or \
              `entra-scim restart --escrows` asks for it"
         ),
     }

@@ -6,7 +6,7 @@ use std::{collections::BTreeSet, time::Duration};
 
 use serde_json::Value;
 
-use super::{Clause, DailyWindow, RevisionParts, ScopingFilter};
+use super::{Clause, DailyWindow, DriftRule, RevisionParts, ScopingFilter};
 use crate::{
     expression::Expression,
     model::{AppName, ApplicationRef, Fingerprint, ObjectKind},
@@ -55,6 +55,8 @@ pub struct Job {
     pub pace: Pace,
     /// What must never happen.
     pub safeguards: Safeguards,
+    /// Whether and when accounts are compared with what was exported to them.
+    pub drift: DriftRule,
     /// The fingerprint of everything above that shapes decisions, the program's version included.
     pub revision: Fingerprint,
     /// What that fingerprint is made of, for a person to read.

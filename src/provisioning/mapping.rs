@@ -11,6 +11,7 @@ use super::{
     job::{Apply, AttributeMapping, MappingSource, NullFlow, ValueType},
     selected_property,
     sticky::{basis_and_seed, rests_on},
+    words::words,
 };
 use crate::{
     expression::{Flow, Inputs},
@@ -384,7 +385,8 @@ fn source_value(
                 Flow::Value(value) | Flow::Redacted(value) => Ok((Some(value), wake)),
                 Flow::Ignore => Ok((None, wake)),
                 Flow::IgnoreObject => {
-                    Err(fault("the expression says to leave this person alone".to_owned()))
+                    let this = words(subject.kind).this;
+                    Err(fault(format!("the expression says to leave {this} alone")))
                 }
             }
         }
@@ -401,7 +403,7 @@ pub fn read_source(name: &str, subject: &Subject, is_soft_deleted: bool) -> Valu
     }
 }
 
-fn only_adds(source: &MappingSource) -> bool {
+pub(super) fn only_adds(source: &MappingSource) -> bool {
     match source {
         MappingSource::Attribute(_) | MappingSource::Constant(_) => false,
         MappingSource::Expression(expression) => expression.only_adds_roles(),
@@ -422,7 +424,7 @@ fn is_unreadable(source: &MappingSource, subject: &Subject) -> bool {
         }
 }
 
-fn mentions_soft_deleted(source: &MappingSource) -> bool {
+pub(super) fn mentions_soft_deleted(source: &MappingSource) -> bool {
     let is_it = |name: &str| SourceAttribute::parse(name) == Some(SourceAttribute::IsSoftDeleted);
     match source {
         MappingSource::Attribute(name) => is_it(name),

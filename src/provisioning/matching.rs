@@ -1,4 +1,5 @@
-//! Step `matching`: finds the account that already belongs to a person, before one is created.
+//! Step `matching`: finds the account that already belongs to a person, or the group that is one
+//! already, before one is created.
 //!
 //! Matching attributes are alternatives in the order of their precedence, never combined. An
 //! account counts only if its attribute really has the value: a target that ignores a filter
@@ -9,9 +10,9 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::{Mapped, Reason, Step, StepKind, StepStatus, UnsettledCreate};
+use super::{Mapped, Reason, Step, StepKind, StepStatus, UnsettledCreate, words::words};
 use crate::{
-    model::{AppName, SourceId, TargetId},
+    model::{AppName, ObjectKind, SourceId, TargetId},
     scim::{AttributePath, EqFilter, Values, same},
 };
 
@@ -114,11 +115,13 @@ fn owner(claim: &Claim) -> String {
     }
 }
 
-/// Decides which candidate is the person's account.
+/// Decides which candidate is the person's account, or the group.
 pub fn settle(
+    kind: ObjectKind,
     keys: &[EqFilter],
     found: &BTreeMap<AttributePath, Vec<Candidate>>,
 ) -> (Matched, Step) {
+    let (one, many) = (words(kind).one, words(kind).many);
     for key in keys {
         let wanted = Value::String(key.value.clone());
         let mut hits: BTreeMap<&TargetId, &Candidate> = BTreeMap::new();
@@ -135,19 +138,19 @@ pub fn settle(
         let mut hits = hits.into_values();
         match (hits.next(), hits.len()) {
             (None, _) => {}
-            (Some(one), 0) => match &one.claim {
+            (Some(hit), 0) => match &hit.claim {
                 Claim::Free => {
                     return (
-                        Matched::One(key.path.clone(), one.clone()),
-                        step(StepStatus::Success, format!("account `{}` matches", one.target)),
+                        Matched::One(key.path.clone(), hit.clone()),
+                        step(StepStatus::Success, format!("{one} `{}` matches", hit.target)),
                     );
                 }
                 claim @ (Claim::LinkedTo(_)
                 | Claim::ReleasedFrom(_)
                 | Claim::OtherApplication(_)) => {
-                    let text = format!("account `{}` matches, but {}", one.target, owner(claim));
+                    let text = format!("{one} `{}` matches, but {}", hit.target, owner(claim));
                     return (
-                        Matched::Claimed(key.path.clone(), one.target.clone(), claim.clone()),
+                        Matched::Claimed(key.path.clone(), hit.target.clone(), claim.clone()),
                         step(StepStatus::Failure, text),
                     );
                 }
@@ -155,12 +158,12 @@ pub fn settle(
             (Some(_), more) => {
                 return (
                     Matched::Many(key.path.clone(), more + 1),
-                    step(StepStatus::Failure, format!("{} accounts match", more + 1)),
+                    step(StepStatus::Failure, format!("{} {many} match", more + 1)),
                 );
             }
         }
     }
-    let text = "no account matches".to_owned();
+    let text = format!("no {one} matches");
     (
         Matched::None,
         Step::new(StepKind::Matching, StepStatus::Success, "EntrySynchronizationMatching", text),

@@ -4,12 +4,14 @@
 //! belongs to the job, `matching` which account is its, `mapping` what the account should look
 //! like, `plan` what is to be done, `reference` who its manager is at the target, `safeguard` what
 //! a person must see first, `outcome` what became of it, `escrow` when what failed is tried again,
-//! `quarantine` when the whole job rests, `notice` what a person is told of it. Time, randomness
-//! and everything read arrive as arguments; every decision returns the [`Step`]s that explain it.
+//! `quarantine` when the whole job rests, `drift` where a target was changed behind our back,
+//! `notice` what a person is told of it. Time, randomness and everything read arrive as arguments;
+//! every decision returns the [`Step`]s that explain it.
 //!
 //! **Invariant:** knows no I/O. It never sees a clock, a socket, a file or a logger.
 
 mod coerce;
+mod drift;
 mod escrow;
 pub mod job;
 mod link;
@@ -32,7 +34,12 @@ mod source_attribute;
 mod step;
 mod sticky;
 mod window;
+mod words;
 
+pub use drift::{
+    Correction, DriftFinding, DriftKind, DriftMode, DriftRule, Expected, compared_paths,
+    correction, drift_of,
+};
 pub use escrow::{
     Failures, GIVEN_UP_AFTER, IsRemoval, NextAttempt, REMOVAL_FAILURES_TOLD, Retry, retry,
     retry_at, retry_sentence,
@@ -46,7 +53,8 @@ pub use mapping::{
 pub use matching::{Candidate, Claim, Evidence, Matched, match_keys, settle};
 pub use notice::{
     CSV_ROWS_MAX, LastSent, NOTICES_PER_HOUR_MAX, NextStep, Notice, NoticeKind, NoticeRow,
-    NoticeTopic, UNDELIVERABLE_AFTER, batches, csv, expiry_stage, is_due, next_attempt, room_left,
+    NoticeTopic, UNDELIVERABLE_AFTER, batches, csv, csv_cell, expiry_stage, is_due, next_attempt,
+    room_left,
 };
 pub use outcome::{Failure, Outcome, Remedy, failure_of, remedy};
 pub use plan::{

@@ -77,11 +77,13 @@ pub enum Reason {
     SystemForCrossDomainIdentityManagementServiceIncompatible,
     /// The cycle ended before it was sent.
     Interrupted,
+    /// The account is not as it was left: it was changed at the target.
+    Drift,
 }
 
 impl Reason {
     /// Every reason, for documentation and its test.
-    pub const ALL: [Self; 35] = [
+    pub const ALL: [Self; 36] = [
         Self::InScope,
         Self::Matched,
         Self::AttributesChanged,
@@ -117,6 +119,7 @@ impl Reason {
         Self::UnprocessableEntity,
         Self::SystemForCrossDomainIdentityManagementServiceIncompatible,
         Self::Interrupted,
+        Self::Drift,
     ];
 
     /// What to do about it, for the log and for people.
@@ -134,37 +137,35 @@ impl Reason {
             | Self::RedundantExport
             | Self::Kept => "Nothing.",
             Self::NotEffectivelyEntitled => {
-                "Assign the person to the application with a role other than Default Access."
+                "Assign it to the application, with a role other than Default Access."
             }
             Self::EntrySynchronizationSkipped => {
-                "Nothing; or change the person's attributes or the scoping filters, which \
-                 `explain` shows clause by clause."
+                "Nothing; or change its attributes or the scoping filters, which `explain` shows \
+                 clause by clause."
             }
             Self::AttributeValidationFailed => {
                 "Give the source attribute a value that the application takes, or the mapping a \
                  `default`."
             }
             Self::UnableToResolveReferenceAttributeValue => {
-                "Assign the manager to the application too."
+                "Assign the manager, or the member, to the application too."
             }
-            Self::ImportSkipped => "Give the person a value for a matching attribute.",
+            Self::ImportSkipped => "Give the person or group a value for a matching attribute.",
             Self::DuplicateTargetEntries => {
-                "Remove or rename all but one of the matching accounts in the application."
+                "Remove or rename all but one of those that match in the application."
             }
             Self::DuplicateSourceEntries => {
-                "Decide whose the account is: rename or delete it in the application, or change \
-                 the matching value in the directory."
+                "Decide whose it is: rename or delete it in the application, or change the \
+                 matching value in the directory."
             }
             Self::InvalidAnchor => {
-                "Look at the account in the application; `restart --links` matches anew."
+                "Look at the account or group in the application; `restart --links` matches anew."
             }
             Self::AwaitingConfirmation => "Nothing: the next cycle reads the directory again.",
-            Self::CreateUnsettled => "Nothing: the next cycles look the account up.",
-            Self::Protected => "Remove the account from `safeguards.protect` if it may be changed.",
+            Self::CreateUnsettled => "Nothing: the next cycles look it up in the application.",
+            Self::Protected => "Take it out of `safeguards.protect` if it may be changed.",
             Self::ActionDisabled => "Switch the action on under `safeguards`, or do it by hand.",
-            Self::RenameNotSupported => {
-                "Rename the account in the application by hand, or leave it as it is."
-            }
+            Self::RenameNotSupported => "Rename it in the application, or leave it as it is.",
             Self::HeldBySafeguard => {
                 "Read the list with `plan --held`; restore the scope or `approve` it."
             }
@@ -172,14 +173,17 @@ impl Reason {
                 "Nothing: it is decided again, and sent once `removals_between` allows it."
             }
             Self::EntryConflict => {
-                "Change the conflicting value, or match by the attribute that the account has."
+                "Change the conflicting value, or match by the attribute that the other one has."
             }
             Self::TooManyRequests => "Nothing: it is tried again. Set `max_requests_per_second`.",
             Self::InternalServerError | Self::Timeout | Self::Interrupted => {
                 "Nothing: the next cycle tries again."
             }
+            Self::Drift => "Mend it in the application, or set `drift` to \"repair\".",
             Self::Unauthorized => "Renew the application's token and run `check`.",
-            Self::InsufficientRights => "Give the token the right to manage users.",
+            Self::InsufficientRights => {
+                "Give the token the right to manage users, and groups where they are provisioned."
+            }
             Self::UnprocessableEntity => {
                 "Compare the mapping with what the application accepts; its answer is above."
             }

@@ -12,6 +12,7 @@ use super::{
     ClauseFinding, FilterInputs, FilterPrincipals, FilterResult, Reason, ScopingFilter, Step,
     StepKind, StepStatus,
     job::{Job, Scope},
+    words::words,
 };
 use crate::model::{
     AppRole, AppRoleId, Attributes, DEFAULT_ACCESS, ObjectKind, SourceId, Timestamp,
@@ -184,7 +185,7 @@ pub fn scope(job: &Job, subject: &Subject, inputs: ScopingInputs<'_>) -> Scoped 
     if job.scope == Scope::Assigned {
         step = step
             .with("Assigned to the application", flag(assigned))
-            .with("User has the required role", flag(required && assigned));
+            .with(words(subject.kind).role_detail, flag(required && assigned));
     }
     let groups: Vec<&str> = subject
         .grants

@@ -33,6 +33,15 @@ const DIRTY_PRINCIPALS: &str = "UPDATE source_object SET dirty = 1 WHERE id IN (
 const DIRTY_GROUPS_AROUND: &str = "UPDATE source_object SET dirty = 1 WHERE kind = 1 AND id IN \
      (SELECT outer_id FROM group_path WHERE inner_id = ?1)";
 
+/// What is stored of the kind of a member.
+pub(super) fn stored_member(kind: MemberKind) -> i64 {
+    match kind {
+        MemberKind::User => 0,
+        MemberKind::Group => 1,
+        MemberKind::Other => 2,
+    }
+}
+
 impl View<'_> {
     /// The roles the application declares, by id.
     pub fn app_roles(&self) -> Result<Vec<AppRole>, StoreError> {
@@ -217,12 +226,7 @@ impl Tx<'_> {
             let changed = if member.removed {
                 remove.execute(params![id, member_id])?
             } else {
-                let kind = match member.kind {
-                    MemberKind::User => 0,
-                    MemberKind::Group => 1,
-                    MemberKind::Other => 2,
-                };
-                add.execute(params![id, member_id, kind, generation])?
+                add.execute(params![id, member_id, stored_member(member.kind), generation])?
             };
             if changed > 0 {
                 dirty.execute([member_id])?;

@@ -88,11 +88,12 @@ impl Tx<'_> {
         Ok(self.connection.execute(sql, [id])? > 0)
     }
 
-    /// Marks a command as taken. Whom one to forget is about is not kept.
+    /// Marks a command as taken. Whom it is about is not kept.
     pub fn take_command(&self, id: i64, now: Timestamp) -> Result<(), StoreError> {
         self.connection.execute(
             "UPDATE command SET taken_at = ?2, \
-             args = CASE verb WHEN 'forget' THEN '{}' ELSE args END WHERE id = ?1",
+             args = CASE WHEN verb IN ('forget', 'provision') THEN '{}' ELSE args END \
+             WHERE id = ?1",
             params![id, now.timestamp_millis()],
         )?;
         Ok(())

@@ -25,7 +25,7 @@ use crate::{
 const FOUND_MAX: u32 = 20;
 
 /// The tables with one row, or several, of one person, and the column with its id.
-const OWN_ROWS: [(&str, &str); 13] = [
+const OWN_ROWS: [(&str, &str); 14] = [
     ("source_object", "id"),
     ("link", "source"),
     ("escrow", "source"),
@@ -35,6 +35,7 @@ const OWN_ROWS: [(&str, &str); 13] = [
     ("approval", "source"),
     ("provisioning_log", "source"),
     ("filter_principal", "id"),
+    ("drift_finding", "source"),
     ("member_link", "member_id"),
     ("planned_member", "member_id"),
     ("held_member", "member_id"),
@@ -42,11 +43,12 @@ const OWN_ROWS: [(&str, &str); 13] = [
 ];
 
 /// The texts of rows about others that may name somebody: table, key, column.
-const TEXTS: [(&str, &str, &str); 4] = [
+const TEXTS: [(&str, &str, &str); 5] = [
     ("planned_change", "seq", "body"),
     ("provisioning_log", "seq", "body"),
     ("cycle", "id", "report"),
     ("notice", "kind || '/' || cause", "body"),
+    ("drift_finding", "seq", "body"),
 ];
 
 /// How a person stands in the directory, as last read.
@@ -120,7 +122,7 @@ impl View<'_> {
                  UNION ALL SELECT id, attributes ->> 'mail' FROM source_object WHERE kind = 0 \
                  UNION ALL SELECT source, display FROM link WHERE kind = 0 \
                  UNION ALL SELECT source, source_name FROM provisioning_log \
-                     WHERE body ->> 'kind' <> 'group') \
+                     WHERE body ->> 'kind' <> 'group' AND source <> '') \
              SELECT DISTINCT id FROM named WHERE lower(name) IN (lower(?1), ?2) \
              ORDER BY id LIMIT ?3",
         )?;
@@ -316,7 +318,9 @@ impl Tx<'_> {
         self.connection.execute("UPDATE removal SET source = '' WHERE source = ?1", [&key])?;
         // Both are written anew by the next cycle, and belong to none that is under way.
         self.begin_assignments()?;
-        self.clear_survey()
+        self.clear_survey()?;
+        // How far a comparison is, is told by somebody's id.
+        self.discard_open_drift_check()
     }
 
     /// What is still held, counted again.
@@ -360,7 +364,7 @@ impl Tx<'_> {
         if !naming.is_empty() {
             self.connection.execute(
                 "UPDATE notice SET sent_at = NULL, sent_count = NULL \
-                 WHERE kind IN ('failure', 'removals_held', 'quarantine', 'paused') \
+                 WHERE kind IN ('failure', 'removals_held', 'quarantine', 'paused', 'drift') \
                  AND is_over = 0",
                 [],
             )?;

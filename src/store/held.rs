@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// How long an approval counts.
-const APPROVAL_LASTS: chrono::TimeDelta = chrono::TimeDelta::hours(24);
+pub(super) const APPROVAL_LASTS: chrono::TimeDelta = chrono::TimeDelta::hours(24);
 
 /// How the step is called that says why a change is held.
 pub(super) const HELD: &str = "Held";

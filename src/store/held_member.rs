@@ -52,8 +52,8 @@ impl View<'_> {
 }
 
 impl Tx<'_> {
-    /// The rows of the plan that take members out of groups and were not released, each with nothing
-    /// else in it: what a row adds besides, and what was released, becomes a row of its own.
+    /// The rows of the plan that take members out of groups and were not released, each with
+    /// nothing else in it: what a row adds besides, or was released, becomes a row of its own.
     pub(super) fn rows_of_removed_members(
         &self,
         cycle: CycleId,

@@ -6,9 +6,12 @@ use serde_json::{Value, json};
 
 use super::open::{StoreError, Tx, View};
 use crate::{
-    model::{CycleId, JobId, ObjectKind, SourceId, Timestamp},
-    provisioning::{Action, ChangeStatus, Failure, PlannedChange, Reason, Step},
-    scim::shown,
+    model::{ChangeId, CycleId, JobId, ObjectKind, SourceId, TargetId, Timestamp},
+    provisioning::{
+        Action, ChangeStatus, DriftFinding, Failure, PlannedChange, Reason, Step, StepKind,
+        StepStatus,
+    },
+    scim::{AttributeChange, shown},
 };
 
 /// Graph's word for a removal that a safeguard holds.
@@ -17,6 +20,9 @@ pub const STAGED_DELETE: &str = "stageddelete";
 /// How the step is called that names who released a held change, and its findings.
 pub(super) const APPROVED: &str = "Approved";
 pub(super) const APPROVED_BY: &str = "ApprovedBy";
+
+/// How the step is called that tells of drift.
+const DRIFT: &str = "EntryDrift";
 
 /// The shape of `provisioning_log.body`.
 const BODY_VERSION: i64 = 1;
@@ -31,6 +37,21 @@ pub struct ModifiedProperty {
     pub old_value: Option<String>,
     /// The new value as text, where it has one.
     pub new_value: Option<String>,
+}
+
+impl ModifiedProperty {
+    /// A change, with a stand-in for what is redacted.
+    fn of(change: &AttributeChange) -> Self {
+        let text = |value: &Option<Value>| {
+            let value = shown(value.as_ref()?);
+            Some(value.as_str().map_or_else(|| value.to_string(), str::to_owned))
+        };
+        Self {
+            display_name: change.path.to_string(),
+            old_value: text(&change.old),
+            new_value: text(&change.new),
+        }
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -210,29 +231,66 @@ impl Tx<'_> {
         change: &PlannedChange,
         (began, ended): (Timestamp, Timestamp),
     ) -> Result<(), StoreError> {
-        let text = |value: &Option<Value>| {
-            let value = shown(value.as_ref()?);
-            Some(value.as_str().map_or_else(|| value.to_string(), str::to_owned))
-        };
         let held = change.status == ChangeStatus::Held;
         let body = Body {
             kind: change.kind,
             reason: change.error.as_ref().map_or(change.reason, |failure| failure.reason),
             detail: change.detail.clone(),
             error: change.error.clone(),
-            modified: change
-                .changes
-                .iter()
-                .map(|c| ModifiedProperty {
-                    display_name: c.path.to_string(),
-                    old_value: text(&c.old),
-                    new_value: text(&c.new),
-                })
-                .collect(),
+            modified: change.changes.iter().map(ModifiedProperty::of).collect(),
             steps: change.steps.clone(),
             held,
         };
         let status = if held { ChangeStatus::Skipped } else { change.status };
+        let (source, target) = (change.source.to_string(), change.target.as_ref());
+        self.insert_log(
+            (change.id, cycle),
+            (change.action, status),
+            (&source, &change.source_display, target),
+            &body,
+            (began, ended),
+        )
+    }
+
+    /// Appends what a comparison with the target found. Nobody is linked to an account that came to
+    /// be there, so that row has no person.
+    pub(super) fn append_drift(
+        &self,
+        cycle: CycleId,
+        finding: &DriftFinding,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let (kind, detail) = (finding.kind.as_str(), finding.sentence());
+        let step = Step::new(StepKind::Processing, StepStatus::Warning, DRIFT, detail.clone());
+        let body = Body {
+            kind: finding.object,
+            reason: Reason::Drift,
+            error: Some(Failure { reason: Reason::Drift, detail: detail.clone() }),
+            detail,
+            modified: finding.changes.iter().map(ModifiedProperty::of).collect(),
+            steps: vec![step.with("DriftKind", kind)],
+            held: false,
+        };
+        let id = ChangeId::derive(&[&cycle.to_string(), finding.target.as_str(), kind]);
+        let source = finding.source.map(|id| id.to_string()).unwrap_or_default();
+        let display = finding.source_display.as_deref().unwrap_or_default();
+        self.insert_log(
+            (id, cycle),
+            (Action::Skip, ChangeStatus::Warning),
+            (&source, display, Some(&finding.target)),
+            &body,
+            (now, now),
+        )
+    }
+
+    fn insert_log(
+        &self,
+        (change, cycle): (ChangeId, CycleId),
+        (action, status): (Action, ChangeStatus),
+        (source, display, target): (&str, &str, Option<&TargetId>),
+        body: &Body,
+        (began, ended): (Timestamp, Timestamp),
+    ) -> Result<(), StoreError> {
         self.connection
             .prepare_cached(
                 "INSERT INTO provisioning_log (change_id, cycle_id, at, duration_ms, action, \
@@ -240,18 +298,18 @@ impl Tx<'_> {
                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, NULL, ?10, ?11, ?12)",
             )?
             .execute(params![
-                change.id.to_string(),
+                change.to_string(),
                 cycle.to_string(),
                 ended.timestamp_millis(),
                 (ended - began).num_milliseconds().max(0),
-                change.action.as_str(),
+                action.as_str(),
                 status.as_str(),
-                change.source.to_string(),
-                change.source_display,
-                change.target.as_ref().map(crate::model::TargetId::as_str),
+                source,
+                display,
+                target.map(TargetId::as_str),
                 body.reason.to_string(),
                 BODY_VERSION,
-                serde_json::to_string(&body).map_err(|e| StoreError::stored("log row", e))?
+                serde_json::to_string(body).map_err(|e| StoreError::stored("log row", e))?
             ])?;
         Ok(())
     }

@@ -92,6 +92,12 @@ impl View<'_> {
         Ok(self.connection.prepare_cached(sql)?.query_row([group.to_string()], |row| row.get(0))?)
     }
 
+    /// How many members of a group are ours.
+    pub fn member_count(&self, group: SourceId) -> Result<u64, StoreError> {
+        let sql = "SELECT count(*) FROM member_link WHERE group_id = ?1";
+        Ok(self.connection.prepare_cached(sql)?.query_row([group.to_string()], |row| row.get(0))?)
+    }
+
     /// Members of a group in the directory who have no account and get none in this plan: how many,
     /// and the first of them by id.
     pub fn members_without_account(

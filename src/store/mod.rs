@@ -12,6 +12,7 @@ mod assignment;
 mod chain;
 mod command;
 mod cycle;
+mod drift;
 mod escrow;
 mod fact;
 mod filter;
@@ -24,6 +25,7 @@ mod log;
 mod member;
 mod neighbour;
 mod notice;
+mod on_demand;
 mod open;
 mod outbox;
 mod outcome;
@@ -43,6 +45,9 @@ pub use chain::Chain;
 pub use command::{Command, CommandAnswer};
 pub use cycle::{
     Counted, CycleKind, CycleReport, HeldReport, Progress, Requests, RevisionReport, Totals,
+};
+pub use drift::{
+    DriftBrokenOff, DriftCheck, DriftCounts, DriftListing, DriftPart, DriftStage, LinkedAccount,
 };
 pub use escrow::{EscrowCounts, EscrowRow};
 pub use fact::{Binding, JobState, Paused};

@@ -99,9 +99,7 @@ impl View<'_> {
             let (action, status, count) = row?;
             let action =
                 Action::parse(&action).ok_or_else(|| StoreError::stored("action", &action))?;
-            let status = ChangeStatus::parse(&status)
-                .ok_or_else(|| StoreError::stored("status", &status))?;
-            Ok((action, status, count))
+            Ok((action, status_of(&status)?, count))
         })
         .collect()
     }
@@ -130,17 +128,18 @@ impl View<'_> {
             .query_row(params![source.to_string(), claim_key(kind, value)], |row| row.get(0))?)
     }
 
-    /// Whether a row takes a unique value that another person's row was to free, and did not.
-    pub fn is_value_kept(&self, seq: i64) -> Result<bool, StoreError> {
+    /// Whether a row takes a unique value that another person's row of this cycle was to free, and
+    /// did not.
+    pub fn is_value_kept(&self, seq: i64, cycle: CycleId) -> Result<bool, StoreError> {
         Ok(self
             .connection
             .prepare_cached(
                 "SELECT EXISTS (SELECT 1 FROM planned_change AS taker \
                  JOIN planned_change AS freer ON freer.frees = taker.claims \
                  WHERE taker.seq = ?1 AND freer.source <> taker.source \
-                 AND freer.status IN ('failure', 'skipped'))",
+                 AND freer.cycle = ?2 AND freer.status IN ('failure', 'skipped'))",
             )?
-            .query_row([seq], |row| row.get(0))?)
+            .query_row(params![seq, cycle.to_string()], |row| row.get(0))?)
     }
 
     /// Whether a person gets an account in this plan.
@@ -266,10 +265,17 @@ pub(super) fn read_row(
     Ok(serde_json::from_str::<PlannedChange>(&body)
         .map_err(|error| StoreError::stored("planned change", error))
         .and_then(|mut change| {
-            change.status = ChangeStatus::parse(&status)
-                .ok_or_else(|| StoreError::stored("status", &status))?;
+            change.status = status_of(&status)?;
             Ok((seq, change))
         }))
+}
+
+/// The status of a stored row. What is set aside while something else is sent is planned.
+fn status_of(stored: &str) -> Result<ChangeStatus, StoreError> {
+    match stored {
+        "aside" => Ok(ChangeStatus::Planned),
+        other => ChangeStatus::parse(other).ok_or_else(|| StoreError::stored("status", other)),
+    }
 }
 
 fn print(change: &PlannedChange) -> Result<String, StoreError> {
@@ -345,8 +351,12 @@ impl Tx<'_> {
 
     /// Forgets what was planned for a person who is decided again.
     pub fn forget_planned(&self, source: SourceId) -> Result<(), StoreError> {
+        let source = source.to_string();
+        let sql = "DELETE FROM planned_member WHERE seq IN \
+             (SELECT seq FROM planned_change WHERE source = ?1)";
+        self.connection.prepare_cached(sql)?.execute([&source])?;
         let sql = "DELETE FROM planned_change WHERE source = ?1";
-        self.connection.prepare_cached(sql)?.execute([source.to_string()])?;
+        self.connection.prepare_cached(sql)?.execute([&source])?;
         Ok(())
     }
 

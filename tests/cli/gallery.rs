@@ -77,6 +77,16 @@ async fn a_profile_is_shown_with_all_that_is_known_of_it() {
     tenant_url = "https://whimsical.com/public-api/scim-v2/?aadOptscim062020"
     secret_token = { file = "/etc/entra-scim/whimsical-token" }
     "#);
+    let miro = desk.say("gallery miro").await.ends(0).stdout;
+    for fact in [
+        "groups by     displayName\n",
+        "Mapping of groups, where groups.enabled is true\n  displayName <- [displayName]  (match 1, \
+         required)\n  members <- [members]\n",
+        "group-delete  Groups cannot be deleted; what left the scope is kept.",
+        "[apps.miro.groups]\nenabled = false",
+    ] {
+        assert!(miro.contains(fact), "{fact}: {miro}");
+    }
     let slack = desk.say("gallery slack").await.ends(0).stdout;
     for fact in [
         "180 writes of users a minute\n      https://docs.slack.dev/",

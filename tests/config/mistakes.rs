@@ -103,7 +103,7 @@ config.toml:13: email.smtp_urls: unknown key; did you mean `smtp_url`?
 config.toml:14: email.from: "nobody" is not a mail address; write "ada@example.com" or "Ada <ada@example.com>"
 config.toml:15: email.to[2]: "two@@example.com" is not a mail address; write "ada@example.com" or "Ada <ada@example.com>"
 config.toml:15: email.to[3]: "a@b\nBcc: c@example.com" is not a mail address; write "ada@example.com" or "Ada <ada@example.com>"
-config.toml:16: email.on[2]: unknown value "removals"; possible are `failure`, `recovery`, `removals-held`, `credential-expiry`, `digest`
+config.toml:16: email.on[2]: unknown value "removals"; possible are `failure`, `recovery`, `removals-held`, `credential-expiry`, `digest`, `drift`
 config.toml:17: email.digest: "8 o'clock" is not a time of day; write hours and minutes, for example "08:00"
 config.toml:17: email.digest: no digest is asked for; add "digest" to `on`
 config.toml:18: email.starttls: unknown value "always"; possible are `required`, `opportunistic`, `off`
@@ -557,4 +557,16 @@ fn what_the_application_does_not_do_or_take_is_refused() {
         )),
         @"config.toml:19: apps.crm.users.attributes[1].default: has 23 characters, and the application takes at most 20"
     );
+}
+
+#[test]
+fn a_comparison_that_never_comes_is_refused() {
+    let app = "enterprise_app = \"CRM\"";
+    let drift = |lines: &str| refuse(&with(app, &format!("{app}\n{lines}")));
+    assert_snapshot!(drift("drift = \"off\"\ndrift_cron = \"0 3 * * SUN\""), @r#"config.toml:9: apps.crm.drift_cron: nothing is compared while `drift` is "off"; set `drift` to "report" or "repair", or leave this key out"#);
+    assert_snapshot!(drift("drift = \"mend\"\ndrift_cron = \"weekly\""), @r#"
+    config.toml:8: apps.crm.drift: unknown value "mend"; possible are `report`, `repair`, `off`
+    config.toml:9: apps.crm.drift_cron: cron expression "weekly": it has 1 fields; expected 5 (minute hour day month weekday) or 6 (second first); write for example "*/15 * * * *" or "0 30 7 * * MON-FRI"
+    "#);
+    assert_snapshot!(drift("drift_cron = \"0 3 30 2 *\""), @r#"config.toml:8: apps.crm.drift_cron: cron expression "0 3 30 2 *": it never comes up; write for example "*/15 * * * *" or "0 30 7 * * MON-FRI""#);
 }

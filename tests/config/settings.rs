@@ -2,11 +2,12 @@
 
 use std::{path::Path, time::Duration};
 
+use chrono_tz::Tz;
 use entra_scim::{
     config::{Cloud, Config, CredentialSettings},
     model::ApplicationRef,
     provisioning::{
-        Schedule,
+        DriftMode, Schedule,
         job::{DirectoryDelete, MappingSource, OutOfScope, Scope, Threshold, ValueType},
     },
     scim::{AttributePath, Dialect},
@@ -44,6 +45,8 @@ fn what_is_left_out_has_the_promised_defaults() {
     assert_eq!(safeguards.cycle_time_max, Duration::from_secs(6 * 3_600));
     assert!(safeguards.create && safeguards.update && safeguards.delete);
     assert!(!app.shared_target);
+    assert_eq!(app.job.drift.mode, DriftMode::Report);
+    assert_eq!(app.job.drift.schedule, Schedule::cron("0 3 * * SUN", Tz::UTC).expect("a schedule"));
     assert_eq!(app.job.attributes.len(), 22);
 }
 
@@ -340,4 +343,15 @@ fn a_profile_brings_its_limits_and_what_it_cannot_do() {
     let pace = accept(&own).apps.remove(0).job.pace;
     assert_eq!(pace.requests_per_second_max, Some(2.0));
     assert_eq!(pace.user_writes_per_second_max, Some(3.0), "a class keeps its own limit");
+}
+
+#[test]
+fn drift_has_a_schedule_of_its_own_in_the_zone_of_the_schedule() {
+    let app = "enterprise_app = \"CRM\"";
+    let text = with(app, &format!("{app}\ndrift = \"repair\"\ndrift_cron = \"30 0 4 * * 6\""));
+    let config = accept(&format!("{text}\n[service]\ntimezone = \"Europe/Berlin\"\n"));
+    let drift = &config.apps[0].job.drift;
+    assert_eq!(drift.mode, DriftMode::Repair);
+    let expected = Schedule::cron("30 0 4 * * SAT", Tz::Europe__Berlin).expect("a schedule");
+    assert_eq!(drift.schedule, expected);
 }

@@ -662,3 +662,23 @@ fn essence(row: &entra_scim::provisioning::PlannedChange) -> String {
         row.action, row.reason, row.detail, row.target, row.changes, row.write
     )
 }
+
+#[tokio::test]
+async fn a_group_that_is_provisioned_itself_is_explained_like_an_account() {
+    let mut world = World::with_config("[apps.crm.groups]\nenabled = true\n");
+    let group = world.assigned_group("Sales", world.editor);
+    world.person("ada");
+    world.join(group, "ada");
+    let Explained::One(before) = world.explain("Sales").await else { panic!("one group") };
+    assert_eq!(before.changes.len(), 1);
+    assert_eq!(before.requests[0].method, "POST");
+    assert_eq!(before.requests[0].path, "/Groups");
+    world.sync_well().await;
+    let Explained::One(after) = world.explain("Sales").await else { panic!("one group") };
+    assert!(after.requests.is_empty(), "{:?}", after.requests);
+    assert!(
+        after.notes.iter().any(|note| note.starts_with("it has 1 member")),
+        "{:?}",
+        after.notes
+    );
+}

@@ -57,7 +57,7 @@ fn names<const N: usize>(names: [&str; N]) -> BTreeSet<String> {
 async fn an_assigned_group_is_created_empty_and_its_members_follow_once_they_have_accounts() {
     let (world, _) = group_of(GROUPS, "Sales", ["ada", "barbara"]);
     insta::assert_snapshot!(world.plan().await, @r#"
-    create Sales  planned  in scope, and no account matches
+    create Sales  planned  in scope, and no group matches
         displayName: ∅ → "Sales"
         externalId: ∅ → "b7e1e158-6721-4173-bb2b-2203a8a4fd91"
     create ada  planned  in scope, and no account matches
@@ -210,7 +210,7 @@ async fn an_existing_group_is_adopted_with_the_members_it_has_and_strangers_stay
     let group = json!({"displayName": "sales", "members": [{"value": ada}, {"value": local}]});
     world.application.seed_group(group.as_object().expect("an object").clone());
     insta::assert_snapshot!(world.plan().await, @r#"
-    adopt Sales  planned  account `g-b7e1e15867216173` has the same `displayName`
+    adopt Sales  planned  group `g-b7e1e15867216173` has the same `displayName`
         externalId: ∅ → "b7e1e158-6721-4173-bb2b-2203a8a4fd91"
     adopt ada  planned  account `u-c5fc598e707e7291` has the same `userName`
         displayName: ∅ → "Ada Example"

@@ -615,3 +615,58 @@ async fn whoever_is_given_up_is_told() {
     let failing = "[entra-scim] crm: over: 1 person fails with UnprocessableEntity";
     assert!(subjects.iter().any(|subject| subject == failing), "{subjects:?}");
 }
+
+#[tokio::test]
+async fn drift_is_told_to_whoever_asked_for_it_and_each_comparison_anew() {
+    let mut world = World::with_users(["ada", "barbara"]);
+    world.expects_violations();
+    let asked = EMAIL.replace("to =", "on = [\"drift\"]\ndetails = true\nto =");
+    let office = Office::new(world, &asked);
+    office.cycle().await;
+    let id = office.world.account("ada@contoso.com").expect("an account")["id"].clone();
+    let id = id.as_str().expect("an id");
+    let mut told = Vec::new();
+    for name in ["Ada King", "Ada Byron", "Ada Example"] {
+        office.world.application.tamper(id, "displayName", Some(name.into()));
+        office.world.pass(Duration::from_secs(7 * 86_400));
+        office.cycle().await;
+        told.extend(office.letters());
+    }
+    let subjects: Vec<&str> = told.iter().map(|letter| letter.subject.as_str()).collect();
+    insta::assert_snapshot!(subjects.join("\n"), @"
+    [entra-scim] crm: 1 account is not as it was left
+    [entra-scim] crm: 1 account is not as it was left
+    [entra-scim] crm: over: 1 account is not as it was left
+    ");
+    insta::assert_snapshot!(told[0].text, @"
+    crm: 1 account is not as it was left
+
+    Somebody changed accounts at application `crm`: 1 changed, 0 gone, 0 came to be that nobody is linked to. Nothing was corrected (`drift`).
+
+    Since 2026-11-30T08:00:00Z. Now: 1.
+
+    They are:
+      b7e1e158-6721-4173-bb2b-2203a8a4fd91  changed  ada@contoso.com: not as last exported: displayName
+
+    What to do next:
+      - see each account and value
+          entra-scim drift crm
+
+    -- 
+    Sent by entra-scim.
+    ");
+}
+
+#[tokio::test]
+async fn nobody_is_told_of_drift_who_did_not_ask_for_it() {
+    let world = World::with_users(["ada"]);
+    let office = Office::new(world, EMAIL);
+    office.cycle().await;
+    let id = office.world.account("ada@contoso.com").expect("an account")["id"].clone();
+    for name in ["Ada King", "Ada Example"] {
+        let id = id.as_str().expect("an id");
+        office.world.application.tamper(id, "displayName", Some(name.into()));
+        office.world.pass(Duration::from_secs(7 * 86_400));
+        assert!(office.cycle().await.is_empty());
+    }
+}

@@ -263,6 +263,48 @@ fn leave(story: &mut Story) {
     story.say(format!("{} leaves group {number}", key(story, who)));
 }
 
+/// Somebody changes accounts at the application, behind the back of the directory.
+pub(super) fn meddle(story: &mut Story) {
+    for _ in 0..story.meddler.usize(0..=2) {
+        let ours: Vec<String> = story
+            .world
+            .application
+            .users()
+            .iter()
+            .filter(|account| account.contains_key("externalId"))
+            .filter_map(|account| account.get("id")?.as_str().map(str::to_owned))
+            .collect();
+        if ours.is_empty() {
+            return;
+        }
+        let number = story.meddler.usize(..ours.len());
+        // Of an application that lost every linked account nothing is concluded.
+        meddle_with(story, &ours[number], number > 0);
+    }
+}
+
+fn meddle_with(story: &mut Story, id: &str, may_go: bool) {
+    let number = story.meddler.u32(..1_000);
+    let account = story.world.application.user(id).unwrap_or_default();
+    let owner = account.get("externalId").and_then(Value::as_str).unwrap_or_default();
+    let is_wanted = story
+        .people
+        .iter()
+        .any(|person| person.key == owner && story.active().contains(&person.id));
+    let application = &story.world.application;
+    match story.meddler.u8(..5) {
+        0 => application.tamper(id, "displayName", Some(format!("Meddled {number}").into())),
+        1 => application.tamper(id, "title", None),
+        2 => application.tamper(id, "active", Some(true.into())),
+        3 => application.tamper(id, "active", Some(false.into())),
+        // Nobody would miss the account of somebody who is to have none.
+        _ if is_wanted && may_go => application.tamper_delete(id),
+        _ => return,
+    };
+    story.was_meddled_with = true;
+    story.say(format!("somebody changes account {id} of {owner} at the application"));
+}
+
 /// A group is assigned, unassigned, deleted or restored.
 fn change_group(story: &mut Story) {
     let number = story.rng.usize(..story.groups.len());

@@ -40,6 +40,7 @@ struct Tale {
     leaving: Leaving,
     removals_max: u64,
     quirks: fn() -> Quirks,
+    is_repaired: bool,
     chapters: &'static [Chapter],
 }
 
@@ -58,6 +59,7 @@ const SETUP: Setup = Setup {
     delete_after: None,
     window: None,
     cycle_time_max: None,
+    is_repaired: false,
 };
 
 /// Somebody assigned, with the person of this number as manager.
@@ -193,36 +195,71 @@ fn links_are_doubted(story: &mut Story) -> Sky {
     Sky::Clear
 }
 
-const TALES: [Tale; 5] = [
+/// An administrator changes, disables, enables and deletes accounts at the application.
+fn meddling(story: &mut Story) -> Sky {
+    let application = story.world.application.clone();
+    let accounts = application.users();
+    let ids = accounts.iter().filter_map(|account| account["id"].as_str());
+    // A death before this may have left fewer accounts.
+    for (number, id) in ids.enumerate() {
+        match number {
+            0 => application.tamper(id, "displayName", Some("Meddled".into())),
+            1 => application.tamper_deactivate(id),
+            2 => application.tamper(id, "active", Some(true.into())),
+            _ => application.tamper_delete(id),
+        };
+    }
+    story.was_meddled_with = true;
+    story.pass(Duration::from_secs(6 * 3_600));
+    Sky::Clear
+}
+
+fn nothing(_: &mut Story) -> Sky {
+    Sky::Clear
+}
+
+const TALES: [Tale; 6] = [
     Tale {
         leaving: Leaving::Disable,
         removals_max: 5,
         quirks: Quirks::default,
+        is_repaired: false,
         chapters: &[first_day, busy_day],
     },
     Tale {
         leaving: Leaving::Disable,
         removals_max: 5,
         quirks: || Quirks { patch_no_content: true, ..Quirks::default() },
+        is_repaired: false,
         chapters: &[small_company, busy_day, day_after, leavers],
     },
     Tale {
         leaving: Leaving::Disable,
         removals_max: 1,
         quirks: Quirks::default,
+        is_repaired: false,
         chapters: &[small_company, many_leave, approval],
     },
     Tale {
         leaving: Leaving::Delete,
         removals_max: 5,
         quirks: || Quirks { settle: Duration::from_secs(50), ..Quirks::default() },
+        is_repaired: false,
         chapters: &[small_company, create_is_lost, rename_is_lost, renamed_again, removal_is_lost],
     },
     Tale {
         leaving: Leaving::Keep,
         removals_max: 5,
         quirks: || Quirks { hides_external_id: true, ..Quirks::default() },
+        is_repaired: false,
         chapters: &[small_company, one_leaves, links_are_doubted],
+    },
+    Tale {
+        leaving: Leaving::Disable,
+        removals_max: 5,
+        quirks: Quirks::default,
+        is_repaired: true,
+        chapters: &[small_company, one_leaves, meddling, nothing],
     },
 ];
 
@@ -243,8 +280,9 @@ impl Tale {
         death: Option<u32>,
         moments: &mut u32,
     ) -> Result<Ledger, String> {
-        let Self { leaving, removals_max, quirks, chapters } = self;
-        let setup = Setup { leaving: *leaving, removals_max: *removals_max, ..SETUP };
+        let Self { leaving, removals_max, quirks, is_repaired, chapters } = self;
+        let (leaving, removals_max, is_repaired) = (*leaving, *removals_max, *is_repaired);
+        let setup = Setup { leaving, removals_max, is_repaired, ..SETUP };
         let begin = (0, fastrand::Rng::with_seed(0));
         let mut story = Story::empty(begin, setup, quirks(), trace);
         story.is_thorough = false;
@@ -319,4 +357,9 @@ fn a_death_at_any_moment_after_lost_answers_loses_and_doubles_nothing() {
 #[test]
 fn a_death_at_any_moment_of_a_new_matching_loses_and_doubles_nothing() {
     assert!(check(4) > 100);
+}
+
+#[test]
+fn a_death_at_any_moment_of_a_comparison_and_its_repair_loses_and_doubles_nothing() {
+    assert!(check(5) > 100);
 }

@@ -62,6 +62,8 @@ pub(super) struct Setup {
     pub(super) window: Option<(u32, u32)>,
     /// How long a cycle may take, in seconds.
     pub(super) cycle_time_max: Option<u32>,
+    /// Somebody changes accounts behind our back, and what was changed is put back.
+    pub(super) is_repaired: bool,
 }
 
 impl Setup {
@@ -76,6 +78,7 @@ impl Setup {
         let begins: Timestamp = "2026-11-23T08:00:00Z".parse().expect("a time");
         let turns_at = (apart.u8(..3) == 0)
             .then(|| begins + TimeDelta::minutes(90) + TimeDelta::hours(apart.i64(0..240)));
+        let is_repaired = apart.u8(..3) == 0;
         let everybody = rng.u8(..4) == 0;
         let leaving = match rng.u8(..6) {
             0 | 1 => Leaving::Delete,
@@ -86,11 +89,12 @@ impl Setup {
         let opens = apart.u32(..24);
         let window = (opens, (opens + apart.u32(6..=18)) % 24);
         Self {
-            groups: apart.u8(..3) > 0,
+            groups: apart.u8(..3) > 0 && !is_repaired,
             nested: apart.u8(..3) == 0,
-            delete_after: is_deleted_later.then(|| apart.i64(1..=6)),
-            window: (apart.u8(..5) == 0).then_some(window),
-            cycle_time_max: (apart.u8(..6) == 0).then(|| apart.u32(5..=60)),
+            // What is changed behind our back and put back again is another story.
+            delete_after: (is_deleted_later && !is_repaired).then(|| apart.i64(1..=6)),
+            window: (apart.u8(..5) == 0 && !is_repaired).then_some(window),
+            cycle_time_max: (apart.u8(..6) == 0 && !is_repaired).then(|| apart.u32(5..=60)),
             filter,
             turns_at,
             everybody,
@@ -101,11 +105,18 @@ impl Setup {
             removals_max: if rng.bool() { 5 } else { rng.u64(1..=6) },
             legacy: rng.u8(..4) == 0,
             concurrency: rng.u16(1..=6),
+            is_repaired,
         }
     }
 
-    /// The configuration as a world wants it.
-    pub(super) fn lines(&self) -> String {
+    /// The configuration as a world wants it; accounts are compared every six hours while they are
+    /// to be repaired, and never otherwise.
+    pub(super) fn lines(&self, repairs: bool) -> String {
+        let drift = if repairs {
+            "drift = \"repair\"\ndrift_cron = \"0 */6 * * *\""
+        } else {
+            "drift = \"off\""
+        };
         let scope = if self.everybody { "all" } else { "assigned" };
         let default_access = if self.everybody {
             String::new()
@@ -123,7 +134,7 @@ impl Setup {
         };
         let dialect = if self.legacy { "entra-legacy" } else { "rfc7644" };
         let mut text = format!(
-            "scope = \"{scope}\"\n{default_access}nested_groups = {}\n---\n\
+            "scope = \"{scope}\"\n{drift}\n{default_access}nested_groups = {}\n---\n\
              concurrency = {}\ndialect = \"{dialect}\"\nmax_members_per_request = 3\n\
              [apps.crm.safeguards]\non_out_of_scope = \"{leaving}\"\n{removals}",
             self.nested, self.concurrency

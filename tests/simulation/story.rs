@@ -130,6 +130,10 @@ pub(super) struct Story {
     was_empty: bool,
     /// The engine's clock was wrong once.
     pub(super) was_skewed: bool,
+    /// Decides what is changed at the application; drawn apart from everything else.
+    pub(super) meddler: fastrand::Rng,
+    /// Something was changed at the application.
+    pub(super) was_meddled_with: bool,
     /// Tokens of the application so far.
     tokens: u32,
     /// Moments of the last cycle at which the program can die.
@@ -167,7 +171,7 @@ impl Story {
         quirks: Quirks,
         trace: Trace,
     ) -> Self {
-        let mut world = World::with_config(&setup.lines());
+        let mut world = World::with_config(&setup.lines(setup.is_repaired));
         world.expects_violations();
         world.tenant.observe(Arc::new(|_| {}));
         world.change_target_token(&token(0));
@@ -194,6 +198,8 @@ impl Story {
             was_stale: false,
             was_empty: false,
             was_skewed: false,
+            meddler: fastrand::Rng::with_seed(seed ^ 0xd71f),
+            was_meddled_with: false,
             tokens: 0,
             moments: 0,
             is_thorough: true,
@@ -253,6 +259,9 @@ impl Story {
                 churn::happen(&mut self);
                 let pause = self.rng.u64(1..=400);
                 self.pass(Duration::from_secs(pause));
+            }
+            if self.setup.is_repaired {
+                churn::meddle(&mut self);
             }
             self.approve(0.3);
             if self.rng.u8(..40) == 0 {
@@ -486,15 +495,49 @@ impl Story {
     async fn become_quiet(&mut self) -> Result<(), String> {
         self.say("the weather clears");
         self.world.engine_clock.set_ahead(TimeDelta::zero());
+        self.world.reconfigure(&self.setup.lines(false));
+        self.come_to_rest().await?;
+        if self.setup.is_repaired {
+            self.world.reconfigure(&self.setup.lines(true));
+            self.be_repaired().await?;
+            self.world.reconfigure(&self.setup.lines(false));
+            self.come_to_rest().await?;
+        }
+        Ok(())
+    }
+
+    /// Compares and repairs until a comparison finds nothing to put back.
+    async fn be_repaired(&mut self) -> Result<(), String> {
+        for _ in 0..QUIET_CYCLES_MAX {
+            self.pass(Duration::from_secs(61 * 60));
+            self.approve(1.0);
+            let began = self.world.clock.now();
+            self.cycle(&Weather::default(), CycleOptions::default()).await?;
+            let found = self.world.state().read(|view| {
+                let Some(check) = view.last_drift_check()? else { return Ok(None) };
+                let counts = view.drift_counts(check.id)?;
+                Ok((check.began >= began).then_some((check, counts)))
+            });
+            let found = found.map_err(|error| error.to_string())?;
+            let Some((check, counts)) = found else { continue };
+            self.say(format!("compared: {counts:?}, {check:?}"));
+            if counts.changed + counts.missing == 0 && check.users.left_out == 0 {
+                return Ok(());
+            }
+        }
+        Err(format!("{QUIET_CYCLES_MAX} quiet cycles did not put back what was changed"))
+    }
+
+    async fn come_to_rest(&mut self) -> Result<(), String> {
         let now = self.world.clock.now();
         if let Some(ahead) = self.setup.turns_at.and_then(|at| (at - now).to_std().ok()) {
             self.pass(ahead);
         }
-        self.come_to_rest().await?;
+        self.rest().await?;
         if let Some(days) = self.setup.delete_after {
             // Whoever left last is due too by then.
             self.pass(Duration::from_secs(days.unsigned_abs() * 86_400 + 3_600));
-            self.come_to_rest().await?;
+            self.rest().await?;
         }
         Ok(())
     }
@@ -506,7 +549,7 @@ impl Story {
         }
     }
 
-    async fn come_to_rest(&mut self) -> Result<(), String> {
+    async fn rest(&mut self) -> Result<(), String> {
         let most = match self.setup.cycle_time_max {
             Some(_) => 10 * QUIET_CYCLES_MAX,
             None => QUIET_CYCLES_MAX,

@@ -137,6 +137,13 @@ impl Desk {
         self.people.insert(name.to_owned(), id);
     }
 
+    /// A group that is assigned.
+    pub(crate) fn assigned_group(&self, name: &str) -> SourceId {
+        let group = self.tenant.add_group(name);
+        self.tenant.assign(self.enterprise_app, group, self.editor.id);
+        group
+    }
+
     /// Ends every assignment of a person.
     pub(crate) fn unassign(&self, name: &str) {
         self.tenant.unassign(self.enterprise_app, self.people[name], None);

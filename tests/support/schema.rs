@@ -13,6 +13,10 @@ pub(crate) enum Document {
     Log,
     /// `explain --json`.
     Explain,
+    /// `provision --json`.
+    Provision,
+    /// `drift --json`.
+    Drift,
 }
 
 /// What the document breaks of its promise, one line each; empty where it keeps all of it.
@@ -22,6 +26,8 @@ pub(crate) fn violations(document: Document, value: &Value) -> Vec<String> {
         Document::Status => include_str!("../schemas/status.json"),
         Document::Log => include_str!("../schemas/log.json"),
         Document::Explain => include_str!("../schemas/explain.json"),
+        Document::Provision => include_str!("../schemas/provision.json"),
+        Document::Drift => include_str!("../schemas/drift.json"),
     };
     let schema: Value = serde_json::from_str(text).expect("the schema is JSON");
     let validator = jsonschema::options()

@@ -21,8 +21,8 @@ use chrono::TimeZone;
 use entra_scim::{
     config,
     cycle::{
-        Context, CycleEnd, CycleError, CycleOptions, Explained, Question, Stop, explain, preview,
-        sync,
+        Context, CycleEnd, CycleError, CycleOptions, Explained, Provisioned, Question, Stop,
+        explain, preview, preview_provision, provision, sync,
     },
     graph::{GraphDirectory, GraphSettings, scope, token_url},
     http::{
@@ -595,6 +595,34 @@ impl World {
         let clock: &dyn Clock = &self.engine_clock;
         let question = Question { job: &self.job, store, directory: &directory, clock };
         explain(&question, &target.reader(), who).await
+    }
+
+    /// Provisions one person on demand, for real.
+    pub(crate) async fn provision(&self, name: &str) -> Provisioned {
+        self.try_provision(name).await.expect("the state works")
+    }
+
+    /// The same, as far as the state lets it.
+    pub(crate) async fn try_provision(&self, name: &str) -> Result<Provisioned, StoreError> {
+        self.provision_id(self.id(name)).await
+    }
+
+    /// The same of a person or a group, by its id.
+    pub(crate) async fn provision_id(&self, id: SourceId) -> Result<Provisioned, StoreError> {
+        let (directory, target) = self.adapters();
+        let (store, stop) = (self.state(), Stop::default());
+        let context = self.context(&directory, store, &stop, CycleOptions::default());
+        provision(&context, &target.writer(), id).await
+    }
+
+    /// What provisioning one person on demand would do.
+    pub(crate) async fn preview_provision(&self, name: &str) -> Provisioned {
+        let copy = preview_copy(&self.folder.path().join("crm.db")).expect("a copy");
+        let (directory, target) = self.adapters();
+        let stop = Stop::default();
+        let context = self.context(&directory, &copy, &stop, CycleOptions::default());
+        let done = preview_provision(&context, &target.reader(), self.id(name)).await;
+        done.expect("the copy works")
     }
 
     /// The application wants this token from now on, and the engine has it.

@@ -4,7 +4,9 @@
 use super::finding::{Blame, Findings};
 use crate::{
     config::{AppSettings, OAuthCredential, TargetSignIn},
+    model::ObjectKind,
     port::{FaultClass, TargetFault, TargetRead},
+    provisioning::job::Job,
     scim::AttributePath,
     target::test_connection,
 };
@@ -16,16 +18,10 @@ pub(super) async fn examine(
     guid: &str,
     findings: &mut Findings,
 ) {
-    let mut matching: Vec<_> = app
-        .job
-        .attributes
-        .iter()
-        .filter_map(|row| Some((row.matching_priority?, &row.target)))
-        .collect();
-    matching.sort_by_key(|(priority, _)| *priority);
     let mut is_connected = false;
-    for (_, path) in matching {
-        match test_connection(reader, std::slice::from_ref(path), guid).await {
+    for path in matching(&app.job) {
+        let asked = std::slice::from_ref(path);
+        match test_connection(reader, ObjectKind::User, asked, guid).await {
             Ok(test) => {
                 if !is_connected {
                     findings.ok("target", format!("{} answers", app.target.base));
@@ -36,6 +32,62 @@ pub(super) async fn examine(
             Err(fault) if concerns_the_filter(&fault) => refused(path, &fault, findings),
             Err(fault) => {
                 unusable(app, &fault, findings);
+                return;
+            }
+        }
+    }
+    if let Some(groups) = &app.job.groups {
+        examine_groups((app, groups), reader, guid, findings).await;
+    }
+}
+
+/// The attributes that matching asks for, in order.
+fn matching(job: &Job) -> Vec<&AttributePath> {
+    let rows = job.attributes.iter();
+    let mut matching: Vec<_> =
+        rows.filter_map(|row| Some((row.matching_priority?, &row.target))).collect();
+    matching.sort_by_key(|(priority, _)| *priority);
+    matching.into_iter().map(|(_, path)| path).collect()
+}
+
+/// The same for a group that does not exist.
+async fn examine_groups(
+    (app, job): (&AppSettings, &Job),
+    reader: &impl TargetRead,
+    guid: &str,
+    findings: &mut Findings,
+) {
+    let name = app.job.app.as_str();
+    for path in matching(job) {
+        let asked = std::slice::from_ref(path);
+        match test_connection(reader, ObjectKind::Group, asked, guid).await {
+            Ok(test) if test.filters_ignored.is_empty() => {
+                findings.ok("groups", format!("`{path}` of groups is searched by"));
+            }
+            Ok(_) => findings.warning(
+                "groups",
+                format!("the application ignores a filter on `{path}` of groups"),
+                "matching compares all groups instead, where they can be listed",
+            ),
+            Err(fault) if concerns_the_filter(&fault) => findings.error(
+                "groups",
+                Blame::Configuration,
+                format!("the application refuses a filter on `{path}` of groups: {fault}"),
+                format!(
+                    "give `match` to another row of apps.{name}.groups.attributes, usually \
+                     displayName"
+                ),
+            ),
+            Err(fault) => {
+                findings.error(
+                    "groups",
+                    Blame::Connection,
+                    format!("groups cannot be read: {fault}"),
+                    format!(
+                        "set `apps.{name}.groups.enabled` to false, or ask the vendor where its \
+                         /Groups are"
+                    ),
+                );
                 return;
             }
         }

@@ -23,7 +23,8 @@ pub(super) fn explanation(app: &str, who: &str, explanation: &Explanation) -> Va
     })
 }
 
-fn found(found: &Found) -> Value {
+/// Whom a question was about.
+pub(in crate::cli) fn found(found: &Found) -> Value {
     let presence = match found.presence {
         Presence::Live => "live",
         Presence::SoftDeleted => "softDeleted",

@@ -7,4 +7,6 @@ mod document;
 mod run;
 mod text;
 
+pub(super) use document::found;
 pub(super) use run::{failed, nobody, question, run, several, with_state};
+pub(super) use text::heading;

@@ -50,7 +50,12 @@ pub(super) fn explanation(
 }
 
 /// A step's number and name, what it came to, and its findings.
-fn heading(out: &mut dyn Write, number: u8, name: &str, step: Option<&Step>) -> anyhow::Result<()> {
+pub(in crate::cli) fn heading(
+    out: &mut dyn Write,
+    number: u8,
+    name: &str,
+    step: Option<&Step>,
+) -> anyhow::Result<()> {
     let bold = Style::new().bold();
     let Some(step) = step else {
         return Ok(writeln!(out, "\n{bold}{number}. {name}{bold:#}: not reached")?);

@@ -7,5 +7,5 @@
 mod plan;
 mod send;
 
-pub(super) use plan::memberships;
+pub(super) use plan::{memberships, memberships_of};
 pub(super) use send::{Sender, Sent};

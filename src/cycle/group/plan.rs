@@ -49,6 +49,18 @@ pub(in crate::cycle) async fn memberships<D: Sync, R: TargetRead>(
     }
 }
 
+/// Plans the members of one drafted group.
+pub(in crate::cycle) async fn memberships_of<D: Sync, R: TargetRead>(
+    context: &Context<'_, D>,
+    job: &Job,
+    (target, pacer): (&R, &Pacer<'_>),
+    cycle: CycleId,
+    id: SourceId,
+) -> Result<(), CycleError> {
+    let Some(path) = job.members_path() else { return Ok(()) };
+    group(context, job, (target, pacer), (cycle, path), id).await
+}
+
 async fn group<D: Sync, R: TargetRead>(
     context: &Context<'_, D>,
     job: &Job,

@@ -132,7 +132,11 @@ pub(in crate::cycle) async fn import<D: Directory>(
     }
 }
 
-fn bind<D>(context: &Context<'_, D>, application: &Application) -> Result<(), CycleError> {
+/// Lets a state that belongs to nothing yet belong to this job.
+pub(in crate::cycle) fn bind<D>(
+    context: &Context<'_, D>,
+    application: &Application,
+) -> Result<(), CycleError> {
     if is_bound((context.job, context.store), application)? {
         return Ok(());
     }
@@ -219,7 +223,9 @@ pub fn needs_default_domain(job: &Job) -> bool {
 
 /// Reads the tenant's default domain where a mapping needs it. With another one, everybody is
 /// decided again.
-async fn read_default_domain<D: Directory>(context: &Context<'_, D>) -> Result<(), CycleError> {
+pub(in crate::cycle) async fn read_default_domain<D: Directory>(
+    context: &Context<'_, D>,
+) -> Result<(), CycleError> {
     if !needs_default_domain(context.job) {
         return Ok(());
     }

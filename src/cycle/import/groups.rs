@@ -38,7 +38,7 @@ fn objects_of(job: &Job) -> GroupObjects {
 }
 
 /// The properties that a job of groups needs of each.
-pub(super) fn group_properties(job: &Job) -> BTreeSet<String> {
+pub(in crate::cycle) fn group_properties(job: &Job) -> BTreeSet<String> {
     let mut names: Vec<&str> = Vec::new();
     for mapping in job.groups.iter().flat_map(|groups| &groups.attributes) {
         match &mapping.source {

@@ -9,7 +9,11 @@ mod groups;
 mod people;
 mod users;
 
-pub(super) use application::{DEFAULT_DOMAIN, import, is_bound, kind, warnings_of};
+pub(super) use application::{
+    DEFAULT_DOMAIN, bind, import, is_bound, kind, read_default_domain, warnings_of,
+};
 pub use application::{FULL_READ_AFTER, needs_default_domain, selection_of};
 pub(super) use filters::Names;
+pub(super) use groups::group_properties;
 pub(super) use people::managers_of;
+pub(super) use users::{PAGES_MAX, endless};

@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// Pages of one round: more than any tenant has, so that a link in a ring ends.
-pub(super) const PAGES_MAX: u32 = 1_000_000;
+pub(in crate::cycle) const PAGES_MAX: u32 = 1_000_000;
 
 /// Reads changes of users. Returns the chain to store when the whole import is complete, where it
 /// may not be stored before.
@@ -90,7 +90,7 @@ async fn from_now<D: Directory>(
     Err(endless())
 }
 
-pub(super) fn endless() -> CycleError {
+pub(in crate::cycle) fn endless() -> CycleError {
     DirectoryFault::Malformed("its pages never end".to_owned()).into()
 }
 

@@ -9,8 +9,8 @@ use crate::{
     cycle::{CycleEnd, CycleError, WorkLeft},
     model::Timestamp,
     provisioning::{
-        Action, Notice, NoticeKind, NoticeRow, PROGRAM, PlannedChange, QuarantineCause,
-        REMOVAL_FAILURES_TOLD, expiry_stage,
+        Action, DriftFinding, Notice, NoticeKind, NoticeRow, PROGRAM, PlannedChange,
+        QuarantineCause, REMOVAL_FAILURES_TOLD, expiry_stage,
     },
     store::{Engine, EscrowRow, PlanFilter, StoreError, Tx, View},
 };
@@ -59,6 +59,7 @@ impl<M> Channels<M> {
                     }
                 }
             }
+            raise_drift(tx, app, end, now)?;
             raise_expiries(tx, app, expiries, now)
         })
     }
@@ -187,6 +188,35 @@ fn raise_held(tx: &Tx<'_>, app: &str, end: &CycleEnd, now: Timestamp) -> Result<
         }
     }
     end_others(tx, NoticeKind::RemovalsHeld, "", &open)
+}
+
+/// Tells what a comparison found that came to its end in this cycle, and each such comparison anew.
+fn raise_drift(tx: &Tx<'_>, app: &str, end: &CycleEnd, now: Timestamp) -> Result<(), StoreError> {
+    let check = tx.last_drift_check()?;
+    let Some(check) = check.filter(|check| check.ended_in == Some(end.report.id)) else {
+        return Ok(());
+    };
+    let counts = tx.drift_counts(check.id)?;
+    if counts.all() == 0 {
+        return end_others(tx, NoticeKind::Drift, "", &[]);
+    }
+    let rows = tx.drift_findings(check.id, 0, NAMED)?;
+    let rows = rows.iter().map(|(_, finding)| drift_row(finding)).collect();
+    let notice = wording::drift(app, check.mode, counts, now).naming(rows);
+    tx.withdraw_notice(notice.kind, &notice.cause)?;
+    tx.raise_notice(&notice)
+}
+
+/// An account that nobody is linked to is named by its own id.
+fn drift_row(finding: &DriftFinding) -> NoticeRow {
+    let id = finding.source.map_or_else(|| finding.target.to_string(), |id| id.to_string());
+    let name = finding.source_display.as_ref().or(finding.target_display.as_ref());
+    let said = finding.sentence();
+    NoticeRow {
+        id,
+        reason: finding.kind.as_str().to_owned(),
+        personal: Some(name.map_or_else(|| said.clone(), |name| format!("{name}: {said}"))),
+    }
 }
 
 fn raise_expiries(

@@ -5,9 +5,10 @@ use crate::{
     daemon::Trouble,
     model::Timestamp,
     provisioning::{
-        NextStep, Notice, NoticeKind, Quarantine, QuarantineReason, REMOVAL_FAILURES_TOLD, Reason,
+        DriftMode, NextStep, Notice, NoticeKind, Quarantine, QuarantineReason,
+        REMOVAL_FAILURES_TOLD, Reason,
     },
-    store::HeldReport,
+    store::{DriftCounts, HeldReport},
 };
 
 /// What begins the cause of a cycle that ended early, and of objects that fail.
@@ -227,6 +228,31 @@ pub(super) fn held(app: &str, held: &HeldReport, cause: &str, now: Timestamp) ->
             "if it is meant, release exactly this list",
             format!("entra-scim approve {app} {}", held.plan),
         ))
+}
+
+/// A comparison found accounts that are not as they were left.
+pub(super) fn drift(app: &str, mode: DriftMode, counts: DriftCounts, now: Timestamp) -> Notice {
+    let noun = counted(counts.all(), "account", "accounts");
+    let verb = if counts.all() == 1 { "is" } else { "are" };
+    let problem = format!(
+        "{noun} {verb} not as {} left",
+        if counts.all() == 1 { "it was" } else { "they were" }
+    );
+    let DriftCounts { changed, missing, added } = counts;
+    let then = match mode {
+        DriftMode::Repair => {
+            "The next cycle plans the corrections; where an account may have become somebody \
+             else's, nothing is done."
+        }
+        DriftMode::Report | DriftMode::Off => "Nothing was corrected (`drift`).",
+    };
+    let happened = format!(
+        "Somebody changed accounts at application `{app}`: {changed} changed, {missing} gone, \
+         {added} came to be that nobody is linked to. {then}"
+    );
+    let key = (app, NoticeKind::Drift, "found");
+    Notice::new(key, (counts.all(), now), problem, happened)
+        .then(NextStep::run("see each account and value", format!("entra-scim drift {app}")))
 }
 
 /// A credential ends soon, or has ended.

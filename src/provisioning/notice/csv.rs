@@ -1,4 +1,4 @@
-//! The list that is attached to a notice, as comma-separated values (RFC 4180).
+//! Comma-separated values (RFC 4180): the list that is attached to a notice, and a cell of any other.
 
 /// Rows of an attached list; what is beyond is shown by the command that the notice names.
 pub const CSV_ROWS_MAX: usize = 10_000;
@@ -13,14 +13,16 @@ pub fn csv<const N: usize>(
 ) -> String {
     let mut text = header.join(",") + "\r\n";
     for row in rows {
-        let cells: Vec<String> = row.iter().map(|cell| quoted(cell)).collect();
+        let cells: Vec<String> = row.iter().map(|cell| csv_cell(cell)).collect();
         text.push_str(&cells.join(","));
         text.push_str("\r\n");
     }
     text
 }
 
-fn quoted(cell: &str) -> String {
+/// One cell, quoted where it must be. One that a spreadsheet would compute is preceded by an
+/// apostrophe.
+pub fn csv_cell(cell: &str) -> String {
     let guard = if cell.starts_with(FORMULA_STARTS) { "'" } else { "" };
     if cell.contains([',', '"', '\n', '\r']) {
         format!("\"{guard}{}\"", cell.replace('"', "\"\""))
@@ -31,12 +33,15 @@ fn quoted(cell: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::csv;
+    use super::{csv, csv_cell};
 
     #[test]
     fn cells_are_quoted_where_needed_and_never_computed() {
         let rows = [["a,b".to_owned(), "say \"hi\"".to_owned()], ["=1+1".into(), "Ünal".into()]];
         let expected = "x,y\r\n\"a,b\",\"say \"\"hi\"\"\"\r\n'=1+1,Ünal\r\n";
         assert_eq!(csv(["x", "y"], rows), expected);
+        assert_eq!(csv_cell("two\nlines"), "\"two\nlines\"");
+        assert_eq!(csv_cell("\r=1+1"), "\"'\r=1+1\"");
+        assert_eq!(csv_cell("ada@contoso.com"), "ada@contoso.com");
     }
 }

@@ -12,7 +12,7 @@ mod csv;
 mod model;
 mod schedule;
 
-pub use csv::{CSV_ROWS_MAX, csv};
+pub use csv::{CSV_ROWS_MAX, csv, csv_cell};
 pub use model::{NextStep, Notice, NoticeKind, NoticeRow, NoticeTopic};
 pub use schedule::{
     LastSent, NOTICES_PER_HOUR_MAX, UNDELIVERABLE_AFTER, batches, expiry_stage, is_due,

@@ -20,19 +20,23 @@ pub enum NoticeTopic {
     CredentialExpiry,
     /// What happened in a day.
     Digest,
+    /// Accounts were changed at the target.
+    Drift,
 }
 
 impl NoticeTopic {
     /// Every topic with its word.
-    pub const WORDS: [(&'static str, Self); 5] = [
+    pub const WORDS: [(&'static str, Self); 6] = [
         ("failure", Self::Failure),
         ("recovery", Self::Recovery),
         ("removals-held", Self::RemovalsHeld),
         ("credential-expiry", Self::CredentialExpiry),
         ("digest", Self::Digest),
+        ("drift", Self::Drift),
     ];
 
-    /// What is told unless the configuration says otherwise: everything but the digest.
+    /// What is told unless the configuration says otherwise: everything but the digest
+    /// and drift.
     pub const DEFAULT: [Self; 4] =
         [Self::Failure, Self::Recovery, Self::RemovalsHeld, Self::CredentialExpiry];
 }
@@ -53,6 +57,8 @@ pub enum NoticeKind {
     Paused,
     /// What happened in a day.
     Digest,
+    /// Accounts were changed at the target.
+    Drift,
     /// Somebody asked whether notices arrive.
     Test,
 }
@@ -67,6 +73,7 @@ impl NoticeKind {
             Self::Quarantine => "quarantine",
             Self::Paused => "paused",
             Self::Digest => "digest",
+            Self::Drift => "drift",
             Self::Test => "test",
         }
     }
@@ -177,7 +184,8 @@ impl Notice {
 
     /// Which topic it belongs to; `None` goes to everybody.
     pub fn topic(&self) -> Option<NoticeTopic> {
-        if self.over {
+        // Whoever did not ask for drift is not told that there is none any more.
+        if self.over && self.kind != NoticeKind::Drift {
             return Some(NoticeTopic::Recovery);
         }
         match self.kind {
@@ -187,6 +195,7 @@ impl Notice {
             NoticeKind::RemovalsHeld => Some(NoticeTopic::RemovalsHeld),
             NoticeKind::CredentialExpiry => Some(NoticeTopic::CredentialExpiry),
             NoticeKind::Digest => Some(NoticeTopic::Digest),
+            NoticeKind::Drift => Some(NoticeTopic::Drift),
             NoticeKind::Test => None,
         }
     }

@@ -34,6 +34,7 @@ pub struct LastSent {
 /// | --- | --- | --- | --- | --- |
 /// | credential expiry | yes | when its count (its stage) is higher | no | yes |
 /// | quarantine | yes, for each reason | no | no | yes |
+/// | drift | yes, of each comparison | no | no | yes |
 /// | any other | yes | yes | yes | yes |
 pub fn is_due(
     kind: NoticeKind,
@@ -48,7 +49,7 @@ pub fn is_due(
     }
     match kind {
         NoticeKind::CredentialExpiry => count > sent.count,
-        NoticeKind::Quarantine => false,
+        NoticeKind::Quarantine | NoticeKind::Drift => false,
         NoticeKind::Failure
         | NoticeKind::RemovalsHeld
         | NoticeKind::Paused

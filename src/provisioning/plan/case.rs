@@ -7,10 +7,11 @@ use super::model::{
     Action, ChangeStatus, Decision, LinkEffect, Phase, PlanInputs, PlannedChange, Verdict, Write,
 };
 use crate::{
-    model::{ChangeId, Timestamp},
+    model::{ChangeId, ObjectKind, Timestamp},
     provisioning::{
         Basis, CONFIRMATION_DELAY, EntitlementMemory, Failure, Mapped, MappingFault, MappingInputs,
         Presence, Reason, Scoping, Step, StepKind, StepStatus, UnsettledCreate, earliest,
+        words::{Words, is_name, words},
     },
     scim::{AttributeChange, AttributePath, Dialect, Values},
 };
@@ -206,6 +207,17 @@ impl<'a> Case<'a> {
         !protect.is_empty() && names.into_iter().any(|name| protected(&name))
     }
 
+    /// The words for what the decision is about.
+    pub(super) fn words(&self) -> &'static Words {
+        words(self.inputs.job.kind)
+    }
+
+    /// Whether a change of this attribute gives the account, or the group, another name.
+    pub(super) fn is_rename(&self, mapped: &Mapped, path: &AttributePath) -> bool {
+        is_name(self.inputs.job.kind, path)
+            || mapped.rows.iter().any(|row| &row.path == path && row.matching_priority.is_some())
+    }
+
     /// Whether the account may never be disabled, deleted or renamed.
     pub(super) fn is_protected(&self) -> bool {
         if let Some(link) = self.inputs.link
@@ -215,7 +227,10 @@ impl<'a> Case<'a> {
             return true;
         }
         let subject = self.inputs.subject;
-        let names = ["userPrincipalName", "mail"];
+        let names = match subject.kind {
+            ObjectKind::User => ["userPrincipalName", "mail"],
+            ObjectKind::Group => ["displayName", "mail"],
+        };
         let mut known: Vec<String> = names
             .iter()
             .filter_map(|name| subject.attributes.get(*name)?.as_str().map(str::to_lowercase))

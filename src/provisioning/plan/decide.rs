@@ -1,4 +1,4 @@
-//! Decides about one person: the table of the room's essay, row by row.
+//! Decides about one object: the table of the room's essay, row by row.
 
 use serde_json::Value;
 
@@ -10,16 +10,17 @@ use super::{
     withdraw::{leave, out_of_scope, sentence, turn_off, withdraw},
 };
 use crate::{
-    model::Timestamp,
+    model::{ObjectKind, Timestamp},
     provisioning::{
-        EntitlementMemory, Link, LinkStanding, Mapped, MappingFault, Presence, Reason, Scoping,
+        EntitlementMemory, Link, LinkStanding, MappingFault, Presence, Reason, Scoping,
         ScopingInputs, Subject, Withdrawal, confirm,
         job::{DirectoryDelete, Job},
         map_linked,
         mapping::map_active,
         scope,
+        words::{is_name, words},
     },
-    scim::{AttributeChange, AttributePath, shown},
+    scim::{AttributeChange, shown},
 };
 
 /// Decides what is done for one person.
@@ -94,11 +95,18 @@ fn kept(case: Case<'_>, link: &Link, scoping: &Scoping) -> Verdict {
     if is_wanted(case.inputs.subject, scoping) {
         return linked(case, link, scoping);
     }
-    let row = Row::skip(
-        Reason::Kept,
-        format!("account `{}` is kept as it is, as configured", link.target),
-    );
+    let why = cannot_delete(&case).unwrap_or_else(|| ", as configured".to_owned());
+    let (one, target) = (case.words().one, &link.target);
+    let row = Row::skip(Reason::Kept, format!("{one} `{target}` is kept as it is{why}"));
     case.decided(vec![row], false)
+}
+
+/// That nothing else than keeping was possible, as the end of a sentence. A person's account that
+/// cannot be deleted is disabled, so it is kept only where somebody wants it.
+fn cannot_delete(case: &Case<'_>) -> Option<String> {
+    let job = case.inputs.job;
+    (job.kind == ObjectKind::Group && !job.capability.deletes)
+        .then(|| format!("; the application cannot delete {}", case.words().many))
 }
 
 fn linked(case: Case<'_>, link: &Link, scoping: &Scoping) -> Verdict {
@@ -137,12 +145,11 @@ fn linked(case: Case<'_>, link: &Link, scoping: &Scoping) -> Verdict {
 
 /// Leaves the account as it is and remembers whose it was.
 pub(super) fn keep(case: Case<'_>, link: &Link, reason: Reason) -> Verdict {
+    let (one, target) = (case.words().one, &link.target);
+    let (sentence, why) = (sentence(reason), cannot_delete(&case).unwrap_or_default());
     let row = Row {
         effect: LinkEffect::Kept,
-        ..Row::skip(
-            Reason::Kept,
-            format!("{}; account `{}` is kept as it is", sentence(reason), link.target),
-        )
+        ..Row::skip(Reason::Kept, format!("{sentence}; {one} `{target}` is kept as it is{why}"))
     };
     case.decided(vec![row], false)
 }
@@ -159,9 +166,9 @@ fn update(mut case: Case<'_>, link: &Link) -> Verdict {
     let mut withheld = None;
     if case.is_protected() {
         let before = diff.changes.len();
-        diff.changes.retain(|change| !is_rename(&mapped, &change.path) && !turns_off(change));
+        diff.changes.retain(|change| !case.is_rename(&mapped, &change.path) && !turns_off(change));
         withheld = (diff.changes.len() < before)
-            .then(|| Row::skip(Reason::Protected, "protected: it is not renamed or disabled"));
+            .then(|| Row::skip(Reason::Protected, case.words().protected));
     }
     let rename = withhold_rename(job, &mut diff.changes);
     if !job.safeguards.update && !diff.changes.is_empty() {
@@ -216,16 +223,18 @@ fn faulty(case: Case<'_>, link: &Link, fault: &MappingFault) -> Verdict {
     verdict
 }
 
-/// Takes a change of `userName` out where the application cannot rename, and says so.
+/// Takes a change of the name out where the application cannot rename, and says so.
 pub(super) fn withhold_rename(job: &Job, changes: &mut Vec<AttributeChange>) -> Option<Row> {
     if job.capability.renames {
         return None;
     }
-    let position = changes.iter().position(|change| change.path.is_user_name())?;
+    let position = changes.iter().position(|change| is_name(job.kind, &change.path))?;
     let rename = changes.remove(position);
     let detail = format!(
-        "`userName` should be {}, and the application cannot rename an account",
-        rename.new.as_ref().map(shown).unwrap_or_default()
+        "`{}` should be {}, and the application cannot rename {}",
+        rename.path,
+        rename.new.as_ref().map(shown).unwrap_or_default(),
+        words(job.kind).any
     );
     Some(Row::concern(ChangeStatus::Warning, Reason::RenameNotSupported, detail))
 }
@@ -252,9 +261,4 @@ pub(super) fn turns_off(change: &AttributeChange) -> bool {
     change.path.is_active()
         && change.old != Some(Value::Bool(false))
         && change.new != Some(Value::Bool(true))
-}
-
-pub(super) fn is_rename(mapped: &Mapped, path: &AttributePath) -> bool {
-    path.is_user_name()
-        || mapped.rows.iter().any(|row| &row.path == path && row.matching_priority.is_some())
 }

@@ -1,4 +1,4 @@
-//! The plan: what is to be done for one person, with the reason and every step to it.
+//! The plan: what is to be done for one person or group, with the reason and every step to it.
 //!
 //! | link | person | what happens |
 //! | --- | --- | --- |
@@ -10,6 +10,9 @@
 //! | linked | hard-deleted | as `on_directory_delete` says |
 //! | kept | in scope again | linked anew, after a look at the account |
 //!
+//! A group takes the same way. It cannot be disabled, so where a person's account would be, a group
+//! is deleted, or kept where `on_out_of_scope` says so or the application deletes no groups.
+//!
 //! **Invariant:** what to do is desired minus last exported, never a reaction to an event.
 
 mod case;
@@ -19,6 +22,9 @@ mod model;
 mod order;
 mod unlinked;
 mod withdraw;
+
+#[cfg(test)]
+mod tests;
 
 pub use decide::{decide, is_wanted};
 pub use model::{

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::{
     case::{Case, Row},
-    decide::{classify, is_rename, is_wanted, turns_off, withhold_rename},
+    decide::{classify, is_wanted, turns_off, withhold_rename},
     difference::{Baseline, applied, difference, is_reference},
     model::{Action, ChangeStatus, LinkEffect, Phase, Verdict, Write},
 };
@@ -14,7 +14,7 @@ use crate::{
     model::TargetId,
     provisioning::{
         Candidate, Claim, Evidence, Mapped, Matched, OutReason, Presence, Reason, Scoping,
-        UnsettledCreate, job::Apply, map, map_to_compare, match_keys, settle,
+        UnsettledCreate, job::Apply, map, map_to_compare, match_keys, settle, words::Words,
     },
     scim::{AttributeChange, AttributePath, Values},
 };
@@ -65,21 +65,22 @@ pub(super) fn unlinked(mut case: Case<'_>, scoping: &Scoping) -> Verdict {
         Evidence::NotLooked => BTreeMap::new(),
         Evidence::Found(found) => found.clone(),
     };
-    let (matched, step) = settle(&keys, &found);
+    let (matched, step) = settle(subject.kind, &keys, &found);
     if !enabled {
         return disabled_at_first_sight(case, &matched);
     }
     case.steps.push(step);
     match matched {
         Matched::Many(path, count) => {
-            let detail = format!("{count} accounts have the same `{path}`");
+            let detail = format!("{count} {} have the same `{path}`", case.words().many);
             let row = Row::concern(ChangeStatus::Failure, Reason::DuplicateTargetEntries, detail);
             case.decided(vec![row], true)
         }
         Matched::Claimed(path, target, claim) => {
             let detail = format!(
-                "account `{target}` has the same `{path}`, but {}; nothing was written to it",
-                owner(&claim)
+                "{} `{target}` has the same `{path}`, but {}; nothing was written to it",
+                case.words().one,
+                owner(case.words(), &claim)
             );
             let row = Row::concern(ChangeStatus::Failure, Reason::DuplicateSourceEntries, detail);
             case.decided(vec![row], true)
@@ -89,12 +90,12 @@ pub(super) fn unlinked(mut case: Case<'_>, scoping: &Scoping) -> Verdict {
     }
 }
 
-/// Whose an account is that somebody else has a claim to, as a part of a sentence.
-fn owner(claim: &Claim) -> String {
+/// Whose an account or group is that somebody else has a claim to, as a part of a sentence.
+fn owner(words: &Words, claim: &Claim) -> String {
     match claim {
         Claim::OtherApplication(app) => format!("application `{app}` has or had it"),
         Claim::Free | Claim::LinkedTo(_) | Claim::ReleasedFrom(_) => {
-            "belongs or belonged to another person".to_owned()
+            format!("belongs or belonged to {}", words.other)
         }
     }
 }
@@ -113,7 +114,7 @@ fn abandoned(mut case: Case<'_>, unsettled: &UnsettledCreate) -> Verdict {
         Evidence::NotLooked => BTreeMap::new(),
         Evidence::Found(found) => found.clone(),
     };
-    let (matched, step) = settle(&keys, &found);
+    let (matched, step) = settle(case.inputs.subject.kind, &keys, &found);
     case.steps.push(step);
     if let Matched::One(by, candidate) = matched {
         let mut exported = candidate.values;
@@ -122,7 +123,8 @@ fn abandoned(mut case: Case<'_>, unsettled: &UnsettledCreate) -> Verdict {
             action: Action::Adopt,
             status: ChangeStatus::Planned,
             detail: format!(
-                "an earlier create had no known outcome and made account `{}` (same `{by}`)",
+                "an earlier create had no known outcome and made {} `{}` (same `{by}`)",
+                case.words().one,
                 candidate.target
             ),
             effect: LinkEffect::Exported(exported),
@@ -134,7 +136,10 @@ fn abandoned(mut case: Case<'_>, unsettled: &UnsettledCreate) -> Verdict {
     case.looked = case.look_counts(unsettled);
     let row = Row::skip(
         Reason::CreateUnsettled,
-        "no longer wanted; an earlier create had no known outcome, so its account is looked for",
+        format!(
+            "no longer wanted; an earlier create had no known outcome, so {} is looked for",
+            case.words().its
+        ),
     );
     case.decided(vec![row], true)
 }
@@ -185,15 +190,22 @@ fn create(mut case: Case<'_>, mapped: &Mapped) -> Verdict {
                 ChangeStatus::Skipped,
                 Reason::CreateUnsettled,
                 format!(
-                    "an earlier create had no known outcome; looked for the account {looks} of \
-                     {LOOKS_BEFORE_CREATE} times"
+                    "an earlier create had no known outcome; looked for the {} {looks} of \
+                     {LOOKS_BEFORE_CREATE} times",
+                    case.words().one
                 ),
             );
             return case.decided(vec![row], true);
         }
     }
     if !case.inputs.job.safeguards.create {
-        let row = Row::skip(Reason::ActionDisabled, "no account, and `create` is off");
+        let Words { one, many, .. } = case.words();
+        let why = if case.inputs.job.capability.creates {
+            "`create` is off".to_owned()
+        } else {
+            format!("the application cannot create {many}")
+        };
+        let row = Row::skip(Reason::ActionDisabled, format!("no {one}, and {why}"));
         return case.decided(vec![row], false);
     }
     if let Some(fault) = mapped.create_fault() {
@@ -222,7 +234,7 @@ fn create(mut case: Case<'_>, mapped: &Mapped) -> Verdict {
         action: Action::Create,
         status: ChangeStatus::Planned,
         reason: Reason::InScope,
-        detail: "in scope, and no account matches".to_owned(),
+        detail: format!("in scope, and no {} matches", case.words().one),
         changes,
         effect: LinkEffect::Exported(exported_of_create(mapped, &values)),
         write: Write::Create(values),
@@ -265,7 +277,7 @@ fn adopt(mut case: Case<'_>, mapped: Mapped, by: &AttributePath, candidate: &Can
         diff.changes.clear();
     }
     if case.is_protected() || case.is_protected_account(&candidate.values) {
-        diff.changes.retain(|change| !is_rename(mapped, &change.path) && !turns_off(change));
+        diff.changes.retain(|change| !case.is_rename(mapped, &change.path) && !turns_off(change));
     }
     let rename = withhold_rename(case.inputs.job, &mut diff.changes);
     let disables = diff.changes.iter().any(turns_off);
@@ -281,7 +293,7 @@ fn adopt(mut case: Case<'_>, mapped: Mapped, by: &AttributePath, candidate: &Can
         action: Action::Adopt,
         status: ChangeStatus::Planned,
         reason: Reason::Matched,
-        detail: format!("account `{}` has the same `{by}`", candidate.target),
+        detail: format!("{} `{}` has the same `{by}`", case.words().one, candidate.target),
         changes: Vec::new(),
         write: Write::Nothing,
         effect: LinkEffect::Exported(diff.exported),

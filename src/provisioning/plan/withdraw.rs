@@ -1,4 +1,4 @@
-//! What happens to an account whose person is disabled, out of scope, or gone.
+//! What happens to an account whose person is disabled, out of scope, or gone; and to a group.
 
 use super::{
     case::{Case, Row},
@@ -9,7 +9,7 @@ use super::{
 use chrono::SecondsFormat;
 use serde_json::Value;
 
-use crate::model::Timestamp;
+use crate::model::{ObjectKind, Timestamp};
 use crate::provisioning::{Link, Mapped, OutReason, Reason, job::OutOfScope, map_withdrawal};
 
 /// As `on_out_of_scope` says.
@@ -28,7 +28,7 @@ pub(super) fn leave(case: Case<'_>, reason: Reason) -> Verdict {
         let row = Row::concern(
             ChangeStatus::Skipped,
             Reason::Protected,
-            format!("{}; protected, so its account is not deleted", sentence(reason)),
+            format!("{}; protected, so {} is not deleted", sentence(reason), case.words().its),
         );
         return case.decided(vec![row], false);
     }
@@ -54,6 +54,9 @@ pub(super) fn leave(case: Case<'_>, reason: Reason) -> Verdict {
 /// Lets `IsSoftDeleted` flow: the attributes that depend on it, and no other.
 pub(super) fn withdraw(mut case: Case<'_>, link: &Link, reason: Reason) -> Verdict {
     let job = case.inputs.job;
+    if job.kind == ObjectKind::Group {
+        return depart(case, reason);
+    }
     let inputs = case.mapping_inputs(true);
     let mapped = match map_withdrawal(&job.attributes, case.inputs.subject, inputs, link) {
         Ok(mapped) => mapped,
@@ -80,6 +83,19 @@ pub(super) fn withdraw(mut case: Case<'_>, link: &Link, reason: Reason) -> Verdi
     turn_off(case, link, &mapped, reason)
 }
 
+/// What becomes of a group where an account would be disabled: it is deleted, unless what leaves
+/// the scope is kept. Then a soft-deleted one, which can be restored, stays until it is gone for
+/// good.
+fn depart(case: Case<'_>, reason: Reason) -> Verdict {
+    let keeps = case.inputs.job.safeguards.on_out_of_scope == OutOfScope::Keep;
+    if reason == Reason::SoftDeleted && keeps {
+        let its = case.words().its;
+        let detail = format!("{}; {its} stays until it is deleted for good", sentence(reason));
+        return case.decided(vec![Row::skip(reason, detail)], false);
+    }
+    leave(case, reason)
+}
+
 /// Writes the attributes that turn an account off.
 pub(super) fn turn_off(
     mut case: Case<'_>,
@@ -100,7 +116,12 @@ pub(super) fn turn_off(
         case.reconsider(due);
         let row = Row::skip(
             Reason::RedundantExport,
-            format!("{}; its account already says so{}", sentence(reason), deleted_at(due)),
+            format!(
+                "{}; {} already says so{}",
+                sentence(reason),
+                case.words().its,
+                deleted_at(due)
+            ),
         );
         let effect =
             if link.stale { LinkEffect::Exported(exported) } else { LinkEffect::Unchanged };
@@ -110,7 +131,7 @@ pub(super) fn turn_off(
         let row = Row::concern(
             ChangeStatus::Skipped,
             Reason::Protected,
-            format!("{}; protected, so its account is not disabled", sentence(reason)),
+            format!("{}; protected, so {} is not disabled", sentence(reason), case.words().its),
         );
         return case.decided(vec![row], false);
     }

@@ -150,16 +150,25 @@ impl Application {
     /// Sets a top-level attribute of a user behind the clients' backs, or removes it with `None`.
     /// Returns whether there is such a user.
     pub fn tamper(&self, id: &str, attribute: &str, value: Option<Value>) -> bool {
+        self.tamper_with(Kind::User, id, attribute, value)
+    }
+
+    /// The same of a group.
+    pub fn tamper_group(&self, id: &str, attribute: &str, value: Option<Value>) -> bool {
+        self.tamper_with(Kind::Group, id, attribute, value)
+    }
+
+    fn tamper_with(&self, kind: Kind, id: &str, attribute: &str, value: Option<Value>) -> bool {
         let now = self.clock().now();
         let mut state = self.lock();
-        let Some(mut row) = state.store.users.get(id).cloned() else { return false };
+        let Some(mut row) = state.store.shelf(kind).get(id).cloned() else { return false };
         match value {
             Some(value) => row.document.insert(attribute.to_owned(), value),
             None => row.document.remove(attribute),
         };
         row.version += 1;
         row.modified = now;
-        state.store.users.put(Kind::User, row);
+        state.store.shelf_mut(kind).put(kind, row);
         true
     }
 
@@ -172,6 +181,12 @@ impl Application {
     pub fn tamper_delete(&self, id: &str) -> bool {
         let now = self.clock().now();
         self.lock().store.remove(Kind::User, id, now).is_some()
+    }
+
+    /// Deletes a group behind the clients' backs. Returns whether there was such a group.
+    pub fn tamper_delete_group(&self, id: &str) -> bool {
+        let now = self.clock().now();
+        self.lock().store.remove(Kind::Group, id, now).is_some()
     }
 
     fn seed(&self, kind: Kind, mut document: Map<String, Value>) -> String {

@@ -168,7 +168,7 @@ async fn the_connection_test_notices_filters_that_are_ignored() {
     let everybody = json!({ "totalResults": 1, "Resources": [{ "id": "1", "userName": "ann" }] });
     let rig = target(vec![empty_list(), answer_json(200, &everybody)]);
     let paths = ["externalId", "userName"].map(|p| p.parse().expect("a path"));
-    let test = test_connection(&rig.target.reader(), &paths, guid).await.expect("reachable");
+    let test = test_connection(&rig.target.reader(), User, &paths, guid).await.expect("reachable");
     assert_eq!(test.filters_ignored, [paths[1].clone()]);
     assert!(rig.script.last_uri().ends_with(&format!("filter=userName%20eq%20%22{guid}%22")));
 }
