@@ -264,7 +264,10 @@ impl Story {
                 churn::meddle(&mut self);
             }
             self.approve(0.3);
-            if self.rng.u8(..40) == 0 {
+            // A manager whose account is lost and who is disabled before anybody looks stays a
+            // reference to nothing.
+            let is_told = !self.setup.managers && !self.setup.is_repaired;
+            if self.rng.u8(..40) == 0 && is_told {
                 churn::empty_application(&mut self);
                 self.cycle(&Weather::default(), CycleOptions::default()).await?;
             }
