@@ -2,11 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use entra_scim::model::{Clock as _, DEFAULT_ACCESS, SourceId};
-use serde_json::Value;
+use entra_scim::model::{Clock as _, DEFAULT_ACCESS, SourceId, Timestamp};
+use serde_json::{Value, json};
 
 use super::{
-    setup::Filter,
+    groups,
+    setup::{Filter, Leaving},
     story::{Person, Story, spec},
 };
 
@@ -27,6 +28,8 @@ pub(super) fn enter(story: &mut Story, key: &str, name: &str) -> usize {
         id,
         names,
         unentitled_at: story.world.clock.now(),
+        in_scope_at: story.world.clock.now(),
+        swapped_at: Timestamp::default(),
         ever_granted: false,
         ever_passed: false,
         awaits_rename: false,
@@ -83,6 +86,18 @@ fn free(story: &Story, person: &Person) -> bool {
 /// One thing happens.
 pub(super) fn happen(story: &mut Story) {
     settle_renames(story);
+    match story.rng.u8(..16) {
+        0 => swap_access(story),
+        1 => change_role(story),
+        2 if story.rng.bool() => unassign_and_purge(story),
+        2 => reuse_name(story),
+        3 | 4 if story.setup.groups => groups::happen(story),
+        _ => happen_as_usual(story),
+    }
+    story.note_entitlements();
+}
+
+fn happen_as_usual(story: &mut Story) {
     match story.rng.u8(..100) {
         0..=7 => hire(story),
         8..=15 => rename(story),
@@ -109,7 +124,111 @@ pub(super) fn happen(story: &mut Story) {
         97 => pass_name_on(story),
         _ => rehire(story),
     }
-    story.note_entitlements();
+}
+
+/// A group is replaced by a direct assignment, or the other way round, and nobody should notice.
+fn swap_access(story: &mut Story) {
+    let (app, role) = (story.world.enterprise_app, story.roles[0]);
+    let number = story.rng.usize(..story.groups.len());
+    let group = story.groups[number];
+    let tenant = story.world.tenant.clone();
+    if !tenant.is_live(group) {
+        return;
+    }
+    let Some(who) = anybody(story, free) else { return };
+    let id = story.people[who].id;
+    story.people[who].swapped_at = story.world.clock.now();
+    if tenant.is_member(group, id) {
+        tenant.assign(app, id, role);
+        tenant.remove_member(group, id);
+        story.say(format!("{} is assigned instead of being in group {number}", key(story, who)));
+    } else {
+        story.rounds_stand = false;
+        tenant.assign(app, group, role);
+        tenant.add_member(group, id);
+        tenant.unassign(app, id, None);
+        story.say(format!("{} is in group {number} instead of being assigned", key(story, who)));
+    }
+}
+
+/// Somebody who is assigned directly gets another role for the one there is.
+fn change_role(story: &mut Story) {
+    let (app, tenant) = (story.world.enterprise_app, story.world.tenant.clone());
+    let assigned = tenant.assignments(app);
+    let holds = |_: &Story, person: &Person| assigned.iter().any(|(id, _)| *id == person.id);
+    let Some(who) = anybody(story, holds) else { return };
+    let id = story.people[who].id;
+    if !tenant.is_live(id) {
+        return;
+    }
+    let old = assigned.iter().find(|(holder, _)| *holder == id).map(|(_, role)| *role);
+    let role = story.roles[story.rng.usize(..2)];
+    if old == Some(role) {
+        return;
+    }
+    tenant.assign(app, id, role);
+    tenant.unassign(app, id, old);
+    story.say(format!("{} gets another role", key(story, who)));
+}
+
+/// Somebody leaves, and is deleted for good before any cycle has seen it.
+fn unassign_and_purge(story: &mut Story) {
+    let Some(who) = anybody(story, free) else { return };
+    let (app, id) = (story.world.enterprise_app, story.people[who].id);
+    story.world.tenant.unassign(app, id, None);
+    story.world.tenant.purge_user(id);
+    story.say(format!("{} is unassigned and purged", key(story, who)));
+}
+
+/// Somebody is purged, and somebody new has the name before the account is gone.
+fn reuse_name(story: &mut Story) {
+    if story.setup.leaving == Leaving::Keep {
+        return;
+    }
+    let Some(who) = anybody(story, free) else { return };
+    let attributes = story.world.tenant.attributes(story.people[who].id);
+    let name = attributes.get("userPrincipalName").and_then(Value::as_str).unwrap_or_default();
+    let owned = story.world.account(name);
+    if owned.is_none_or(|account| account["externalId"] != *story.people[who].key) {
+        return;
+    }
+    story.world.tenant.purge_user(story.people[who].id);
+    story.say(format!("{} is purged", key(story, who)));
+    let newcomer = format!("p{:02}", story.people.len());
+    hire_as(story, &newcomer, name);
+}
+
+/// The application loses the account of everybody who should have one, and the administrator has
+/// all links doubted. Nobody can know of accounts that nobody needs.
+pub(super) fn empty_application(story: &mut Story) {
+    let application = story.world.application.clone();
+    let active = story.active();
+    for person in story.people.iter().filter(|person| active.contains(&person.id)) {
+        let accounts = application.users().into_iter();
+        for account in
+            accounts.filter(|account| account.get("externalId") == Some(&json!(person.key)))
+        {
+            application.tamper_delete(account["id"].as_str().unwrap_or_default());
+        }
+    }
+    story.world.state().write(|tx| tx.rematch_links()).expect("the state works");
+    story.judge.forgive_lost_accounts();
+    story.say("the application loses all accounts, and all links are doubted");
+}
+
+/// Several people join a group at once, or leave it.
+pub(super) fn crowd(story: &mut Story, number: usize) {
+    let group = story.groups[number];
+    for _ in 0..story.rng.usize(3..=6) {
+        let Some(who) = anybody(story, free) else { return };
+        let id = story.people[who].id;
+        if story.world.tenant.is_member(group, id) {
+            story.world.tenant.remove_member(group, id);
+        } else {
+            story.world.tenant.add_member(group, id);
+        }
+    }
+    story.say(format!("many join or leave group {number}"));
 }
 
 fn assign(story: &mut Story, who: usize) {
@@ -190,7 +309,7 @@ fn meddle_with(story: &mut Story, id: &str, may_go: bool) {
 fn change_group(story: &mut Story) {
     let number = story.rng.usize(..story.groups.len());
     let (app, group) = (story.world.enterprise_app, story.groups[number]);
-    let members = story.world.tenant.members(group);
+    let members = story.members(group);
     let frees =
         story.people.iter().any(|person| person.awaits_rename && members.contains(&person.id));
     let is_live = story.world.tenant.is_live(group);

@@ -54,6 +54,11 @@ const SETUP: Setup = Setup {
     removals_max: 5,
     legacy: false,
     concurrency: 2,
+    groups: false,
+    nested: false,
+    delete_after: None,
+    window: None,
+    cycle_time_max: None,
     is_repaired: false,
 };
 

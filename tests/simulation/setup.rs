@@ -1,6 +1,6 @@
 //! What a seed decides before the story begins: the configuration and the kind of services.
 
-use chrono::TimeDelta;
+use chrono::{TimeDelta, Timelike as _};
 use entra_scim::{
     model::Timestamp,
     sandbox::application::{FilterSupport, Quirks},
@@ -52,6 +52,16 @@ pub(super) struct Setup {
     pub(super) removals_max: u64,
     pub(super) legacy: bool,
     pub(super) concurrency: u16,
+    /// Groups are objects at the application, with their members.
+    pub(super) groups: bool,
+    /// The members of groups inside a group count as its own.
+    pub(super) nested: bool,
+    /// Accounts of leavers are deleted after so many days.
+    pub(super) delete_after: Option<i64>,
+    /// Removals are sent from the first of these hours on and before the second.
+    pub(super) window: Option<(u32, u32)>,
+    /// How long a cycle may take, in seconds.
+    pub(super) cycle_time_max: Option<u32>,
     /// Somebody changes accounts behind our back, and what was changed is put back.
     pub(super) is_repaired: bool,
 }
@@ -70,17 +80,27 @@ impl Setup {
             .then(|| begins + TimeDelta::minutes(90) + TimeDelta::hours(apart.i64(0..240)));
         let is_repaired = apart.u8(..3) == 0;
         let everybody = rng.u8(..4) == 0;
+        let leaving = match rng.u8(..6) {
+            0 | 1 => Leaving::Delete,
+            2 => Leaving::Keep,
+            _ => Leaving::Disable,
+        };
+        let is_deleted_later = leaving == Leaving::Disable && apart.u8(..3) == 0;
+        let opens = apart.u32(..24);
+        let window = (opens, (opens + apart.u32(6..=18)) % 24);
         Self {
+            groups: apart.u8(..3) > 0 && !is_repaired,
+            nested: apart.u8(..3) == 0,
+            // What is changed behind our back and put back again is another story.
+            delete_after: (is_deleted_later && !is_repaired).then(|| apart.i64(1..=6)),
+            window: (apart.u8(..5) == 0 && !is_repaired).then_some(window),
+            cycle_time_max: (apart.u8(..6) == 0 && !is_repaired).then(|| apart.u32(5..=60)),
             filter,
             turns_at,
             everybody,
             excludes_default: !everybody && rng.bool(),
             managers: rng.bool(),
-            leaving: match rng.u8(..6) {
-                0 | 1 => Leaving::Delete,
-                2 => Leaving::Keep,
-                _ => Leaving::Disable,
-            },
+            leaving,
             // Five is also what the default says for so few accounts.
             removals_max: if rng.bool() { 5 } else { rng.u64(1..=6) },
             legacy: rng.u8(..4) == 0,
@@ -114,11 +134,20 @@ impl Setup {
         };
         let dialect = if self.legacy { "entra-legacy" } else { "rfc7644" };
         let mut text = format!(
-            "scope = \"{scope}\"\n{drift}\n{default_access}---\n\
-             concurrency = {}\ndialect = \"{dialect}\"\n\
+            "scope = \"{scope}\"\n{drift}\n{default_access}nested_groups = {}\n---\n\
+             concurrency = {}\ndialect = \"{dialect}\"\nmax_members_per_request = 3\n\
              [apps.crm.safeguards]\non_out_of_scope = \"{leaving}\"\n{removals}",
-            self.concurrency
+            self.nested, self.concurrency
         );
+        if let Some(days) = self.delete_after {
+            text.extend(["delete_after = \"", &days.to_string(), "d\"\n"]);
+        }
+        if let Some((from, until)) = self.window {
+            text.push_str(&format!("removals_between = \"{from:02}:00-{until:02}:00\"\n"));
+        }
+        if let Some(seconds) = self.cycle_time_max {
+            text.extend(["cycle_time_max = \"", &seconds.to_string(), "s\"\n"]);
+        }
         let enterprise = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
         let mut row = |target: &str, source: &str| {
             text.extend(["[[apps.crm.users.attributes]]\ntarget = '", target, "'\n", source, "\n"]);
@@ -145,7 +174,18 @@ impl Setup {
             row(&format!("{enterprise}:manager"), "source = \"manager\"");
         }
         text.push_str(&self.filter.lines());
+        if self.groups {
+            text.push_str("[apps.crm.groups]\nenabled = true\n");
+        }
         text
+    }
+
+    /// Whether removals are sent at this moment.
+    pub(super) fn is_open(&self, at: Timestamp) -> bool {
+        let hour = at.hour();
+        self.window.is_none_or(|(from, until)| {
+            if from < until { (from..until).contains(&hour) } else { hour >= from || hour < until }
+        })
     }
 
     /// Departures that a service may have and an engine must bear.
@@ -182,6 +222,9 @@ impl Setup {
         if one_in(5) {
             quirks.latency = std::time::Duration::from_millis(200);
         }
+        let mut apart = rng.clone();
+        quirks.hides_members = apart.u8(..5) == 0;
+        quirks.group_names_repeat = apart.u8(..3) == 0;
         quirks
     }
 }
