@@ -78,12 +78,12 @@ impl Story {
         for local in &self.local_groups {
             let found = groups.iter().find(|group| group["id"] == local["id"]);
             // Its one member may have been an account that its person took and lost.
-            let is_same = |group: &&Map<String, Value>| {
+            let is_same = |group: &Map<String, Value>| {
                 group["displayName"] == local["displayName"]
                     && group.get("externalId") == local.get("externalId")
                     && members_of(group).is_subset(&members_of(local))
             };
-            if found.filter(is_same).is_none() {
+            if !found.is_some_and(is_same) {
                 return Err(format!(
                     "a group of the application was changed: {local:?}, {found:?}"
                 ));

@@ -87,10 +87,12 @@ impl Story {
         let mut grant = |who: SourceId, real: bool| *roles.entry(who).or_default() |= real;
         for (principal, role) in tenant.assignments(app) {
             let real = role != DEFAULT_ACCESS;
-            if !self.groups.contains(&principal) {
-                grant(principal, real);
+            if self.groups.contains(&principal) {
+                for member in self.members(principal) {
+                    grant(member, real);
+                }
             } else {
-                self.members(principal).into_iter().for_each(|member| grant(member, real));
+                grant(principal, real);
             }
         }
         let belongs = |person: &&Person| {

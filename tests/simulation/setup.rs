@@ -143,7 +143,8 @@ impl Setup {
             text.extend(["delete_after = \"", &days.to_string(), "d\"\n"]);
         }
         if let Some((from, until)) = self.window {
-            text.push_str(&format!("removals_between = \"{from:02}:00-{until:02}:00\"\n"));
+            let hours = format!("{from:02}:00-{until:02}:00");
+            text.extend(["removals_between = \"", &hours, "\"\n"]);
         }
         if let Some(seconds) = self.cycle_time_max {
             text.extend(["cycle_time_max = \"", &seconds.to_string(), "s\"\n"]);
