@@ -148,6 +148,9 @@ impl<W: TargetWrite> Changing<'_, W> {
                     let send = || self.target.patch(way.kind, id, &request, version);
                     self.pacer.ask(self.class, send).await
                 }
+                Method::Put if self.would_empty(way.kind, id, &found) => {
+                    return Err(would_empty(id));
+                }
                 Method::Put => {
                     let body = difference.body((way.kind, &found), self.job.dialect);
                     let body = without_read_only(body, &way.can.read_only);
@@ -202,6 +205,14 @@ impl<W: TargetWrite> Changing<'_, W> {
                 Err(fault) => return Ok(Err(fault)),
             }
         }
+    }
+
+    /// Whether a PUT of a group would take members out of it that the target does not show.
+    fn would_empty(&self, kind: ObjectKind, id: &TargetId, found: &Resource) -> bool {
+        kind == ObjectKind::Group
+            && members_shown(&found.document).is_none()
+            // A state that cannot be read proves nothing.
+            && self.store.read(|view| view.has_members(id)).unwrap_or(true)
     }
 
     /// Keeps in mind that this kind has no PATCH, until the target is asked again what it can do.
@@ -296,6 +307,20 @@ impl Difference {
             }
             Self::Members { adds, removes } => with_members(&found.document, adds, removes),
         }
+    }
+}
+
+fn would_empty(id: &TargetId) -> TargetFault {
+    TargetFault {
+        class: FaultClass::Rejected,
+        status: None,
+        scim_type: None,
+        detail: format!(
+            "the application takes changes of groups by PUT only and does not show the members of \
+             group `{id}`, so that a PUT would take them out; nothing was sent. Ask the vendor for \
+             PATCH, or for `members` in the answers about groups"
+        ),
+        retry_after: None,
     }
 }
 

@@ -92,6 +92,14 @@ impl View<'_> {
         Ok(self.connection.prepare_cached(sql)?.query_row([group.to_string()], |row| row.get(0))?)
     }
 
+    /// Whether a group at the target has members that are ours.
+    pub fn has_members(&self, group: &TargetId) -> Result<bool, StoreError> {
+        let sql = "SELECT EXISTS (SELECT 1 FROM link \
+             JOIN member_link ON member_link.group_id = link.source \
+             WHERE link.kind = 1 AND link.target = ?1)";
+        Ok(self.connection.prepare_cached(sql)?.query_row([group.as_str()], |row| row.get(0))?)
+    }
+
     /// How many members of a group are ours.
     pub fn member_count(&self, group: SourceId) -> Result<u64, StoreError> {
         let sql = "SELECT count(*) FROM member_link WHERE group_id = ?1";

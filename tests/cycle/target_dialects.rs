@@ -566,6 +566,21 @@ async fn members_are_removed_in_the_form_that_is_configured() {
 }
 
 #[tokio::test]
+async fn a_put_never_empties_a_group_whose_members_are_not_shown() {
+    let quirks = Quirks { patch_refused: true, hides_members: true, ..Quirks::default() };
+    let (world, group) = a_group(quirks, GROUPS).await;
+    world.application.take_requests();
+    world.tenant.rename_group(group, "Field Sales");
+    let end = world.sync().await;
+    assert_eq!(end.report.totals.failure, 1, "{}", world.last_plan());
+    let puts = world.application.take_requests();
+    let puts = puts.iter().filter(|it| it.method == Method::PUT && it.path.starts_with("/Groups"));
+    assert_eq!(puts.count(), 0, "{}", world.last_plan());
+    assert!(world.last_plan().contains("would take them out"), "{}", world.last_plan());
+    assert_eq!(world.application.groups()[0]["members"].as_array().map(Vec::len), Some(2));
+}
+
+#[tokio::test]
 async fn an_application_without_groups_gets_its_people_all_the_same() {
     let mut world = World::with_config(GROUPS);
     world.expects_violations();
