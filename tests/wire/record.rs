@@ -97,10 +97,14 @@ fn hire(world: &mut World, nickname: &str, given: &str, family: &str) {
     world.assign(nickname, Some(world.editor));
 }
 
+/// What an application says of itself is read once a day, and is about nobody.
+const DISCOVERY: [&str; 3] = ["/ServiceProviderConfig", "/ResourceTypes", "/Schemas"];
+
 /// Requests as a file holds them: method, address and body, a blank line between two of them.
 fn told(sent: &[Sent]) -> String {
     let mut text = String::new();
-    for request in sent {
+    let is_discovery = |path: &str| DISCOVERY.iter().any(|place| path.ends_with(place));
+    for request in sent.iter().filter(|request| !is_discovery(&request.path)) {
         if !text.is_empty() {
             text.push('\n');
         }
