@@ -135,8 +135,8 @@ async fn fifty_groups(per_request: u64) -> Vec<Figure> {
             .collect()
     });
     let asked = requests(&bench).await;
-    // One page of either survey, as both are empty.
-    let surveys = 2;
+    // What the application says of itself, and a page of its users and one of its groups.
+    let surveys = 3 + 2;
     let objects = count(PEOPLE + GROUPS);
     let patches = count(GROUPS) * count(MEMBERS).div_ceil(per_request);
     let mut figures = vec![

@@ -59,16 +59,18 @@ async fn has_more_accounts_than_a_page(server: &RealServer) {
     assert_eq!((totals.adopt, totals.create, totals.failure), (adopted, created, 0));
     let sent = world.sent();
     assert_eq!(writes(&sent), vec!["POST /Users 201"; PEOPLE - ACCOUNTS]);
-    let reads: Vec<String> = sent.iter().filter(|sent| !sent.is_write()).map(query).collect();
+    // What it says of itself is asked for without a query.
+    let reads = sent.iter().filter(|sent| !sent.is_write()).map(query);
+    let reads: Vec<String> = reads.filter(|query| !query.is_empty()).collect();
     match server.service {
         // It gives them all at once; the second page asks whether its total was the page's.
         Service::Scim2Server => {
             let next = format!("startIndex={}&count=200", ACCOUNTS + 1);
             assert_eq!(reads, ["startIndex=1&count=200", next.as_str()]);
         }
-        // It gives a hundred, whatever was asked for.
+        // It gives a hundred, and says so of itself.
         Service::BetterAuth => {
-            assert_eq!(reads, ["startIndex=1&count=200", "startIndex=101&count=200"]);
+            assert_eq!(reads, ["startIndex=1&count=100", "startIndex=101&count=100"]);
         }
     }
     let after = accounts(server).await;

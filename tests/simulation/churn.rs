@@ -297,8 +297,9 @@ fn meddle_with(story: &mut Story, id: &str, may_go: bool) {
         1 => application.tamper(id, "title", None),
         2 => application.tamper(id, "active", Some(true.into())),
         3 => application.tamper(id, "active", Some(false.into())),
-        // Nobody would miss the account of somebody who is to have none.
-        _ if is_wanted && may_go => application.tamper_delete(id),
+        // Nobody would miss the account of somebody who is to have none; and one that others refer
+        // to is refused to them until a comparison misses it, which may be a week.
+        _ if is_wanted && may_go && !story.setup.managers => application.tamper_delete(id),
         _ => return,
     };
     story.was_meddled_with = true;
