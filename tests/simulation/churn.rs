@@ -192,6 +192,11 @@ fn reuse_name(story: &mut Story) {
     if owned.is_none_or(|account| account["externalId"] != *story.people[who].key) {
         return;
     }
+    // An account whose create had no answer would be claimed by both, and is for a person to decide.
+    let id = story.people[who].id;
+    if story.world.state().read(|view| view.linked_target(id)).is_ok_and(|link| link.is_none()) {
+        return;
+    }
     story.world.tenant.purge_user(story.people[who].id);
     story.say(format!("{} is purged", key(story, who)));
     let newcomer = format!("p{:02}", story.people.len());

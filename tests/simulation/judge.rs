@@ -8,7 +8,7 @@ use chrono::TimeDelta;
 use entra_scim::{
     cycle::{CycleEnd, CycleOptions},
     model::{DEFAULT_ACCESS, ObjectKind, SourceId, Timestamp},
-    provisioning::{Action, PlannedChange, Write},
+    provisioning::{Action, PlannedChange, Reason, Write},
     sandbox::application::{AccountEvent, AccountEventKind, RecordedRequest, ViolationKind},
     scim::AttributeChange,
     store::{HeldChange, LogFilter, LogRow},
@@ -293,7 +293,7 @@ impl Story {
             let person = self.person(&key)?;
             // An access that has just replaced another one is taken for as old as that, and so a
             // lagging replica that does not show it is believed.
-            let is_swapped = event.at - person.swapped_at < TimeDelta::hours(2);
+            let is_swapped = event.at - person.swapped_at < TimeDelta::hours(3);
             if self.was_stale && is_swapped {
                 continue;
             }
@@ -428,9 +428,11 @@ impl Story {
             return Ok(());
         }
         let state = self.world.state();
-        let dirty = state.read(|view| view.dirty_objects(ObjectKind::User, None, u32::MAX));
-        let dirty: BTreeSet<SourceId> =
-            dirty.map_err(|error| error.to_string())?.into_iter().collect();
+        let mut dirty = BTreeSet::new();
+        for kind in [ObjectKind::User, ObjectKind::Group] {
+            let ids = state.read(|view| view.dirty_objects(kind, None, u32::MAX));
+            dirty.extend(ids.map_err(|error| error.to_string())?);
+        }
         let is_open = |id: SourceId| {
             dirty.contains(&id) || state.read(|view| view.escrow(id)).is_ok_and(|e| e.is_some())
         };
@@ -455,10 +457,21 @@ impl Story {
         };
         // So is a group that waits for the account of a member.
         let waits_for_member = |row: &PlannedChange| {
-            row.write == Write::Members && self.members(row.source).into_iter().any(is_open)
+            // Who was purged may stay in a list of members that only a full reading corrects.
+            let is_gone = |change: &AttributeChange| {
+                let known = change.old.as_ref().and_then(Value::as_str);
+                let owner = known.and_then(|target| self.judge.owners.get(target));
+                let owner = owner.and_then(|key| self.person(key).ok());
+                owner.is_some_and(|owner| is_open(owner.id) || churn::is_purged(self, owner.id))
+            };
+            row.write == Write::Members
+                && (self.members(row.source).into_iter().any(is_open)
+                    || row.changes.iter().any(is_gone))
         };
         let is_found = |row: &&PlannedChange| {
             !is_open(row.source)
+                // Time brings it about, and has passed since.
+                && row.reason != Reason::DeleteAfterElapsed
                 && !churn::is_purged(self, row.source)
                 && !waits(row)
                 && !waits_for_member(row)

@@ -126,6 +126,9 @@ impl<D: Sync, W: TargetWrite> Sender<'_, D, W> {
                 [one] if one.is_removal && fault.class == FaultClass::Missing => {
                     store.write(|tx| tx.settle_members((about.seq, about.group), &part, now))?;
                 }
+                [one] if one.is_removal && self.is_out(about, one, &fault).await? => {
+                    store.write(|tx| tx.settle_members((about.seq, about.group), &part, now))?;
+                }
                 [one] => {
                     store.write(|tx| tx.drop_member(about.seq, one))?;
                     refused.push(Failure {
@@ -150,6 +153,24 @@ impl<D: Sync, W: TargetWrite> Sender<'_, D, W> {
         let Context { store, clock, .. } = *self.context;
         let (job, target, pacer) = (self.job, self.target, self.pacer);
         Changing { job, store, clock, target, pacer, class: Class::GroupWrite }
+    }
+
+    /// Whether somebody who could not be taken out is out already: the target says so, or shows
+    /// the group without them. Of a group that shows nobody that is believed only where nobody
+    /// else should be in it, since the target may hide them all.
+    async fn is_out(
+        &self,
+        about: &About<'_>,
+        member: &PlannedMember,
+        fault: &TargetFault,
+    ) -> Result<bool, CycleError> {
+        if fault.scim_type.as_deref() == Some("noTarget") {
+            return Ok(true);
+        }
+        let read = || self.target.members(about.target);
+        let Ok(Some(shown)) = self.pacer.ask(Class::Read, read).await else { return Ok(false) };
+        let count = self.context.store.read(|view| view.member_count(about.group))?;
+        Ok(!shown.contains(&member.target) && (!shown.is_empty() || count <= 1))
     }
 
     async fn is_gone(&self, target: &TargetId) -> Result<bool, CycleError> {
