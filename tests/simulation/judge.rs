@@ -294,7 +294,7 @@ impl Story {
             // An access that has just replaced another one is taken for as old as that, and so a
             // lagging replica that does not show it is believed.
             let is_swapped = event.at - person.swapped_at < TimeDelta::hours(3);
-            if self.was_stale && is_swapped {
+            if (self.was_stale || self.was_late) && is_swapped {
                 continue;
             }
             if person.unentitled_at < recent {

@@ -127,6 +127,8 @@ pub(super) struct Story {
     /// No round of changes will begin anew in the next cycle.
     pub(super) rounds_stand: bool,
     pub(super) was_stale: bool,
+    /// Whether changes of groups came late in this cycle.
+    pub(super) was_late: bool,
     was_empty: bool,
     /// The engine's clock was wrong once.
     pub(super) was_skewed: bool,
@@ -196,6 +198,7 @@ impl Story {
             assignments: Vec::new(),
             rounds_stand: false,
             was_stale: false,
+            was_late: false,
             was_empty: false,
             was_skewed: false,
             meddler: fastrand::Rng::with_seed(seed ^ 0xd71f),
@@ -340,6 +343,7 @@ impl Story {
         let weather = Weather::draw(&mut self.rng, allowed);
         let is = |path: &str| weather.once.iter().any(|(part, _)| *part == path);
         self.was_stale = is("appRoleAssignedTo");
+        self.was_late = is("/groups/delta");
         self.was_empty |= self.was_stale;
         let initial = self.rng.u8(..12) == 0 && !is("/users/delta") && !is("/groups/delta");
         let seed = self.rng.u64(..);
