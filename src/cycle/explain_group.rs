@@ -22,8 +22,10 @@ use crate::{
 pub struct Members {
     /// Users.
     pub users: u64,
-    /// Groups, whose own members do not count.
+    /// Groups.
     pub groups: u64,
+    /// Whether the members of those count too (`nested_groups`).
+    pub nested: bool,
     /// Whether there are more, who were not counted.
     pub more: bool,
 }
@@ -147,6 +149,7 @@ async fn members_of<D: Directory, S>(
     let members = Members {
         users: count(MemberKind::User),
         groups: count(MemberKind::Group),
+        nested: question.job.nested_groups,
         more: matches!(page.end, RoundEnd::Next(_)),
     };
     Ok((members, attributes))

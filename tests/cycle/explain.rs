@@ -455,7 +455,7 @@ async fn a_group_is_named_with_its_roles_and_its_direct_members() {
         world.join(group, name);
     }
     let explanation = explained(&world, "sales").await;
-    let members = Members { users: 2, groups: 1, more: false };
+    let members = Members { users: 2, groups: 1, nested: false, more: false };
     assert_eq!(explanation.found.members, Some(members));
     assert_snapshot!(told(&world, &explanation), @r"
     Import Success: found in the directory

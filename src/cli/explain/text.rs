@@ -101,13 +101,14 @@ fn width<'a>(names: impl Iterator<Item = &'a str>) -> usize {
 }
 
 fn members(out: &mut dyn Write, found: &Found) -> anyhow::Result<()> {
-    let Some(Members { users, groups, more }) = found.members else { return Ok(()) };
+    let Some(Members { users, groups, nested, more }) = found.members else { return Ok(()) };
     let at_least = if more { "at least " } else { "" };
     let users = view::counted(users, "user");
     writeln!(out, "   direct members: {at_least}{users}")?;
     if groups > 0 {
         let groups = view::counted(groups, "nested group");
-        writeln!(out, "   {groups}, whose own members are not assigned through it")?;
+        let own = if nested { "whose members count too" } else { "whose own members do not count" };
+        writeln!(out, "   {groups}, {own}")?;
     }
     Ok(())
 }
