@@ -472,6 +472,8 @@ impl Story {
             !is_open(row.source)
                 // Time brings it about, and has passed since.
                 && row.reason != Reason::DeleteAfterElapsed
+                // So may a group be that was purged, whose end no round of changes told.
+                && !(row.kind == ObjectKind::Group && row.reason == Reason::HardDeleted)
                 && !churn::is_purged(self, row.source)
                 && !waits(row)
                 && !waits_for_member(row)
