@@ -468,15 +468,15 @@ impl Story {
                 && (self.members(row.source).into_iter().any(is_open)
                     || row.changes.iter().any(is_gone))
         };
+        // Time brings about what is due, and has passed since; and the end of a group that was
+        // purged may be told by no round of changes.
+        let is_later = |row: &PlannedChange| match row.kind {
+            ObjectKind::User => row.reason == Reason::DeleteAfterElapsed,
+            ObjectKind::Group => row.reason == Reason::HardDeleted,
+        };
         let is_found = |row: &&PlannedChange| {
-            !is_open(row.source)
-                // Time brings it about, and has passed since.
-                && row.reason != Reason::DeleteAfterElapsed
-                // So may a group be that was purged, whose end no round of changes told.
-                && !(row.kind == ObjectKind::Group && row.reason == Reason::HardDeleted)
-                && !churn::is_purged(self, row.source)
-                && !waits(row)
-                && !waits_for_member(row)
+            let is_settled = !is_open(row.source) && !churn::is_purged(self, row.source);
+            is_settled && !is_later(row) && !waits(row) && !waits_for_member(row)
         };
         let told: Vec<String> = rows
             .iter()
