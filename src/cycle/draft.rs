@@ -125,7 +125,7 @@ pub(super) async fn draft_one<D: Sync, R: TargetRead>(
     let known = (roles, default_domain);
     let lookup = match context.store.read(|view| view.link(subject.id))? {
         Some(_) => Lookup::Filtered,
-        None => survey_for_one(context, (target, pacer), cycle.0).await?,
+        None => survey_for_one(context, job, (target, pacer), cycle.0).await?,
     };
     let eyes = Eyes::new((job, context.store), (target, pacer), lookup, known, cycle.1);
     let drafting = Drafting { context, job, eyes, cycle, principals, goes_on: false };

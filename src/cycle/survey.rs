@@ -126,19 +126,21 @@ async fn survey_kind<D, R: TargetRead>(
     list_or_search(context, (job, &can), (target, pacer), cycle).await
 }
 
-/// How one person is found who is provisioned on demand: with a filter, wherever that can be.
+/// How one person or group is found that is provisioned on demand: with a filter, wherever that
+/// can be.
 pub(super) async fn survey_for_one<D, R: TargetRead>(
     context: &Context<'_, D>,
+    job: &Job,
     (target, pacer): (&R, &Pacer<'_>),
     cycle: CycleId,
 ) -> Result<Lookup, CycleError> {
     discover(context, target, pacer).await?;
-    let can = known_capabilities(context.job, context.store)?;
+    let can = known_capabilities(job, context.store)?;
     match can.filter {
         Filtering::Taken | Filtering::Doubted => Ok(Lookup::Filtered),
         Filtering::NotTaken => {
             context.store.write(|tx| tx.clear_survey())?;
-            list_or_search(context, (context.job, &can), (target, pacer), cycle).await
+            list_or_search(context, (job, &can), (target, pacer), cycle).await
         }
     }
 }

@@ -2,7 +2,14 @@
 
 use std::collections::BTreeSet;
 
-use entra_scim::{model::SourceId, sandbox::tenant::Fault, store::Chain};
+use entra_scim::{
+    model::SourceId,
+    sandbox::{
+        application::{FilterSupport, Quirks},
+        tenant::Fault,
+    },
+    store::Chain,
+};
 use insta::assert_snapshot;
 use serde_json::Value;
 
@@ -148,4 +155,16 @@ async fn a_reading_that_breaks_off_leaves_no_member_behind() {
     world.sync_well().await;
     assert_eq!(members(&world), ["ada", "barbara"]);
     world.is_settled().await;
+}
+
+#[tokio::test]
+async fn a_group_is_found_in_the_list_of_groups_where_the_application_does_not_search() {
+    let lines = format!("---\nfilter = false\n{GROUPS}");
+    let (mut world, group) = group_of(&lines, []);
+    let quirks = Quirks { filter: FilterSupport::Refused, ..Quirks::default() };
+    world.quirks(Quirks { group_names_repeat: true, ..quirks });
+    let existing = serde_json::json!({"displayName": "Sales"});
+    world.application.seed_group(existing.as_object().expect("an object").clone());
+    provisioned(&world, group).await;
+    assert_eq!(world.application.group_count(), 1, "the group that is there is adopted");
 }
