@@ -337,13 +337,6 @@ pub trait TargetRead: Send + Sync {
         id: &TargetId,
     ) -> impl Future<Output = Result<Option<Resource>, TargetFault>> + Send;
 
-    /// The ids of a group's members, as far as the target shows them: none where it hides them.
-    /// `None` where it answers 404.
-    fn members(
-        &self,
-        id: &TargetId,
-    ) -> impl Future<Output = Result<Option<BTreeSet<TargetId>>, TargetFault>> + Send;
-
     /// Requests sent so far, reads and writes, sign-ins not counted.
     fn requests(&self) -> u64;
 }

@@ -28,7 +28,8 @@ use crate::{
     store::{StateRead, StoreError},
 };
 
-/// Server errors in one draft after which they are no longer about single people.
+/// Server errors in one draft, or in one comparison, after which they are no longer about single
+/// people.
 const SERVER_ERRORS_MAX: u32 = 5;
 
 /// Everything that looking somebody up needs.
@@ -48,7 +49,7 @@ pub(super) struct Eyes<'a, S, R> {
     /// The tenant's default domain, where a mapping needs it.
     pub(super) default_domain: Option<String>,
     began: Timestamp,
-    server_errors: AtomicU32,
+    server_errors: ServerErrors,
 }
 
 /// What became of a link whose account was read.
@@ -92,7 +93,7 @@ impl<'a, S: StateRead, R: TargetRead> Eyes<'a, S, R> {
         began: Timestamp,
     ) -> Self {
         let unique = matching_paths(job);
-        let server_errors = AtomicU32::new(0);
+        let server_errors = ServerErrors::default();
         Self {
             job,
             store,
@@ -278,7 +279,11 @@ impl<'a, S: StateRead, R: TargetRead> Eyes<'a, S, R> {
         fault: TargetFault,
     ) -> Result<Result<T, Failure>, CycleError> {
         let fault = self.secrets(subject, link).clean_fault(fault);
-        if self.concerns_one(&fault) { Ok(Err(failure_of(&fault))) } else { Err(fault.into()) }
+        if self.server_errors.concerns_one(&fault) {
+            Ok(Err(failure_of(&fault)))
+        } else {
+            Err(fault.into())
+        }
     }
 
     /// What no message about a person may repeat.
@@ -292,11 +297,17 @@ impl<'a, S: StateRead, R: TargetRead> Eyes<'a, S, R> {
         let domain = self.default_domain.as_deref();
         mapping_inputs(&self.roles, domain, self.began, self.store.key())
     }
+}
 
-    /// Whether a fault concerns this one person and not the target as a whole.
+/// Counts the server errors of one draft, or of one comparison.
+#[derive(Default)]
+pub(super) struct ServerErrors(AtomicU32);
+
+impl ServerErrors {
+    /// Whether a fault concerns one object and not the target as a whole.
     ///
     /// A server error may be about one value; several are about the server.
-    fn concerns_one(&self, fault: &TargetFault) -> bool {
+    pub(super) fn concerns_one(&self, fault: &TargetFault) -> bool {
         match fault.class {
             FaultClass::Rejected
             | FaultClass::Malformed
@@ -304,7 +315,7 @@ impl<'a, S: StateRead, R: TargetRead> Eyes<'a, S, R> {
             | FaultClass::Missing
             | FaultClass::Lost => true,
             FaultClass::Unavailable if fault.status.is_some() => {
-                self.server_errors.fetch_add(1, Ordering::Relaxed) + 1 < SERVER_ERRORS_MAX
+                self.0.fetch_add(1, Ordering::Relaxed) + 1 < SERVER_ERRORS_MAX
             }
             FaultClass::Unavailable
             | FaultClass::Throttled

@@ -75,6 +75,13 @@ pub fn neighbours(config: &Config, app: &AppSettings) -> Neighbours {
     Neighbours::of(others.map(|other| (other.job.app.clone(), state_path(config, &other.job.app))))
 }
 
+/// A private copy of an application's state, with its neighbours. Needs no lock.
+fn private_copy(config: &Config, app: &AppSettings) -> Result<Engine, DaemonError> {
+    let path = state_path(config, &app.job.app);
+    let copy = preview_copy(&path).map_err(DaemonError::store(app))?;
+    Ok(copy.beside(neighbours(config, app)))
+}
+
 /// Takes the lock and runs one cycle for real.
 pub async fn sync_once(
     config: &Config,
@@ -104,9 +111,7 @@ pub async fn preview_once(
     clock: Arc<dyn Clock>,
 ) -> Result<(CycleEnd, Engine), DaemonError> {
     let connection = connect(config, app, clock)?;
-    let path = state_path(config, &app.job.app);
-    let copy = preview_copy(&path).map_err(DaemonError::store(app))?;
-    let copy = copy.beside(neighbours(config, app));
+    let copy = private_copy(config, app)?;
     let context = context(app, &connection, &copy, options, stop, observer);
     let reader = connection.target.reader();
     let end = cycle::preview(&context, &reader).await.map_err(DaemonError::store(app))?;
@@ -124,9 +129,7 @@ pub async fn preview_on_demand(
     clock: Arc<dyn Clock>,
 ) -> Result<Provisioned, DaemonError> {
     let connection = connect(config, app, clock)?;
-    let path = state_path(config, &app.job.app);
-    let copy = preview_copy(&path).map_err(DaemonError::store(app))?;
-    let copy = copy.beside(neighbours(config, app));
+    let copy = private_copy(config, app)?;
     let context = context(app, &connection, &copy, CycleOptions::default(), stop, observer);
     let reader = connection.target.reader();
     cycle::preview_provision(&context, &reader, object).await.map_err(DaemonError::store(app))
@@ -160,9 +163,7 @@ pub async fn compare_accounts(
     clock: Arc<dyn Clock>,
 ) -> Result<Result<Engine, CycleError>, DaemonError> {
     let connection = connect(config, app, clock)?;
-    let path = state_path(config, &app.job.app);
-    let copy = preview_copy(&path).map_err(DaemonError::store(app))?;
-    let copy = copy.beside(neighbours(config, app));
+    let copy = private_copy(config, app)?;
     let options = CycleOptions::default();
     let context = context(app, &connection, &copy, options, stop, observer);
     let compared = cycle::compare_now(&context, &connection.target.reader()).await;

@@ -21,9 +21,14 @@ const LEAVES: &str = "EXISTS (SELECT 1 FROM planned_change AS row \
 const COMES: &str = "EXISTS (SELECT 1 FROM planned_change AS row WHERE row.source = member.id \
      AND row.action IN ('create', 'adopt') AND row.status = 'planned')";
 
-/// Of a user called `member` with its `link`: it has an account in this plan, and should be a
-/// member wherever the directory says so.
-const HAS_ACCOUNT: &str = "(member.kind = 0 AND member.presence = 0 AND member.in_scope = 1)";
+/// Of a user called `member` with its live link called `account`: it is in scope and has an account
+/// after this plan, so it should be a member wherever the directory says so.
+fn belongs() -> String {
+    format!(
+        "member.kind = 0 AND member.presence = 0 AND member.in_scope = 1 \
+         AND (({COMES}) OR (account.target IS NOT NULL AND NOT ({LEAVES})))"
+    )
+}
 
 /// Of a user called `member` with its `account`: nothing is concluded about its memberships. It is
 /// not shown for a while, or its leaving waits for a second read; its account goes, or is none of
@@ -53,8 +58,8 @@ fn wanted_members() -> String {
          JOIN membership ON membership.group_id = group_path.inner_id AND membership.kind <> 1 \
          JOIN source_object AS member ON member.id = membership.member_id \
          LEFT JOIN link AS account ON account.source = member.id AND account.standing = 0 \
-         WHERE group_path.outer_id = ?1 AND {HAS_ACCOUNT} \
-             AND (({COMES}) OR (account.target IS NOT NULL AND NOT ({LEAVES})))"
+         WHERE group_path.outer_id = ?1 AND {}",
+        belongs()
     )
 }
 
@@ -190,9 +195,7 @@ impl Tx<'_> {
     /// Marks the groups dirty of which a person drafted in this cycle should be a member and is
     /// not, or is and should not be.
     pub fn mark_groups_of_drafted(&self) -> Result<(), StoreError> {
-        let wanted = format!(
-            "{HAS_ACCOUNT} AND (({COMES}) OR (account.target IS NOT NULL AND NOT ({LEAVES})))"
-        );
+        let wanted = belongs();
         self.connection.execute(
             &format!(
                 "UPDATE source_object SET dirty = 1 WHERE kind = 1 AND dirty = 0 AND id IN ( \

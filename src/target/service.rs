@@ -1,7 +1,7 @@
 //! The port's reads and writes, said in HTTP and read back.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeMap,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -25,7 +25,7 @@ use crate::{
     port::{FaultClass, ListAt, ListPage, Resource, TargetFault, TargetRead, TargetWrite},
     scim::{
         CORE_GROUP, CORE_USER, Discovery, EqFilter, ListResponse, PatchRequest, ScimError,
-        member_ids, names_schema, resource_id,
+        names_schema, resource_id,
     },
 };
 
@@ -244,11 +244,6 @@ impl TargetRead for ScimReader {
         self.read(kind, id, None).await
     }
 
-    async fn members(&self, id: &TargetId) -> Result<Option<BTreeSet<TargetId>>, TargetFault> {
-        let group = self.read(ObjectKind::Group, id, None).await?;
-        Ok(group.map(|group| member_ids(&group.document)))
-    }
-
     fn requests(&self) -> u64 {
         self.0.sent.load(Ordering::Relaxed)
     }
@@ -289,10 +284,6 @@ impl TargetRead for ScimWriter {
         id: &TargetId,
     ) -> Result<Option<Resource>, TargetFault> {
         self.0.get_whole(kind, id).await
-    }
-
-    async fn members(&self, id: &TargetId) -> Result<Option<BTreeSet<TargetId>>, TargetFault> {
-        self.0.members(id).await
     }
 
     fn requests(&self) -> u64 {

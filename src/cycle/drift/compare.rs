@@ -1,9 +1,6 @@
 //! Reads the target's list, and each account of which that is not enough.
 
-use std::{
-    collections::BTreeSet,
-    sync::atomic::{AtomicU32, Ordering},
-};
+use std::collections::BTreeSet;
 
 use futures_util::{StreamExt, TryStreamExt, stream};
 
@@ -12,16 +9,17 @@ use crate::{
     cycle::{
         context::{Context, CycleError, Tracker},
         listing::Listed,
+        look::ServerErrors,
         pace::{Class, Pacer},
         survey::{has_no_groups, list_all},
     },
     model::{CycleId, ObjectKind},
-    port::{FaultClass, TargetFault, TargetRead},
+    port::TargetRead,
     provisioning::{
         DriftFinding, DriftKind, Expected, compared_paths, correction, drift_of, job::Job,
         project_redacted,
     },
-    scim::{AttributeChange, AttributePath, Values},
+    scim::{AttributeChange, AttributePath, Values, member_ids},
     store::{DriftCheck, DriftListing, DriftStage, LinkedAccount},
 };
 
@@ -31,9 +29,6 @@ pub(super) const BATCH: u32 = 200;
 /// Members of one group that are told as lost by their ids; the rest is counted.
 const MEMBERS_TOLD_MAX: usize = 20;
 
-/// Server errors in one comparison after which they are no longer about single accounts.
-const SERVER_ERRORS_MAX: u32 = 5;
-
 /// Everything that comparing needs.
 pub(super) struct Comparing<'a, D, R> {
     pub(super) context: &'a Context<'a, D>,
@@ -42,7 +37,7 @@ pub(super) struct Comparing<'a, D, R> {
     /// The cycle that compares; `check.id` is the one that began to.
     pub(super) cycle: CycleId,
     tracker: Tracker<'a, D>,
-    server_errors: AtomicU32,
+    server_errors: ServerErrors,
 }
 
 /// What reading one account came to.
@@ -63,7 +58,7 @@ pub(super) async fn compare<D: Sync, R: TargetRead>(
     check: &mut DriftCheck,
 ) -> Result<(), CycleError> {
     let tracker = Tracker::new(context, cycle, "drift");
-    let server_errors = AtomicU32::new(0);
+    let server_errors = ServerErrors::default();
     let comparing = Comparing { context, target, pacer, cycle, tracker, server_errors };
     comparing.run(check).await
 }
@@ -196,7 +191,7 @@ impl<D: Sync, R: TargetRead> Comparing<'_, D, R> {
                 let changes = drift_of(job, expected(account), &found, key);
                 Ok(Looked::Read { found, changes })
             }
-            Err(fault) if self.concerns_one(&fault) => Ok(Looked::Unread),
+            Err(fault) if self.server_errors.concerns_one(&fault) => Ok(Looked::Unread),
             Err(fault) => Err(fault.into()),
         }
     }
@@ -208,11 +203,11 @@ impl<D: Sync, R: TargetRead> Comparing<'_, D, R> {
         account: &LinkedAccount,
         (mut found, mut changes): (Values, Vec<AttributeChange>),
     ) -> Result<Looked, CycleError> {
-        let read = || self.target.members(&account.target);
+        let read = || self.target.get_whole(ObjectKind::Group, &account.target);
         let shown = match self.pacer.ask(Class::Read, read).await {
-            Ok(Some(shown)) => shown,
+            Ok(Some(group)) => member_ids(&group.document),
             Ok(None) => return Ok(Looked::Unread),
-            Err(fault) if self.concerns_one(&fault) => return Ok(Looked::Unread),
+            Err(fault) if self.server_errors.concerns_one(&fault) => return Ok(Looked::Unread),
             Err(fault) => return Err(fault.into()),
         };
         let (mut lost, mut first, mut after) = (0_usize, Vec::new(), String::new());
@@ -244,23 +239,6 @@ impl<D: Sync, R: TargetRead> Comparing<'_, D, R> {
             });
         }
         Ok(Looked::Read { found, changes })
-    }
-
-    fn concerns_one(&self, fault: &TargetFault) -> bool {
-        match fault.class {
-            FaultClass::Rejected
-            | FaultClass::Malformed
-            | FaultClass::Conflict
-            | FaultClass::Missing
-            | FaultClass::Lost => true,
-            FaultClass::Unavailable if fault.status.is_some() => {
-                self.server_errors.fetch_add(1, Ordering::Relaxed) + 1 < SERVER_ERRORS_MAX
-            }
-            FaultClass::Unavailable
-            | FaultClass::Throttled
-            | FaultClass::Unauthorized
-            | FaultClass::NotCompliant => false,
-        }
     }
 
     /// Counts what a look came to; what there is to tell of it.

@@ -15,7 +15,7 @@ use crate::{
         Action, ChangeStatus, LinkEffect, Phase, PlannedChange, Reason, Step, StepKind, StepStatus,
         Write, failure_of, job::Job,
     },
-    scim::AttributePath,
+    scim::{AttributePath, member_ids},
     store::StoreError,
 };
 
@@ -110,9 +110,9 @@ async fn note_shown<D, R: TargetRead>(
     (id, linked): (SourceId, &TargetId),
     plan: &mut PlannedChange,
 ) -> Result<bool, CycleError> {
-    match pacer.ask(Class::Read, || target.members(linked)).await {
-        Ok(shown) => {
-            let shown = shown.unwrap_or_default();
+    match pacer.ask(Class::Read, || target.get_whole(ObjectKind::Group, linked)).await {
+        Ok(group) => {
+            let shown = group.map(|group| member_ids(&group.document)).unwrap_or_default();
             context.store.write(|tx| tx.note_shown_members(id, &shown))?;
             Ok(true)
         }

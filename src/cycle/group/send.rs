@@ -15,7 +15,7 @@ use crate::{
     provisioning::{
         ChangeStatus, Failure, Outcome, PlannedChange, Reason, Remedy, failure_of, job::Job, remedy,
     },
-    scim::Values,
+    scim::{Values, member_ids},
     store::PlannedMember,
 };
 
@@ -167,8 +167,9 @@ impl<D: Sync, W: TargetWrite> Sender<'_, D, W> {
         if fault.scim_type.as_deref() == Some("noTarget") {
             return Ok(true);
         }
-        let read = || self.target.members(about.target);
-        let Ok(Some(shown)) = self.pacer.ask(Class::Read, read).await else { return Ok(false) };
+        let read = || self.target.get_whole(ObjectKind::Group, about.target);
+        let Ok(Some(group)) = self.pacer.ask(Class::Read, read).await else { return Ok(false) };
+        let shown = member_ids(&group.document);
         let count = self.context.store.read(|view| view.member_count(about.group))?;
         Ok(!shown.contains(&member.target) && (!shown.is_empty() || count <= 1))
     }

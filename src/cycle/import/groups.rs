@@ -6,7 +6,10 @@
 
 use std::collections::BTreeSet;
 
-use super::users::{PAGES_MAX, endless};
+use super::{
+    people::MISSES_PROVE_DELETION,
+    users::{PAGES_MAX, endless},
+};
 use crate::{
     cycle::{
         context::{Context, CycleError, Tracker},
@@ -24,9 +27,6 @@ use crate::{
 
 /// The chain of every group of the tenant.
 const EVERY_GROUP: &str = "groups:all";
-
-/// Complete reads in a row that must not show a group before it counts as gone for good.
-const MISSES_PROVE_DELETION: u32 = 2;
 
 /// Which groups a job provisions themselves.
 fn objects_of(job: &Job) -> GroupObjects {

@@ -20,8 +20,8 @@ use crate::{
 /// Ids looked up at once: Graph's limit.
 const LOOKUP_SIZE: u32 = 1_000;
 
-/// Complete reads in a row that must not show a person before it counts as gone for good.
-const MISSES_PROVE_DELETION: u32 = 2;
+/// Complete reads in a row that must not show a person or group before it counts as gone for good.
+pub(super) const MISSES_PROVE_DELETION: u32 = 2;
 
 /// Looks up everybody whose state must be known and is not.
 pub(super) async fn look_up<D: Directory>(
