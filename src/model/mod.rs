@@ -9,6 +9,7 @@ mod id;
 mod redaction;
 mod secret;
 mod source;
+mod wording;
 
 pub use clock::{Clock, Sleep, Timestamp};
 pub use fingerprint::Fingerprint;
@@ -23,3 +24,4 @@ pub use source::{
     ManagerChange, MemberChange, MemberKind, ObjectKind, PrincipalKind, Removal, SourceObject,
     UserChange,
 };
+pub use wording::{counted, duration, short, thousands};

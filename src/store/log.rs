@@ -41,7 +41,7 @@ pub struct ModifiedProperty {
 
 impl ModifiedProperty {
     /// A change, with a stand-in for what is redacted.
-    fn of(change: &AttributeChange) -> Self {
+    pub fn of(change: &AttributeChange) -> Self {
         let text = |value: &Option<Value>| {
             let value = shown(value.as_ref()?);
             Some(value.as_str().map_or_else(|| value.to_string(), str::to_owned))
