@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
-use tokio::{runtime::Handle, task::JoinSet};
+use tokio::{runtime::Handle, sync::watch, task::JoinSet};
 use tracing::info;
 
 use super::{
     Channels, DaemonError, connect,
     once::{neighbours, state_path},
+    page::{keep_page, shown},
     service::Service,
 };
 use crate::{config::Config, cycle::Stop, model::Clock, store::Engine};
@@ -38,6 +39,10 @@ pub async fn run(
     }
     info!(jobs = services.len(), "entra-scim {} runs", env!("CARGO_PKG_VERSION"));
     let mut tasks = JoinSet::new();
+    let page = config.service.listen.map(|listen| {
+        let shown = watch::Sender::new(Arc::new(shown(config))).subscribe();
+        tokio::spawn(keep_page(listen, shown, Arc::clone(stop), Arc::clone(&clock)))
+    });
     let runtime = Handle::current();
     for service in services {
         // A thread each: reading and writing the state blocks, and one application's large plan
@@ -52,6 +57,10 @@ pub async fn run(
             tasks.join_all().await;
             return Err(DaemonError::Task(error));
         }
+    }
+    if let Some(page) = page {
+        // It ends with the service; what became of it is in the log.
+        drop(page.await);
     }
     Ok(())
 }
