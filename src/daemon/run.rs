@@ -18,10 +18,14 @@ use crate::{config::Config, cycle::Stop, model::Clock, store::Engine};
 /// The lock of each is held from the beginning to the end. An error is one of the start: nothing
 /// that a cycle meets ends the service.
 pub async fn run(
-    config: &Config,
+    config: Config,
     stop: &Arc<Stop>,
     clock: Arc<dyn Clock>,
 ) -> Result<(), DaemonError> {
+    // Whoever shows the configuration in effect gets a receiver of its own.
+    let (settings, _) = watch::channel(Arc::new(config));
+    let config = Arc::clone(&settings.borrow());
+    let config = config.as_ref();
     let mut services = Vec::new();
     for app in config.apps.iter().filter(|app| app.job.provisioning) {
         let started = clock.now();
