@@ -13,7 +13,7 @@ pub(super) async fn run(global: &Global) -> anyhow::Result<ExitCode> {
             .into());
     }
     let stop = stop_on_signals().map_err(Problem::from)?;
-    let ended = daemon::run(&config, &stop, Arc::new(SystemClock)).await;
+    let ended = daemon::run(config, &stop, Arc::new(SystemClock)).await;
     ended.map_err(|error: DaemonError| Problem::from(error))?;
     Ok(ExitCode::Done)
 }

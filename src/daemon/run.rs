@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
-use tokio::{runtime::Handle, task::JoinSet};
+use tokio::{runtime::Handle, sync::watch, task::JoinSet};
 use tracing::info;
 
 use super::{
     Channels, DaemonError, connect,
     once::{neighbours, state_path},
+    page::{keep_page, shown},
     service::Service,
 };
 use crate::{config::Config, cycle::Stop, model::Clock, store::Engine};
@@ -17,10 +18,14 @@ use crate::{config::Config, cycle::Stop, model::Clock, store::Engine};
 /// The lock of each is held from the beginning to the end. An error is one of the start: nothing
 /// that a cycle meets ends the service.
 pub async fn run(
-    config: &Config,
+    config: Config,
     stop: &Arc<Stop>,
     clock: Arc<dyn Clock>,
 ) -> Result<(), DaemonError> {
+    // Whoever shows the configuration in effect gets a receiver of its own.
+    let (settings, _) = watch::channel(Arc::new(config));
+    let config = Arc::clone(&settings.borrow());
+    let config = config.as_ref();
     let mut services = Vec::new();
     for app in config.apps.iter().filter(|app| app.job.provisioning) {
         let started = clock.now();
@@ -38,6 +43,10 @@ pub async fn run(
     }
     info!(jobs = services.len(), "entra-scim {} runs", env!("CARGO_PKG_VERSION"));
     let mut tasks = JoinSet::new();
+    let page = config.service.listen.map(|listen| {
+        let shown = watch::Sender::new(Arc::new(shown(config))).subscribe();
+        tokio::spawn(keep_page(listen, shown, Arc::clone(stop), Arc::clone(&clock)))
+    });
     let runtime = Handle::current();
     for service in services {
         // A thread each: reading and writing the state blocks, and one application's large plan
@@ -52,6 +61,10 @@ pub async fn run(
             tasks.join_all().await;
             return Err(DaemonError::Task(error));
         }
+    }
+    if let Some(page) = page {
+        // It ends with the service; what became of it is in the log.
+        drop(page.await);
     }
     Ok(())
 }

@@ -15,8 +15,8 @@ use crate::{
     cycle::{CycleEnd, CycleError, CycleOptions, Stop},
     model::{Clock, SourceId, Timestamp},
     notify::SmtpMailer,
-    provisioning::{Occasion, Schedule},
-    store::{Engine, JobState, StoreError, View},
+    provisioning::Occasion,
+    store::{Engine, StoreError},
 };
 
 /// How often orders are looked for: a person waits for the answer.
@@ -28,33 +28,6 @@ const STOP_GRACE: Duration = Duration::from_secs(5);
 
 /// Log rows deleted in one transaction, so that nobody waits for long.
 const PRUNED_AT_ONCE: u32 = 500;
-
-/// When the next cycle of an application starts: at once without a finished cycle, overdue, or
-/// where a person asked for it; in quarantine when its next try is due. `None` while it is paused.
-///
-/// `began` is when the last cycle began, where the state does not know better.
-pub fn due_at(
-    view: &View<'_>,
-    schedule: &Schedule,
-    began: Option<Timestamp>,
-    now: Timestamp,
-) -> Result<Option<Timestamp>, StoreError> {
-    let last = view.last_began()?.max(began);
-    let regular = last.map_or(now, |last| schedule.next_after(last, now));
-    if view.job_state()? == JobState::Paused {
-        return Ok(None);
-    }
-    if view.is_hurried()? {
-        return Ok(Some(now));
-    }
-    Ok(Some(match (view.job_state()?, view.quarantine()?) {
-        (_, Some(quarantine)) => quarantine.next_attempt(schedule, now).max(regular),
-        (JobState::NotRun, None) if began.is_none() => now,
-        (JobState::NotRun | JobState::Active | JobState::Paused | JobState::Quarantine, None) => {
-            regular
-        }
-    }))
-}
 
 /// Everything that keeps one application going.
 pub(super) struct Service {
@@ -180,7 +153,7 @@ impl Service {
             let now = self.clock().now();
             let due = self
                 .engine
-                .read(|view| due_at(view, &self.app.schedule, last_began, now))
+                .read(|view| view.due_at(&self.app.schedule, last_began, now))
                 .unwrap_or_else(|_| {
                     Some(last_began.map_or(now, |began| self.app.schedule.next_after(began, now)))
                 });

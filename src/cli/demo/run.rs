@@ -67,7 +67,7 @@ async fn keep_running(world: &World) -> Result<(), daemon::DaemonError> {
             SystemClock.sleep(TICK).await;
         }
     });
-    daemon::run(&world.config, &stop_on_signals()?, Arc::new(SystemClock)).await
+    daemon::run(world.config.clone(), &stop_on_signals()?, Arc::new(SystemClock)).await
 }
 
 fn fresh_folder() -> PathBuf {
