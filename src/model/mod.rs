@@ -7,6 +7,7 @@
 mod clock;
 mod fingerprint;
 mod id;
+mod number;
 mod plain;
 mod redaction;
 mod secret;
@@ -18,6 +19,7 @@ pub use id::{
     AppName, AppRoleId, ChangeId, CycleId, EmptyId, InvalidGuid, JobId, ServicePrincipalId,
     SourceId, TargetId, TypedGuid,
 };
+pub use number::thousands;
 pub use plain::{REPLACEMENT, escaped, is_unseen, plain};
 pub use redaction::{RedactionKey, is_sealed};
 pub use secret::Secret;

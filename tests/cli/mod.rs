@@ -21,3 +21,4 @@ mod refusals;
 mod safeguard;
 mod service;
 mod sign_in;
+mod supervised;
