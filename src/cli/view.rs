@@ -10,6 +10,7 @@ use super::{
     output,
     rows::Plan,
 };
+pub(super) use crate::model::thousands;
 use crate::{
     model::ObjectKind,
     provisioning::{Action, ChangeStatus, PlannedChange, Quarantine},
@@ -201,19 +202,6 @@ pub(super) fn short(plan: &str) -> &str {
 pub(super) fn counted(count: u64, noun: &str) -> String {
     let plural = if count == 1 { "" } else { "s" };
     format!("{} {noun}{plural}", thousands(count))
-}
-
-/// `1,204`.
-pub(super) fn thousands(count: u64) -> String {
-    let digits = count.to_string();
-    let mut text = String::new();
-    for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
 }
 
 /// `350 ms`, `12.3 s`, `4 min 5 s`.

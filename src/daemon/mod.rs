@@ -8,16 +8,20 @@
 //! **Invariant:** a cycle that fails is reported and never ends the service. The room prints
 //! nothing, and decides nothing that the cycle decides.
 
+mod applications;
 mod clock;
 mod connect;
 mod hand_over;
+mod heartbeat;
 mod notices;
 mod once;
 mod order;
 mod run;
+mod seat;
 mod service;
 mod sign_in;
 mod signals;
+mod supervisor;
 mod trouble;
 
 pub use clock::SystemClock;
@@ -29,7 +33,7 @@ pub use once::{
     state_path, sync_once,
 };
 pub use order::{Answer, OnDemand, Order, Reset};
-pub use run::run;
+pub use run::{Control, Reload, run};
 pub use service::due_at;
-pub use signals::stop_on_signals;
+pub use signals::{reloads_on_hang_up, stop_on_signals};
 pub use trouble::Trouble;

@@ -6,6 +6,7 @@
 mod clock;
 mod fingerprint;
 mod id;
+mod number;
 mod redaction;
 mod secret;
 mod source;
@@ -16,6 +17,7 @@ pub use id::{
     AppName, AppRoleId, ChangeId, CycleId, EmptyId, InvalidGuid, JobId, ServicePrincipalId,
     SourceId, TargetId, TypedGuid,
 };
+pub use number::thousands;
 pub use redaction::{RedactionKey, is_sealed};
 pub use secret::Secret;
 pub use source::{

@@ -22,3 +22,4 @@ mod safeguard;
 mod service;
 mod shell;
 mod sign_in;
+mod supervised;
