@@ -112,9 +112,12 @@ async fn first(one: impl Future<Output = ()>, other: impl Future<Output = ()>) {
 
 async fn open(listen: Option<SocketAddr>) -> Option<TcpListener> {
     let address = listen?;
-    match TcpListener::bind(address).await {
-        Ok(listener) => {
-            info!("the status page is at http://{address}/");
+    match TcpListener::bind(address)
+        .await
+        .and_then(|listener| Ok((listener.local_addr()?, listener)))
+    {
+        Ok((bound, listener)) => {
+            info!("the status page is at http://{bound}/");
             Some(listener)
         }
         Err(error) => {
