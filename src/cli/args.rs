@@ -5,22 +5,24 @@ use std::path::PathBuf;
 use chrono::DateTime;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use super::{completions::CompletionsArgs, man::ManArgs};
 use crate::{model::Timestamp, store::AccountStanding, web::Since};
 
-/// Provisions users from Microsoft Entra ID into SCIM applications.
+/// Provisions users and groups from Microsoft Entra ID into SCIM applications
 #[derive(Parser)]
 #[command(
     name = "entra-scim",
     version,
-    about,
-    after_help = "Exit codes: 0 done, 1 unexpected, 2 configuration or usage, 3 some objects \
-                  failed, 4 changes held by a safeguard, 5 in quarantine, 6 another process \
-                  holds the state file and does not answer, 7 could not reach or sign in to \
-                  Graph, the target or, with notify-test, the mail server.\n\n\
-                  Begin with: entra-scim init, then check, plan, sync."
+    after_help = "Exit codes:\n  0  done\n  1  unexpected\n  2  configuration or usage\n  \
+                  3  some objects failed\n  4  changes held by a safeguard\n  5  in quarantine\n  \
+                  6  another process holds the state file and does not answer\n  \
+                  7  could not reach or sign in to Graph, the target or, with notify-test, the \
+                  mail server\n\n\
+                  Begin with: entra-scim init, then check, plan, sync.\n\
+                  Each command has examples: entra-scim COMMAND --help"
 )]
 pub(super) struct Cli {
-    #[command(flatten)]
+    #[command(flatten, next_help_heading = "Common options")]
     pub(super) global: Global,
     #[command(subcommand)]
     pub(super) command: Command,
@@ -65,20 +67,21 @@ pub(super) enum Command {
     Init(InitArgs),
     /// Test the connections and permissions, and say what is missing
     Check(CheckArgs),
-    /// Show what a cycle would do; touches neither the target nor the state
+    /// Show what a cycle would do; changes neither target nor state
     Plan(PlanArgs),
     /// Run one cycle, now
     Sync(SyncArgs),
-    /// Run as a service: every enabled application on its schedule, until SIGTERM
-    #[command(after_help = "Example: entra-scim run --log-format json")]
+    /// Run as a service, each application on its schedule
+    #[command(after_help = "It ends on SIGTERM, at the next request; the next start goes on \
+                              from there.\n\nExample: entra-scim run --log-format json")]
     Run,
     /// Provision one person or group, now
     Provision(ProvisionArgs),
-    /// Say why somebody is in scope or not, and what would be sent; only reads
+    /// Say why somebody is in scope or not, and what would be sent
     Explain(ExplainArgs),
-    /// List every account at the application: linked, matched but not linked, or its own
+    /// List every account at the application, and whose it is
     Accounts(AccountsArgs),
-    /// Show which accounts were changed at the application, behind the directory's back
+    /// Show which accounts were changed behind the directory's back
     Drift(DriftArgs),
     /// Evaluate one expression of Entra's mapping language
     Expression(ExpressionArgs),
@@ -94,19 +97,23 @@ pub(super) enum Command {
     /// Go on scheduling an application
     #[command(after_help = "Example: entra-scim resume whimsical")]
     Resume(AppArgs),
-    /// Forget parts of the state, as Microsoft Graph's resetScope; runs no cycle
+    /// Forget parts of the state, as Microsoft Graph's resetScope
     Restart(RestartArgs),
-    /// Remove a person's data from logs and state; the accounts are untouched
+    /// Remove a person's data from logs and state, not the accounts
     Forget(ForgetArgs),
     /// Send one test mail to everybody, and a message to each webhook
     #[command(after_help = "Example: entra-scim notify-test")]
     NotifyTest(AppArgs),
-    /// Turn the provisioning schema of an Entra application into mappings for the configuration
+    /// Turn an Entra provisioning schema into mappings
     ImportSchema(ImportSchemaArgs),
-    /// List the built-in profiles, or show one with its mapping, limits and set-up steps
+    /// List the built-in profiles, or show one with its set-up steps
     Gallery(GalleryArgs),
-    /// Try everything with a simulated tenant and a simulated application
+    /// Try everything with a simulated tenant and application
     Demo(DemoArgs),
+    /// Print what a shell needs to complete this command line
+    Completions(CompletionsArgs),
+    /// Print a manual page, or write all of them
+    Man(ManArgs),
 }
 
 /// Which applications.
@@ -209,8 +216,10 @@ pub(super) struct SyncArgs {
 }
 
 #[derive(Args, Clone, Debug)]
-#[command(after_help = "Examples:\n  entra-scim explain whimsical ada@contoso.com\n  \
-                        entra-scim explain 'Sales Team' --json")]
+#[command(
+    after_help = "It only reads.\n\nExamples:\n  entra-scim explain whimsical ada@contoso.com\n  \
+                        entra-scim explain 'Sales Team' --json"
+)]
 pub(super) struct ExplainArgs {
     /// The application; may be left out where the file has one
     #[arg(value_name = "APP")]
@@ -341,8 +350,8 @@ pub(super) struct ApproveArgs {
 
 #[derive(Args, Clone, Debug)]
 #[command(
-    after_help = "Without a flag: --quarantine --watermark --escrows, as Microsoft Graph does. A \
-                  running service\nstarts the next cycle at once after --quarantine and \
+    after_help = "Without a flag: --quarantine --watermark --escrows, as Microsoft Graph does. It \
+                  runs no cycle. A running service\nstarts the next cycle at once after --quarantine and \
                   --escrows.\n\nExample: entra-scim restart whimsical --watermark"
 )]
 #[expect(clippy::struct_excessive_bools, reason = "one per flag")]

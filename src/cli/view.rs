@@ -6,14 +6,13 @@ use anstyle::{AnsiColor, Style};
 use serde_json::Value;
 
 use super::{document::reason, output, rows::Plan};
+pub(super) use crate::model::{counted, duration, short, thousands};
 use crate::{
     model::{ObjectKind, moment},
     provisioning::{Action, ChangeStatus, PlannedChange, Quarantine},
     scim::{REDACTED, is_redacted},
     store::{CycleReport, HeldReport, PlanFilter, RevisionReport, Totals},
 };
-
-pub(super) use crate::model::{counted, duration, short, thousands};
 
 /// Characters of one value: a certificate or a photo would hide the rest.
 const VALUE_CHARS_MAX: usize = 120;

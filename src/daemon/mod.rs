@@ -8,17 +8,21 @@
 //! **Invariant:** a cycle that fails is reported and never ends the service. The room prints
 //! nothing, and decides nothing that the cycle decides.
 
+mod applications;
 mod clock;
 mod connect;
 mod hand_over;
+mod heartbeat;
 mod notices;
 mod once;
 mod order;
 mod page;
 mod run;
+mod seat;
 mod service;
 mod sign_in;
 mod signals;
+mod supervisor;
 mod trouble;
 
 pub use clock::SystemClock;
@@ -31,6 +35,6 @@ pub use once::{
 };
 pub use order::{Answer, OnDemand, Order, Reset};
 pub use page::{shown, shown_app};
-pub use run::run;
-pub use signals::stop_on_signals;
+pub use run::{Control, Reload, run};
+pub use signals::{reloads_on_hang_up, stop_on_signals};
 pub use trouble::Trouble;

@@ -1,9 +1,9 @@
 //! The status page of the service: what it shows, where it listens, and that its troubles are
 //! nobody else's.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{future::Future, net::SocketAddr, sync::Arc, time::Duration};
 
-use tokio::{net::TcpListener, sync::watch};
+use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
 use tracing::{error, info};
 
 use super::state_path;
@@ -13,9 +13,6 @@ use crate::{
     model::{Clock, JobId},
     web::{Limits, Shown, ShownApp, Site, serve},
 };
-
-/// How often it is looked whether the service is asked to stop.
-const STOP_POLL: Duration = Duration::from_millis(100);
 
 /// How long after a refused address it is asked for again.
 const LISTEN_AGAIN: Duration = Duration::from_secs(30);
@@ -42,39 +39,95 @@ pub fn shown(config: &Config) -> Shown {
     Shown { apps, zone: config.service.zone }
 }
 
-/// Serves the page until the service is asked to stop. An address that cannot be had is told, and
-/// asked for again: cycles do not wait for it.
-pub(super) async fn keep_page(
-    listen: SocketAddr,
-    shown: watch::Receiver<Arc<Shown>>,
+/// Opens the page, and serves it until a stop is requested.
+///
+/// An address that cannot be had is told, and asked for again: no cycle waits for it. Another
+/// configuration takes effect at once, another address too.
+pub(super) async fn open_page(
+    settings: watch::Receiver<Arc<Config>>,
     stop: Arc<Stop>,
     clock: Arc<dyn Clock>,
-) {
-    while !stop.is_requested() {
-        match TcpListener::bind(listen).await {
-            Ok(listener) => {
-                info!("the status page is at http://{listen}/");
-                let site = Site::new(shown.clone(), Arc::clone(&clock));
-                serve(site, listener, Limits::default(), stopped(&stop, clock.as_ref())).await;
-            }
-            Err(error) => {
-                error!(
-                    error = &error as &dyn std::error::Error,
-                    "the status page cannot listen on {listen}; cycles go on without it. Another \
-                     program may have the port (`ss -ltnp` names it): end that one, or set \
-                     `service.listen` to another port or to \"off\""
-                );
-                tokio::select! {
-                    () = clock.sleep(LISTEN_AGAIN) => {}
-                    () = stopped(&stop, clock.as_ref()) => {}
+) -> JoinHandle<()> {
+    let listen = settings.borrow().service.listen;
+    let opened = open(listen).await;
+    let shown = watch::Sender::new(Arc::new(shown(&settings.borrow())));
+    let page = Page { settings, shown, clock };
+    tokio::spawn(page.keep(listen, opened, stop))
+}
+
+struct Page {
+    settings: watch::Receiver<Arc<Config>>,
+    shown: watch::Sender<Arc<Shown>>,
+    clock: Arc<dyn Clock>,
+}
+
+impl Page {
+    async fn keep(
+        mut self,
+        mut listen: Option<SocketAddr>,
+        mut opened: Option<TcpListener>,
+        stop: Arc<Stop>,
+    ) {
+        let clock = Arc::clone(&self.clock);
+        while !stop.is_requested() {
+            let is_wanted = listen.is_some();
+            let site = Site::new(self.shown.subscribe(), Arc::clone(&clock));
+            let moved = self.moved(listen);
+            match opened.take() {
+                Some(listener) => {
+                    serve(site, listener, Limits::default(), first(moved, stop.requested())).await;
                 }
+                None if is_wanted => {
+                    first(clock.sleep(LISTEN_AGAIN), first(moved, stop.requested())).await;
+                }
+                None => first(moved, stop.requested()).await,
+            }
+            listen = self.settings.borrow().service.listen;
+            if !stop.is_requested() {
+                opened = open(listen).await;
             }
         }
     }
+
+    /// Shows what each new configuration says, until one has another address.
+    async fn moved(&mut self, listen: Option<SocketAddr>) {
+        while self.settings.changed().await.is_ok() {
+            let config = Arc::clone(&self.settings.borrow_and_update());
+            self.shown.send_replace(Arc::new(shown(&config)));
+            if config.service.listen != listen {
+                return;
+            }
+        }
+        // Nobody changes it any more.
+        std::future::pending().await
+    }
 }
 
-async fn stopped(stop: &Stop, clock: &dyn Clock) {
-    while !stop.is_requested() {
-        clock.sleep(STOP_POLL).await;
+async fn first(one: impl Future<Output = ()>, other: impl Future<Output = ()>) {
+    tokio::select! {
+        () = one => {}
+        () = other => {}
+    }
+}
+
+async fn open(listen: Option<SocketAddr>) -> Option<TcpListener> {
+    let address = listen?;
+    match TcpListener::bind(address)
+        .await
+        .and_then(|listener| Ok((listener.local_addr()?, listener)))
+    {
+        Ok((bound, listener)) => {
+            info!("the status page is at http://{bound}/");
+            Some(listener)
+        }
+        Err(error) => {
+            error!(
+                error = &error as &dyn std::error::Error,
+                "the status page cannot listen on {address}; cycles go on without it. Another \
+                 program may have the port (`ss -ltnp` names it): end that one, or set \
+                 `service.listen` to another port or to \"off\""
+            );
+            None
+        }
     }
 }

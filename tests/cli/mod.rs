@@ -20,4 +20,6 @@ mod redaction;
 mod refusals;
 mod safeguard;
 mod service;
+mod shell;
 mod sign_in;
+mod supervised;

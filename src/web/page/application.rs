@@ -10,12 +10,12 @@ use serde::Deserialize;
 
 use super::{
     chart::Charts,
-    failing::{EscrowView, FailingRead},
+    failing::{EscrowView, FailingRead, NextTry},
     frame::{Frame, page},
     needs::Need,
     overview::Known,
     plan::{HeldView, PlanRead, PlanRow, Tab, tabs},
-    standing_view::{CycleView, StandingView},
+    standing_view::{CycleView, NextView, StandingView},
     words::{Moment, Times},
 };
 use crate::{

@@ -44,7 +44,9 @@ pub(super) fn assets() -> &'static Assets {
 }
 
 /// Answers with one of them.
-pub(super) async fn answer(Path((hash, name)): Path<(String, String)>) -> Result<Response, Refusal> {
+pub(super) async fn answer(
+    Path((hash, name)): Path<(String, String)>,
+) -> Result<Response, Refusal> {
     let address = format!("/assets/{hash}/{name}");
     let known = assets();
     let (content, kind) = match address {

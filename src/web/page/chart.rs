@@ -86,9 +86,15 @@ struct Series {
 }
 
 const SERIES: [Series; 9] = [
-    series(("created", "Created or adopted"), "good", Together::Sum, |r| Some(r.totals.create + r.totals.adopt)),
-    series(("updated", "Updated or enabled"), "warn", Together::Sum, |r| Some(r.totals.update + r.totals.enable)),
-    series(("disabled", "Disabled or deleted"), "bad", Together::Sum, |r| Some(r.totals.disable + r.totals.delete)),
+    series(("created", "Created or adopted"), "good", Together::Sum, |r| {
+        Some(r.totals.create + r.totals.adopt)
+    }),
+    series(("updated", "Updated or enabled"), "warn", Together::Sum, |r| {
+        Some(r.totals.update + r.totals.enable)
+    }),
+    series(("disabled", "Disabled or deleted"), "bad", Together::Sum, |r| {
+        Some(r.totals.disable + r.totals.delete)
+    }),
     series(("failed", "Failed"), "bad", Together::Sum, |r| Some(r.totals.failure)),
     Series {
         key: "duration",
@@ -98,10 +104,18 @@ const SERIES: [Series; 9] = [
         shown: duration,
         of: |r| Some(r.duration_ms),
     },
-    series(("graph", "Requests to Microsoft Graph"), "busy", Together::Sum, |r| Some(r.requests.graph)),
-    series(("target", "Requests to the application"), "busy", Together::Sum, |r| Some(r.requests.target)),
-    series(("accounts", "Accounts linked"), "calm", Together::Last, |r| r.linked.map(|linked| linked.linked)),
-    series(("groups", "Groups linked"), "calm", Together::Last, |r| r.linked.map(|linked| linked.groups)),
+    series(("graph", "Requests to Microsoft Graph"), "busy", Together::Sum, |r| {
+        Some(r.requests.graph)
+    }),
+    series(("target", "Requests to the application"), "busy", Together::Sum, |r| {
+        Some(r.requests.target)
+    }),
+    series(("accounts", "Accounts linked"), "calm", Together::Last, |r| {
+        r.linked.map(|linked| linked.linked)
+    }),
+    series(("groups", "Groups linked"), "calm", Together::Last, |r| {
+        r.linked.map(|linked| linked.groups)
+    }),
 ];
 
 const fn series(
@@ -135,7 +149,8 @@ impl Charts {
         for series in &SERIES {
             let figures: Vec<Option<u64>> = parts.iter().map(|part| series.figure(part)).collect();
             // No groups, or reports that are older than the figure: nothing to see.
-            if matches!(series.together, Together::Last) && figures.iter().flatten().all(|n| *n == 0)
+            if matches!(series.together, Together::Last)
+                && figures.iter().flatten().all(|n| *n == 0)
             {
                 continue;
             }

@@ -35,6 +35,8 @@ struct FailingPage {
     /// Where the next page begins.
     next: Option<String>,
     is_first: bool,
+    /// What tries all of them in the next cycle.
+    command: String,
 }
 
 /// An object that failed.
@@ -114,12 +116,12 @@ pub(super) async fn answer(
     let last = read.rows.last().filter(|_| more);
     page(&FailingPage {
         frame: Frame::of_app(&times, &name, "failing", "Escrows"),
+        command: format!("entra-scim restart {name} --escrows"),
         app: name,
         waiting: thousands(read.counts.all - read.counts.given_up),
         given_up: thousands(read.counts.given_up),
         removals: thousands(read.counts.removals),
-        next: last
-            .map(|row| format!("{}.{}", row.failures.since.timestamp_millis(), row.source)),
+        next: last.map(|row| format!("{}.{}", row.failures.since.timestamp_millis(), row.source)),
         rows: read.views(&times),
         is_first,
     })
@@ -136,10 +138,9 @@ impl EscrowView {
         let next = match row.next {
             NextAttempt::Cycle { number, .. } if number <= next_cycle => NextTry::NextCycle,
             NextAttempt::Cycle { at_latest, .. } if at_latest <= times.now => NextTry::NextCycle,
-            NextAttempt::Cycle { number, at_latest } => NextTry::Cycles {
-                count: number - next_cycle,
-                at_latest: times.shown(at_latest),
-            },
+            NextAttempt::Cycle { number, at_latest } => {
+                NextTry::Cycles { count: number - next_cycle, at_latest: times.shown(at_latest) }
+            }
             NextAttempt::At(at) if at <= times.now => NextTry::NextCycle,
             NextAttempt::At(at) => NextTry::After(times.shown(at)),
             NextAttempt::GivenUp => NextTry::GivenUp,

@@ -19,7 +19,7 @@ use futures_util::{StreamExt as _, stream};
 use serde::Serialize;
 use tokio::sync::Mutex;
 
-use super::words::{Times, phase_words, span};
+use super::words::{phase_words, span};
 use crate::{
     model::{Fingerprint, Timestamp, thousands},
     store::{CycleKind, JobState, Running, StoreError, View, is_held},

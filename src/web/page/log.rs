@@ -91,9 +91,7 @@ pub(super) async fn list(
     let (search, start) = asked.search(&times)?;
     let read = site
         .read(&app, move |reader| {
-            reader
-                .map(|reader| reader.read(|view| view.log_page(&search, start, ROWS)))
-                .transpose()
+            reader.map(|reader| reader.read(|view| view.log_page(&search, start, ROWS))).transpose()
         })
         .await?;
     let has_state = read.is_some();
@@ -200,7 +198,11 @@ impl EventView {
             name: plain(name).into_owned(),
             why: plain(&why).into_owned(),
             cycle: row.cycle_id.clone(),
-            changes: row.modified.iter().map(|modified: &ModifiedProperty| ChangeLine::of(modified)).collect(),
+            changes: row
+                .modified
+                .iter()
+                .map(|modified: &ModifiedProperty| ChangeLine::of(modified))
+                .collect(),
             error,
         }
     }

@@ -130,9 +130,9 @@ pub(super) fn key_text(key: LogKey) -> String {
 }
 
 fn parse_key(text: &str) -> Result<LogKey, Refusal> {
-    let key = text.split_once('.').and_then(|(at, seq)| {
-        Some(LogKey { at: at.parse().ok()?, seq: seq.parse().ok()? })
-    });
+    let key = text
+        .split_once('.')
+        .and_then(|(at, seq)| Some(LogKey { at: at.parse().ok()?, seq: seq.parse().ok()? }));
     key.ok_or_else(|| Refusal::bad("this address names no place in the log"))
 }
 
@@ -142,7 +142,9 @@ fn parse_moment(name: &str, text: &str, times: &Times) -> Result<Timestamp, Refu
     let local = ["%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M", "%Y-%m-%d %H:%M:%S"]
         .iter()
         .find_map(|format| NaiveDateTime::parse_from_str(text, format).ok())
-        .or_else(|| Some(NaiveDate::parse_from_str(text, "%Y-%m-%d").ok()?.and_time(NaiveTime::MIN)));
+        .or_else(|| {
+            Some(NaiveDate::parse_from_str(text, "%Y-%m-%d").ok()?.and_time(NaiveTime::MIN))
+        });
     if let Some(local) = local {
         // An hour that comes twice is meant with its first; one that is skipped ends before it.
         let found = times.zone.from_local_datetime(&local).earliest();

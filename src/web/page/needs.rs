@@ -101,8 +101,9 @@ pub(super) struct Beside {
 
 impl Beside {
     pub(super) fn read(view: &View<'_>) -> Result<Self, StoreError> {
-        let is_expiry =
-            |open: &OpenNotice| open.notice.kind == NoticeKind::CredentialExpiry && !open.notice.over;
+        let is_expiry = |open: &OpenNotice| {
+            open.notice.kind == NoticeKind::CredentialExpiry && !open.notice.over
+        };
         let removals = view.failing_removals(REMOVAL_FAILURES_TOLD, FAILING_REMOVALS_MAX)?;
         Ok(Self {
             expiring: view.notices()?.into_iter().filter(is_expiry).collect(),

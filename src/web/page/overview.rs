@@ -7,7 +7,7 @@ use super::{
     frame::{Frame, page},
     live::Live,
     needs::{Beside, Need, needs},
-    standing_view::StandingView,
+    standing_view::{NextView, StandingView},
     words::{Mark, Times, UNREADABLE},
 };
 use crate::{

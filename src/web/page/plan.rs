@@ -10,7 +10,7 @@ use serde::Deserialize;
 
 use super::{
     frame::{Frame, page},
-    words::{Mark, Times, action_mark, status_mark},
+    words::{Mark, Moment, action_mark, status_mark},
 };
 use crate::{
     model::{ObjectKind, Timestamp, plain, short, thousands},
@@ -39,7 +39,7 @@ struct PlanPage {
     /// Where the next page begins.
     next: Option<i64>,
     is_first: bool,
-    drafted: Option<super::words::Moment>,
+    drafted: Option<Moment>,
     held: Option<HeldView>,
     running: bool,
 }
