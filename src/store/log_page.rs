@@ -252,21 +252,7 @@ impl Question {
             LogStart::After(key) => (false, Some(key)),
             LogStart::Oldest => (false, None),
         };
-        let mut range = String::new();
-        if let Some(from) = self.from {
-            range += &format!(" AND at >= {}", hold(Sql::Integer(from)));
-        }
-        if let Some(to) = self.to {
-            range += &format!(" AND at < {}", hold(Sql::Integer(to)));
-        }
-        if let Some(key) = key {
-            let (at, seq) = (hold(Sql::Integer(key.at)), hold(Sql::Integer(key.seq)));
-            range += &if older {
-                format!(" AND at <= {at} AND (at < {at} OR seq < {seq})")
-            } else {
-                format!(" AND at >= {at} AND (at > {at} OR seq > {seq})")
-            };
-        }
+        let range = self.range(&mut hold, older, key);
         let order = if older { "DESC" } else { "ASC" };
         // Only these two are read from the row itself, and most questions do without.
         let held = if self.held_only { "body ->> 'held'" } else { "0" };
@@ -295,6 +281,26 @@ impl Question {
         };
         let sql = format!("{} ORDER BY 1 {order}, 2 {order}", visits.join(" UNION ALL "));
         (sql, values)
+    }
+
+    /// The rest of a visit's condition: the times that are asked for, from the key on.
+    fn range(
+        &self,
+        hold: &mut impl FnMut(Sql) -> String,
+        older: bool,
+        key: Option<LogKey>,
+    ) -> String {
+        let from = self.from.map(|from| format!(" AND at >= {}", hold(Sql::Integer(from))));
+        let to = self.to.map(|to| format!(" AND at < {}", hold(Sql::Integer(to))));
+        let after = key.map(|key| {
+            let (at, seq) = (hold(Sql::Integer(key.at)), hold(Sql::Integer(key.seq)));
+            if older {
+                format!(" AND at <= {at} AND (at < {at} OR seq < {seq})")
+            } else {
+                format!(" AND at >= {at} AND (at > {at} OR seq > {seq})")
+            }
+        });
+        [from, to, after].into_iter().flatten().collect()
     }
 
     /// Whether every row that is visited answers, so that none is visited in vain.

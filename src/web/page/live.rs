@@ -135,7 +135,10 @@ fn rate(steps_per_second: f64) -> String {
 
 /// What was asked last, for everybody who listens.
 #[derive(Clone, Default)]
-pub(super) struct Listened(Arc<Mutex<Option<(Timestamp, Vec<Live>)>>>);
+pub(super) struct Listened(Arc<Mutex<Option<Look>>>);
+
+/// What was so at a moment.
+type Look = (Timestamp, Vec<Live>);
 
 impl Listened {
     /// How everything is, as it was asked within the last second.
@@ -188,7 +191,7 @@ pub(super) async fn events(
             }
             let lives = listened.look(&site).await;
             let is_new = |live: &&Live| before.as_ref().is_none_or(|all| !all.contains(live));
-            let moved: Vec<_> = lives.iter().filter(is_new).map(event).collect();
+            let moved: Vec<_> = lives.iter().filter(is_new).map(event).map(Ok::<_, Infallible>).collect();
             let is_first = before.replace(lives).is_none();
             if is_first || !moved.is_empty() {
                 return Some((stream::iter(moved), (site, listened, before)));
@@ -199,7 +202,7 @@ pub(super) async fn events(
     Sse::new(looks.flatten()).keep_alive(keep_alive).into_response()
 }
 
-fn event(live: &Live) -> Result<Event, Infallible> {
+fn event(live: &Live) -> Event {
     let data = serde_json::to_string(live).unwrap_or_default();
-    Ok(Event::default().event("app").data(data))
+    Event::default().event("app").data(data)
 }

@@ -225,11 +225,10 @@ fn paused(app: &str, standing: &Standing, times: &Times) -> Option<Need> {
 fn undelivered(app: &str, standing: &Standing) -> Option<Need> {
     let outbox = &standing.outbox;
     let count = outbox.waiting + outbox.given_up;
-    let mut detail = outbox.error.clone().unwrap_or_default();
-    if outbox.given_up > 0 {
-        let given_up = thousands(outbox.given_up);
-        detail = format!("{detail} {given_up} of them given up.").trim_start().to_owned();
-    }
+    let given_up = (outbox.given_up > 0)
+        .then(|| format!("{} of them given up.", thousands(outbox.given_up)));
+    let detail: Vec<String> = outbox.error.clone().into_iter().chain(given_up).collect();
+    let detail = detail.join(" ");
     let title = format!("{} not delivered", counted(count, "notice"));
     let need = Need::new((Urgency::Soon, app), title, detail).run("entra-scim notify-test".into());
     (count > 0).then_some(need)
