@@ -376,3 +376,205 @@ impl Question {
 fn contains(name: &str, part: &str) -> bool {
     name.contains(part) || name.to_lowercase().contains(part)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::Engine;
+
+    /// A log of rows `(at, status, action, name, cycle)`, in the order in which they were written.
+    fn log_of(rows: &[(i64, &str, &str, &str, &str)]) -> (tempfile::TempDir, Engine) {
+        let folder = tempfile::tempdir().expect("a folder");
+        let engine = Engine::open(&folder.path().join("crm.sqlite")).expect("a state");
+        let written = engine.write(|tx| {
+            let mut statement = tx.connection.prepare(
+                "INSERT INTO provisioning_log (change_id, cycle_id, at, duration_ms, action, \
+                 status, source, source_name, code, version, body) VALUES ('c', ?5, ?1, 0, ?3, \
+                 ?2, ?6, ?4, 'x', 1, json_object('kind', 'user', 'reason', 'InScope', 'detail', '', \
+                 'modified', json('[]'), 'steps', json('[]'), 'held', json(iif(?2 = 'skipped' AND \
+                 ?3 = 'disable', 'true', 'false'))))",
+            )?;
+            for (at, status, action, name, cycle) in rows {
+                statement.execute((at, status, action, name, cycle, id_of(name).to_string()))?;
+            }
+            Ok(())
+        });
+        written.expect("written");
+        (folder, engine)
+    }
+
+    fn id_of(name: &str) -> SourceId {
+        SourceId::derive(&[&name.to_lowercase()])
+    }
+
+    fn page(engine: &Engine, search: &LogSearch, start: LogStart, limit: usize) -> LogPage {
+        engine.read(|view| view.log_page(search, start, limit)).expect("a page")
+    }
+
+    /// Rows of every kind, many of them at the same moment, and one written out of time.
+    fn mixed() -> Vec<(i64, &'static str, &'static str, &'static str, &'static str)> {
+        const STATUSES: [&str; 4] = ["success", "skipped", "failure", "warning"];
+        const ACTIONS: [&str; 5] = ["create", "update", "skip", "disable", "delete"];
+        const NAMES: [&str; 3] = ["Ada@contoso.com", "ada.berg@contoso.com", "Ünal@contoso.com"];
+        const CYCLES: [&str; 3] = ["aa11", "aa22", "bb33"];
+        let row = |n: usize| {
+            let at = i64::try_from(n / 7).expect("small") * 1_000;
+            (at, STATUSES[n % 4], ACTIONS[n % 5], NAMES[n / 3 % 3], CYCLES[n * 3 / 300])
+        };
+        let mut rows: Vec<_> = (0..299).map(row).collect();
+        rows.push((5_500, "success", "create", NAMES[0], CYCLES[0]));
+        rows
+    }
+
+    #[test]
+    fn pages_by_key_meet_every_row_once_in_both_directions() {
+        let (_folder, engine) = log_of(&mixed());
+        let all = LogSearch::default();
+        let mut whole = page(&engine, &all, LogStart::Newest, 1_000).rows;
+        assert_eq!(whole.len(), 300);
+        assert!(whole.windows(2).all(|two| two[0].key().at >= two[1].key().at), "newest first");
+        for older in [true, false] {
+            let mut met = Vec::new();
+            let mut start = if older { LogStart::Newest } else { LogStart::Oldest };
+            loop {
+                let next = page(&engine, &all, start, 37);
+                met.extend(next.rows);
+                let Some(key) = next.next else { break };
+                start = if older { LogStart::Before(key) } else { LogStart::After(key) };
+            }
+            assert_eq!(met, whole);
+            whole.reverse();
+        }
+    }
+
+    #[test]
+    fn every_search_finds_what_looking_at_each_row_finds() {
+        let rows = mixed();
+        let (_folder, engine) = log_of(&rows);
+        let at = |ms| Timestamp::from_timestamp_millis(ms);
+        let whos = ["", "ADA@contoso.com", "ada", "ünal", "nobody"];
+        let statuses = ["", "success", "failure"];
+        let actions = ["", "update", "other", "stagedDelete"];
+        let cycles = ["", "aa", "bb33", "zz"];
+        for times in [(None, None), (at(5_000), at(20_000))] {
+            for (who, status, action, cycle) in combinations(&whos, &statuses, &actions, &cycles) {
+                let given = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
+                let search = LogSearch {
+                    who: given(who),
+                    action: given(action),
+                    status: given(status),
+                    cycle: given(cycle),
+                    from: times.0,
+                    to: times.1,
+                };
+                let found = page(&engine, &search, LogStart::Newest, 1_000);
+                assert!(found.next.is_none() && found.looked_until.is_none(), "{search:?}");
+                let mut seqs: Vec<i64> = found.rows.iter().map(|row| row.seq).collect();
+                seqs.sort_unstable();
+                let expected: Vec<i64> = (1..)
+                    .zip(&rows)
+                    .filter(|(_, row)| answers(row, (who, status, action, cycle), times))
+                    .map(|(seq, _)| seq)
+                    .collect();
+                assert_eq!(seqs, expected, "{search:?}");
+            }
+        }
+    }
+
+    fn answers(
+        (at, status, action, name, cycle): &(i64, &str, &str, &str, &str),
+        (who, wanted_status, wanted_action, beginning): (&str, &str, &str, &str),
+        (from, to): (Option<Timestamp>, Option<Timestamp>),
+    ) -> bool {
+        let name = name.to_lowercase();
+        let is_meant = match who {
+            "ADA@contoso.com" => name == "ada@contoso.com",
+            part => name.contains(part),
+        };
+        let is_action = match wanted_action {
+            "" => true,
+            "other" => *action == "skip",
+            "stagedDelete" => *action == "disable" && *status == "skipped",
+            word => *action == word,
+        };
+        is_meant
+            && is_action
+            && (wanted_status.is_empty() || *status == wanted_status)
+            && cycle.starts_with(beginning)
+            && from.is_none_or(|from| *at >= from.timestamp_millis())
+            && to.is_none_or(|to| *at < to.timestamp_millis())
+    }
+
+    fn combinations<'a>(
+        whos: &'a [&'a str],
+        statuses: &'a [&'a str],
+        actions: &'a [&'a str],
+        cycles: &'a [&'a str],
+    ) -> Vec<(&'a str, &'a str, &'a str, &'a str)> {
+        let mut all = Vec::new();
+        for who in whos {
+            for status in statuses {
+                for action in actions {
+                    all.extend(cycles.iter().map(|cycle| (*who, *status, *action, *cycle)));
+                }
+            }
+        }
+        all
+    }
+
+    #[test]
+    fn a_search_that_few_rows_answer_looks_at_so_many_and_says_how_far_back() {
+        let count = READ_MAX + 50;
+        let mut rows: Vec<_> = (0..count)
+            .map(|n| {
+                let at = i64::try_from(n).expect("small");
+                (at, "failure", "update", "ada@contoso.com", "aa11")
+            })
+            .collect();
+        rows[3].3 = "grace@contoso.com";
+        let (_folder, engine) = log_of(&rows);
+        let search = LogSearch {
+            who: Some("grac".to_owned()),
+            status: Some("failure".to_owned()),
+            ..LogSearch::default()
+        };
+        let first = page(&engine, &search, LogStart::Newest, 50);
+        assert!(first.rows.is_empty());
+        assert_eq!(first.looked_until.expect("it gave up").timestamp_millis(), 50);
+        let key = first.next.expect("it goes on");
+        let second = page(&engine, &search, LogStart::Before(key), 50);
+        assert_eq!(second.rows.len(), 1);
+        assert!(second.next.is_none() && second.looked_until.is_none());
+    }
+
+    #[test]
+    fn no_search_sorts_the_rows_it_visits() {
+        let (_folder, engine) = log_of(&mixed());
+        let given = |text: &str| Some(text.to_owned());
+        let searches = [
+            LogSearch::default(),
+            LogSearch { who: given("ada@contoso.com"), ..LogSearch::default() },
+            LogSearch { who: given("ada"), from: Some(Timestamp::MIN_UTC), ..LogSearch::default() },
+            LogSearch { cycle: given("aa"), ..LogSearch::default() },
+            LogSearch { status: given("failure"), ..LogSearch::default() },
+            LogSearch { action: given("stagedDelete"), ..LogSearch::default() },
+        ];
+        let key = LogKey { at: 9_000, seq: 60 };
+        for search in searches {
+            for start in [LogStart::Newest, LogStart::Before(key), LogStart::After(key)] {
+                let plan: Vec<String> = engine
+                    .read(|view| {
+                        let question = view.question(&search)?.expect("a question");
+                        let (sql, values) = question.statement(start);
+                        let sql = format!("EXPLAIN QUERY PLAN {sql}");
+                        let mut statement = view.connection.prepare(&sql)?;
+                        let rows = statement.query_map(params_from_iter(values), |r| r.get(3))?;
+                        Ok(rows.collect::<Result<_, _>>()?)
+                    })
+                    .expect("a plan");
+                let plan = plan.join("; ");
+                assert!(!plan.contains("TEMP B-TREE"), "{search:?} {start:?}: {plan}");
+            }
+        }
+    }
+}

@@ -1,5 +1,5 @@
-//! The page of one application: how it stands, what it needs, its past cycles, and the beginnings of
-//! its escrows and its plan.
+//! The page of one application: how it stands, what it needs, its past cycles, and where its
+//! escrows and its plan begin.
 
 use askama::Template;
 use axum::{

@@ -191,7 +191,8 @@ pub(super) async fn events(
             }
             let lives = listened.look(&site).await;
             let is_new = |live: &&Live| before.as_ref().is_none_or(|all| !all.contains(live));
-            let moved: Vec<_> = lives.iter().filter(is_new).map(event).map(Ok::<_, Infallible>).collect();
+            let moved: Vec<_> =
+                lives.iter().filter(is_new).map(event).map(Ok::<_, Infallible>).collect();
             let is_first = before.replace(lives).is_none();
             if is_first || !moved.is_empty() {
                 return Some((stream::iter(moved), (site, listened, before)));

@@ -123,7 +123,7 @@ pub(super) async fn list(
         rows: rows.iter().map(|row| EventView::of(row, &times)).collect(),
         older: older.map(|key| place("before", key)),
         newer: newer.map(|key| place("after", key)),
-        looked_until: looked_until.map(|at| times.shown(at)),
+        looked_until: looked_until.filter(|_| goes_older).map(|at| times.shown(at)),
         query,
         asked,
         has_state,

@@ -225,8 +225,8 @@ fn paused(app: &str, standing: &Standing, times: &Times) -> Option<Need> {
 fn undelivered(app: &str, standing: &Standing) -> Option<Need> {
     let outbox = &standing.outbox;
     let count = outbox.waiting + outbox.given_up;
-    let given_up = (outbox.given_up > 0)
-        .then(|| format!("{} of them given up.", thousands(outbox.given_up)));
+    let given_up =
+        (outbox.given_up > 0).then(|| format!("{} of them given up.", thousands(outbox.given_up)));
     let detail: Vec<String> = outbox.error.clone().into_iter().chain(given_up).collect();
     let detail = detail.join(" ");
     let title = format!("{} not delivered", counted(count, "notice"));

@@ -15,7 +15,7 @@ use super::{
 use crate::{
     model::{ObjectKind, Timestamp, plain, short, thousands},
     provisioning::{Action, ChangeStatus, PlannedChange},
-    store::{HeldReport, ModifiedProperty, PlanCounts, PlanPick, StoreError, View},
+    store::{HeldReport, ModifiedProperty, PlanCounts, PlanPick, StoreError, View, is_held},
     web::{answer::Refusal, site::Site},
 };
 
@@ -165,9 +165,11 @@ pub(super) async fn answer(
     let after = asked.after.unwrap_or(i64::MIN);
     let read = site
         .read(&app, move |reader| {
-            reader
-                .map(|reader| reader.read(|view| PlanRead::read(view, pick, after, ROWS + 1)))
-                .transpose()
+            let Some(reader) = reader else { return Ok(None) };
+            let mut read = reader.read(|view| PlanRead::read(view, pick, after, ROWS + 1))?;
+            // A process that was killed leaves its progress behind.
+            read.running &= is_held(reader.path());
+            Ok(Some(read))
         })
         .await?;
     let frame = Frame::of_app(&times, &name, "plan", "Plan");

@@ -6,7 +6,8 @@
   const said = document.getElementById("said");
   const listening = document.getElementById("listening");
   let refreshing = false;
-  let told = new Map();
+  const told = new Map();
+  const tried = new Map();
 
   // How far away a moment is, in its largest unit: the same words as the server's.
   function near(then) {
@@ -128,7 +129,11 @@
         if (box.dataset.version !== live.version) stale = true;
         else if (live.running !== null) move(box, live.running);
       }
-      if (stale) refresh();
+      // What somebody is busy with stays as it is until they turn away from it.
+      if (stale && tried.get(live.app) !== live.version) {
+        tried.set(live.app, live.version);
+        refresh();
+      }
       // Events that somebody reads do not move away below the eyes: a line says that there are more.
       const before = versions.get(live.app);
       versions.set(live.app, live.version);
@@ -137,6 +142,7 @@
         document.getElementById("newer").hidden = false;
       }
     });
+    document.addEventListener("focusout", () => tried.clear());
     addEventListener("pagehide", () => source.close());
     addEventListener("pageshow", (event) => { if (event.persisted) location.reload(); });
   }
