@@ -10,6 +10,9 @@ use crate::{
     store::CycleReport,
 };
 
+/// Places in a row at least: a few cycles stand on the right and are no walls.
+const PLACES_MIN: usize = 30;
+
 /// Bars in a row at most: more cycles than that are drawn several to a bar.
 const BARS_MAX: usize = 120;
 
@@ -178,12 +181,13 @@ impl Series {
     fn row(&self, figures: &[Option<u64>], lines: &[TableLine]) -> ChartRow {
         let most = figures.iter().flatten().copied().max().unwrap_or_default();
         let latest = figures.last().copied().flatten();
+        let empty = PLACES_MIN.saturating_sub(figures.len());
         let bars = figures.iter().zip(lines).enumerate().filter_map(|(place, (figure, line))| {
             let figure = figure.filter(|figure| *figure > 0)?;
             // What is there at all is seen: a bar is never lower than a hair.
             let height = scaled(figure, most).max(2);
             Some(Bar {
-                x: place * STEP,
+                x: (empty + place) * STEP,
                 y: ROW_HEIGHT - height,
                 width: BAR_WIDTH,
                 height,
@@ -196,7 +200,7 @@ impl Series {
             key: self.key,
             name: self.name,
             tone: self.tone,
-            width: figures.len().max(1) * STEP,
+            width: (empty + figures.len()) * STEP,
             height: ROW_HEIGHT,
             bars: bars.collect(),
             description: format!(

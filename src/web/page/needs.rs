@@ -180,7 +180,8 @@ fn held_back(app: &str, held: &HeldReport) -> Need {
 fn failing_removals(app: &str, beside: &Beside) -> Option<Need> {
     let count = beside.failing_removals;
     let more = if count >= u64::from(FAILING_REMOVALS_MAX) { " or more" } else { "" };
-    let title = format!("{}{more} fail again and again", counted(count, "removal"));
+    let fail = if count == 1 { "fails" } else { "fail" };
+    let title = format!("{}{more} {fail} again and again", counted(count, "removal"));
     let detail = "Whoever they are about still has access. Each is tried in every cycle; take the \
                   access away at the application until it works.";
     let need = Need::new((Urgency::Now, app), title, detail)
@@ -213,7 +214,7 @@ fn paused(app: &str, standing: &Standing, times: &Times) -> Option<Need> {
     let by = if paused.by == PROGRAM {
         "Four weeks in quarantine".to_owned()
     } else {
-        format!("`{}`", crate::model::plain(&paused.by))
+        crate::model::plain(&paused.by).into_owned()
     };
     let detail = format!("{by} paused it. No cycle begins until it is resumed.");
     let need = Need::new((Urgency::Soon, app), "paused", detail)
@@ -282,7 +283,7 @@ fn expiring(app: &ShownApp, beside: &Beside, times: &Times) -> Vec<Need> {
         let title = if is_over { "the token has expired" } else { "the token expires soon" };
         let urgency = if is_over { Urgency::Now } else { Urgency::Soon };
         let detail = "Make a new one at the application, put it where the configuration says, and \
-                      set `secret_token_expires` to its end. Then check it with the command.";
+                      set secret_token_expires to its end. Then check it with the command.";
         if ends - times.now <= EXPIRY_SHOWN {
             let need = Need::new((urgency, name), title, detail).at(Some(times.shown(ends)));
             needs.push(need.run(format!("entra-scim check {name}")));

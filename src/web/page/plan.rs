@@ -86,7 +86,6 @@ pub(super) struct HeldView {
     pub(super) what: String,
     pub(super) reason: String,
     pub(super) linked: String,
-    pub(super) threshold: String,
     pub(super) command: String,
     pub(super) plan: String,
 }
@@ -295,7 +294,6 @@ impl HeldView {
             what: parts.join(", "),
             reason: held.reason.clone(),
             linked: thousands(held.linked),
-            threshold: thousands(held.threshold),
             command: format!("entra-scim approve {app} {}", short(&held.plan)),
             plan: held.plan.clone(),
         }

@@ -65,7 +65,7 @@ impl StandingView {
         let mark =
             state_mark(standing.enabled, standing.served, live.running.is_some(), standing.state);
         let next = match standing.next_run {
-            _ if !standing.enabled => NextView::Never("`provisioning` is off"),
+            _ if !standing.enabled => NextView::Never("provisioning is off"),
             _ if standing.paused.is_some() => NextView::Never("paused"),
             _ if !standing.served => NextView::Never("once the service runs"),
             Some(next) if next > times.now => NextView::At(times.shown(next)),
@@ -80,10 +80,12 @@ impl StandingView {
         let tone = |count: u64, tone: &'static str| if count > 0 { tone } else { "" };
         let mut figures = vec![
             figure("accounts linked", standing.links.linked, "", None),
-            figure("groups linked", standing.links.groups, "", None),
             figure("failing", failing, tone(failing, "bad"), Some("/failing")),
             figure("held", held, tone(held, "warn"), Some("/plan?pick=held")),
         ];
+        if standing.links.groups > 0 {
+            figures.insert(1, figure("groups linked", standing.links.groups, "", None));
+        }
         if standing.waiting > 0 {
             figures.push(figure("waiting for their hours", standing.waiting, "warn", None));
         }
