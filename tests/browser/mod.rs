@@ -4,3 +4,5 @@
 //! them. All are `#[ignore]`d for that reason.
 
 mod harness;
+mod office;
+mod pages;

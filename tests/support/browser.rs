@@ -4,7 +4,6 @@
 
 use std::{path::PathBuf, process::Stdio, time::Duration};
 
-use entra_scim::{daemon::SystemClock, model::Clock};
 use fantoccini::{Client, ClientBuilder, wd::WebDriverCompatibleCommand};
 use hyper_util::client::legacy::connect::HttpConnector;
 use serde_json::{Value, json};
