@@ -14,4 +14,5 @@ mod real_servers;
 mod simulation;
 mod support;
 mod threats;
+mod web;
 mod wire;
