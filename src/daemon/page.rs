@@ -102,7 +102,7 @@ impl Keeper {
             }
         }
         // Nobody changes it any more.
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 }
 

@@ -33,10 +33,14 @@ pub struct Tls {
 }
 
 struct Current {
+    made: Made,
+    looked: Timestamp,
+}
+
+struct Made {
     config: Arc<ServerConfig>,
     /// The hash of what it was made from.
     of: Vec<u8>,
-    looked: Timestamp,
 }
 
 impl Tls {
@@ -46,7 +50,7 @@ impl Tls {
         now: Timestamp,
     ) -> Result<Self, String> {
         let files = read()?;
-        let current = Current { config: config(&files)?, of: hash(&files), looked: now };
+        let current = Current { made: Made::of(&files)?, looked: now };
         Ok(Self { read: Box::new(read), current: Mutex::new(current) })
     }
 
@@ -56,10 +60,10 @@ impl Tls {
         // A clock that was set back must not keep an old certificate.
         if (now - current.looked).abs() >= LOOK_EVERY {
             current.looked = now;
-            match (self.read)().and_then(|files| Current::renewed(&current.of, &files)) {
+            match (self.read)().and_then(|files| current.made.renewed(&files)) {
                 Ok(None) => {}
-                Ok(Some((config, of))) => {
-                    (current.config, current.of) = (config, of);
+                Ok(Some(made)) => {
+                    current.made = made;
                     info!("the status page has another certificate now");
                 }
                 Err(problem) => {
@@ -71,18 +75,18 @@ impl Tls {
                 }
             }
         }
-        TlsAcceptor::from(Arc::clone(&current.config))
+        TlsAcceptor::from(Arc::clone(&current.made.config))
     }
 }
 
-impl Current {
-    /// The configuration of these files, unless they are those of before.
-    fn renewed(
-        of: &[u8],
-        files: &TlsFiles,
-    ) -> Result<Option<(Arc<ServerConfig>, Vec<u8>)>, String> {
-        let hash = hash(files);
-        if hash == of { Ok(None) } else { Ok(Some((config(files)?, hash))) }
+impl Made {
+    fn of(files: &TlsFiles) -> Result<Self, String> {
+        Ok(Self { config: config(files)?, of: hash(files) })
+    }
+
+    /// The same of these files, unless they are those of before.
+    fn renewed(&self, files: &TlsFiles) -> Result<Option<Self>, String> {
+        if hash(files) == self.of { Ok(None) } else { Self::of(files).map(Some) }
     }
 }
 

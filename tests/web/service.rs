@@ -2,10 +2,18 @@
 
 use std::fs;
 
+use chrono::TimeDelta;
+use entra_scim::{
+    model::{Clock as _, CycleId},
+    store::{CycleKind, CycleReport, Progress, Requests, Totals},
+};
 use serde_json::Value;
 use tokio::net::TcpListener;
 
-use super::documents::{free_address, get};
+use super::{
+    documents::{free_address, get},
+    house::House,
+};
 use crate::support::desk::{Desk, eventually};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -64,6 +72,62 @@ async fn an_address_for_other_machines_without_a_token_ends_the_start() {
         assert!(refused.stderr.contains(part), "{part}: {}", refused.stderr);
     }
     assert!(!fs::exists(desk.path("state")).expect("a folder"), "nothing was begun");
+}
+
+#[tokio::test]
+async fn a_service_without_a_cycle_or_with_an_old_one_is_not_ready_and_says_which() {
+    let house = House::open().await;
+    let why = async |status: u16| {
+        let answer = house.get("/readyz", "").await.has(status);
+        let ready: Value = serde_json::from_str(&answer.body).expect("JSON");
+        assert_eq!(ready["ready"], status == 200, "{ready}");
+        assert_eq!(ready["apps"][0]["app"], "crm", "{ready}");
+        ready["apps"][0]["why"].as_str().expect("a reason").to_owned()
+    };
+    assert_eq!(why(503).await, "no cycle has finished yet");
+    let (id, began) = (CycleId::derive(&["one"]), house.clock.now());
+    let progress = Progress { phase: "import".to_owned(), done: 1, total: None };
+    house
+        .engine
+        .write(|tx| {
+            tx.begin_cycle(id, 1, CycleKind::Initial, began)?;
+            tx.set_progress(id, &progress, began)
+        })
+        .expect("a cycle");
+    assert_eq!(why(200).await, "a cycle is under way");
+    let report = CycleReport {
+        id,
+        kind: CycleKind::Initial,
+        dry_run: false,
+        began,
+        duration_ms: 1,
+        totals: Totals::default(),
+        requests: Requests::default(),
+        held: None,
+        error: None,
+        warnings: Vec::new(),
+        revision: None,
+        quarantine: None,
+    };
+    house.engine.write(|tx| tx.end_cycle(&report, began)).expect("a cycle");
+    assert_eq!(why(200).await, "the last cycle is recent");
+    house.clock.ahead(TimeDelta::minutes(3 * 40 - 1));
+    assert_eq!(why(200).await, "the last cycle is recent");
+    house.clock.ahead(TimeDelta::minutes(2));
+    assert_eq!(why(503).await, "the last cycle is too long ago");
+}
+
+#[tokio::test]
+async fn a_state_that_was_replaced_is_opened_anew() {
+    let house = House::open().await;
+    house.get("/api/v1/status", "").await.has(200);
+    let (file, aside) = (house.path("crm.sqlite"), house.path("aside.sqlite"));
+    fs::rename(&file, &aside).expect("a state");
+    fs::write(&file, "no state at all, but long enough to be looked at").expect("a file");
+    let answer = house.get("/api/v1/status", "").await.has(503);
+    assert!(answer.body.contains("damaged or is not one"), "{answer:?}");
+    fs::rename(&aside, &file).expect("a state");
+    house.get("/api/v1/status", "").await.has(200);
 }
 
 async fn is_there(address: std::net::SocketAddr) -> bool {
