@@ -432,7 +432,7 @@ pub(super) struct GalleryArgs {
 #[derive(Args, Clone, Debug)]
 #[command(after_help = "Example: entra-scim demo --keep-running")]
 pub(super) struct DemoArgs {
-    /// Keep the simulated services running until interrupted
+    /// Keep the simulated services and the service with its status page running until interrupted
     #[arg(long)]
     pub(super) keep_running: bool,
     /// Where to put its files [default: a temporary folder]

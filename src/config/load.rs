@@ -113,7 +113,7 @@ fn decode(
     let tenant = root
         .required("tenant", &mut findings)
         .and_then(|node| tenant::decode(&node, surroundings, &mut findings));
-    let service = service::decode(root.get("service").as_ref(), &mut findings);
+    let service = service::decode(root.get("service").as_ref(), surroundings, &mut findings);
     let email =
         root.get("email").and_then(|node| email::decode(&node, surroundings, &mut findings));
     let webhooks = webhook::decode(&root, surroundings, &mut findings);

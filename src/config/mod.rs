@@ -19,6 +19,7 @@ mod fit;
 mod groups;
 mod load;
 mod mapping;
+mod page;
 mod raw;
 mod revision;
 mod safeguards;
@@ -44,8 +45,8 @@ pub use load::{CONFIG_PATH_DEFAULT, CONFIG_PATH_VARIABLE, LoadError, load, parse
 pub use secret_source::SecretSource;
 pub use settings::{
     AppSettings, ClientCertificateSettings, Cloud, Config, CredentialSettings, EmailSettings,
-    MailServer, OAuthAuth, OAuthCredential, OAuthSettings, ServiceSettings, StartTls,
-    TargetConnection, TargetSignIn, TenantSettings, WebhookFormat, WebhookSettings,
+    MailServer, OAuthAuth, OAuthCredential, OAuthSettings, PageSettings, ServiceSettings, StartTls,
+    TargetConnection, TargetSignIn, TenantSettings, TlsSettings, WebhookFormat, WebhookSettings,
 };
 pub use surroundings::temporary_folder;
 pub use template::{InitAnswers, init_template};

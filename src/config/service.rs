@@ -1,34 +1,29 @@
 //! `[service]`.
 
-use std::{
-    net::{IpAddr, Ipv4Addr, SocketAddr},
-    path::PathBuf,
-    time::Duration,
-};
+use std::{path::PathBuf, time::Duration};
 
 use chrono_tz::Tz;
 
 use super::{
     diagnosis::Findings,
     duration::{self, DURATION_MAX},
-    raw::{Located, Node, Section},
+    page,
+    raw::{Node, Section},
     schedule::{self, INTERVAL_DEFAULT},
     secret_source::absolute_path,
-    settings::ServiceSettings,
+    settings::{PageSettings, ServiceSettings},
+    surroundings::Surroundings,
 };
 use crate::provisioning::Schedule;
 
-pub(super) const KEYS: [&str; 6] =
-    ["state_dir", "interval", "cron", "timezone", "listen", "log_retention"];
+/// The keys, but for those of the status page ([`page::KEYS`]).
+const KEYS: [&str; 5] = ["state_dir", "interval", "cron", "timezone", "log_retention"];
 
 /// Where systemd's `StateDirectory=entra-scim` is.
 const STATE_DIR_DEFAULT: &str = "/var/lib/entra-scim";
 
 const LOG_RETENTION_DEFAULT: Duration = Duration::from_secs(90 * 86_400);
 const LOG_RETENTION_MIN: Duration = Duration::from_secs(3_600);
-
-/// The page is for whoever is on the machine, unless the configuration says otherwise.
-const LISTEN_DEFAULT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8640);
 
 /// What `[service]` says, and what it says to every application.
 pub(super) struct Service {
@@ -44,7 +39,7 @@ impl Default for Service {
                 state_dir: PathBuf::from(STATE_DIR_DEFAULT),
                 log_retention: LOG_RETENTION_DEFAULT,
                 zone: Tz::UTC,
-                listen: Some(LISTEN_DEFAULT),
+                page: Some(PageSettings::default()),
             },
             schedule: Schedule::Every(INTERVAL_DEFAULT),
             zone: Tz::UTC,
@@ -53,9 +48,14 @@ impl Default for Service {
 }
 
 /// Decodes `[service]`; a missing section has every default.
-pub(super) fn decode(node: Option<&Node<'_, '_>>, findings: &mut Findings<'_>) -> Service {
+pub(super) fn decode(
+    node: Option<&Node<'_, '_>>,
+    surroundings: Surroundings,
+    findings: &mut Findings<'_>,
+) -> Service {
     let mut service = Service::default();
-    let Some(section) = node.and_then(|node| Section::open(node, &KEYS, findings)) else {
+    let keys = [KEYS.as_slice(), &page::KEYS].concat();
+    let Some(section) = node.and_then(|node| Section::open(node, &keys, findings)) else {
         return service;
     };
     if let Some(path) = section.string("state_dir", findings)
@@ -73,26 +73,6 @@ pub(super) fn decode(node: Option<&Node<'_, '_>>, findings: &mut Findings<'_>) -
     if let Some(schedule) = schedule::decode(&section, service.zone, findings) {
         service.schedule = schedule;
     }
-    if let Some(text) = section.string("listen", findings) {
-        service.settings.listen = listen(&text, findings);
-    }
+    service.settings.page = page::decode(&section, surroundings, findings);
     service
-}
-
-fn listen(text: &Located<String>, findings: &mut Findings<'_>) -> Option<SocketAddr> {
-    if text.value == "off" {
-        return None;
-    }
-    let Ok(address) = text.value.parse::<SocketAddr>() else {
-        findings.error_hint(
-            &text.at,
-            format!("{:?} is not an address with a port", text.value),
-            "write for example \"127.0.0.1:8640\" or \"[::1]:8640\", or \"off\" for no status page",
-        );
-        return None;
-    };
-    if !address.ip().is_loopback() {
-        findings.error(&text.at, "is not a loopback address");
-    }
-    Some(address)
 }

@@ -1,0 +1,17 @@
+//! The page that asks for the access token.
+
+use askama::Template;
+use axum::response::Html;
+
+#[derive(Template)]
+#[template(path = "login.html")]
+struct Login<'a> {
+    next: &'a str,
+    problem: Option<&'a str>,
+}
+
+/// The form; it leads on to `next`.
+pub(in crate::web) fn login(next: &str, problem: Option<&str>) -> Html<String> {
+    // What can't be rendered is said without the frame around it.
+    Html(Login { next, problem }.render().unwrap_or_else(|_| "the form cannot be shown".to_owned()))
+}
