@@ -1,6 +1,6 @@
 //! The command `log`: the provisioning log as a table, as JSON, or as comma-separated values.
 
-use std::{io::Write, time::Duration};
+use std::io::Write;
 
 use chrono::SecondsFormat;
 use serde_json::Value;
@@ -9,23 +9,17 @@ use super::{
     apps,
     args::{Global, LogArgs},
     exit::ExitCode,
+    follow::follow,
     output,
     plan::open,
     problem::Problem,
 };
 use crate::{
-    config::{AppSettings, Config},
-    daemon::{SystemClock, stop_on_signals},
-    model::{Clock, JobId, SourceId},
+    daemon::SystemClock,
+    model::{Clock, JobId, SourceId, Timestamp},
     provisioning::{Reason, csv_cell},
-    store::{LogFilter, LogRow, Reader, STAGED_DELETE, StoreError},
+    store::{LogFilter, LogRow, STAGED_DELETE, StoreError, View},
 };
-
-/// How often new rows are looked for.
-const FOLLOW_EVERY: Duration = Duration::from_millis(500);
-
-/// Rows printed at once while following.
-const FOLLOWED_AT_ONCE: u32 = 10_000;
 
 const CSV_COLUMNS: &str = "activityDateTime,app,action,status,sourceId,sourceName,targetId,reason,\
                            detail,errorCode,errorDetail,durationInMilliseconds,cycleId,changeId";
@@ -35,7 +29,7 @@ pub(super) async fn run(args: &LogArgs, global: &Global) -> anyhow::Result<ExitC
     let config = apps::configuration(global)?;
     let chosen = apps::choose(&config, args.which.app.as_deref(), args.which.all)?;
     if args.follow {
-        return follow(&config, chosen[0], args).await;
+        return follow(&config, &chosen, args, global).await;
     }
     let mut documents = Vec::new();
     if args.csv {
@@ -47,7 +41,8 @@ pub(super) async fn run(args: &LogArgs, global: &Global) -> anyhow::Result<ExitC
             output::note(global, &format!("application `{name}` has no log yet"));
             continue;
         };
-        let rows = read(&reader, args, None, args.limit)
+        let rows = reader
+            .read(|view| read(view, args, (None, None), args.limit))
             .map_err(|error| Problem::of_store(name, error))?;
         if global.json {
             let job = JobId::derive(&[&config.tenant.id, name]);
@@ -93,58 +88,37 @@ fn check_words(args: &LogArgs) -> Result<(), Problem> {
     Ok(())
 }
 
-fn read(
-    reader: &Reader,
+/// The newest `limit` rows that were asked for, or the first of those after a number; none from
+/// before `since`.
+pub(super) fn read(
+    view: &View<'_>,
     args: &LogArgs,
-    after: Option<i64>,
+    (after, since): (Option<i64>, Option<Timestamp>),
     limit: u32,
 ) -> Result<Vec<LogRow>, StoreError> {
-    reader.read(|view| {
-        let mut filter = LogFilter {
-            action: args.action.clone(),
-            status: args.status.clone(),
-            cycle: args.cycle.clone(),
-            since: args.since.map(|since| since.moment(SystemClock.now())),
-            after,
-            ..LogFilter::default()
-        };
-        if let Some(who) = &args.who {
-            let mut ids: Vec<SourceId> =
-                view.find_sources(who)?.into_iter().map(|found| found.id).collect();
-            // The log remembers people whom the directory's copy forgot.
-            ids.extend(SourceId::parse(who));
-            if ids.is_empty() {
-                filter.name = Some(who.clone());
-            } else {
-                filter.sources = Some(ids);
-            }
+    let mut filter = LogFilter {
+        action: args.action.clone(),
+        status: args.status.clone(),
+        cycle: args.cycle.clone(),
+        since: since.max(args.since.map(|since| since.moment(SystemClock.now()))),
+        after,
+        ..LogFilter::default()
+    };
+    if let Some(who) = &args.who {
+        let mut ids: Vec<SourceId> =
+            view.find_sources(who)?.into_iter().map(|found| found.id).collect();
+        // The log remembers people whom the directory's copy forgot.
+        ids.extend(SourceId::parse(who));
+        if ids.is_empty() {
+            filter.name = Some(who.clone());
+        } else {
+            filter.sources = Some(ids);
         }
-        view.log_rows(&filter, limit)
-    })
-}
-
-async fn follow(config: &Config, app: &AppSettings, args: &LogArgs) -> anyhow::Result<ExitCode> {
-    let name = app.job.app.as_str();
-    let stop = stop_on_signals().map_err(Problem::from)?;
-    let mut reader = None;
-    let mut after = None;
-    while !stop.is_requested() {
-        if reader.is_none() {
-            reader = open(config, app)?;
-        }
-        if let Some(reader) = &reader {
-            let limit = if after.is_none() { args.limit } else { FOLLOWED_AT_ONCE };
-            let rows =
-                read(reader, args, after, limit).map_err(|error| Problem::of_store(name, error))?;
-            print(name, &rows, args)?;
-            after = rows.last().map(|row| row.seq).or(after).or(Some(0));
-        }
-        SystemClock.sleep(FOLLOW_EVERY).await;
     }
-    Ok(ExitCode::Done)
+    view.log_rows(&filter, limit)
 }
 
-fn print(app: &str, rows: &[LogRow], args: &LogArgs) -> anyhow::Result<()> {
+pub(super) fn print(app: &str, rows: &[LogRow], args: &LogArgs) -> anyhow::Result<()> {
     output::stream(|out| {
         for row in rows {
             if args.csv {

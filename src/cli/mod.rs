@@ -21,6 +21,7 @@ mod entry;
 mod exit;
 mod explain;
 mod expression;
+mod follow;
 mod forget;
 mod gallery;
 mod import_schema;

@@ -14,8 +14,8 @@ use super::{
 };
 use crate::provisioning::Schedule;
 
-pub(super) const KEYS: [&str; 6] =
-    ["state_dir", "interval", "cron", "timezone", "listen", "log_retention"];
+pub(super) const KEYS: [&str; 7] =
+    ["state_dir", "interval", "cron", "timezone", "listen", "log_retention", "log_file"];
 
 /// Where systemd's `StateDirectory=entra-scim` is.
 const STATE_DIR_DEFAULT: &str = "/var/lib/entra-scim";
@@ -36,6 +36,7 @@ impl Default for Service {
             settings: ServiceSettings {
                 state_dir: PathBuf::from(STATE_DIR_DEFAULT),
                 log_retention: LOG_RETENTION_DEFAULT,
+                log_file: None,
                 zone: Tz::UTC,
             },
             schedule: Schedule::Every(INTERVAL_DEFAULT),
@@ -59,6 +60,9 @@ pub(super) fn decode(node: Option<&Node<'_, '_>>, findings: &mut Findings<'_>) -
         duration::get(&section, "log_retention", LOG_RETENTION_MIN, DURATION_MAX, findings);
     if let Some(retention) = retention {
         service.settings.log_retention = retention.value;
+    }
+    if let Some(path) = section.string("log_file", findings) {
+        service.settings.log_file = absolute_path(&path, findings);
     }
     service.zone = schedule::zone(&section, findings);
     service.settings.zone = service.zone;

@@ -10,6 +10,7 @@
 
 mod clock;
 mod connect;
+mod forward;
 mod hand_over;
 mod notices;
 mod once;
@@ -19,6 +20,7 @@ mod service;
 mod sign_in;
 mod signals;
 mod trouble;
+mod upkeep;
 
 pub use clock::SystemClock;
 pub use connect::{ConnectError, Connection, connect};

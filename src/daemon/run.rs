@@ -7,6 +7,7 @@ use tracing::info;
 
 use super::{
     Channels, DaemonError, connect,
+    forward::{Forwarder, Origin},
     once::{neighbours, state_path},
     service::Service,
 };
@@ -25,17 +26,22 @@ pub async fn run(
     let (settings, _) = watch::channel(Arc::new(config));
     let config = Arc::clone(&settings.borrow());
     let config = config.as_ref();
+    let forwarder = Forwarder::of(config).map(Arc::new);
     let mut services = Vec::new();
     for app in config.apps.iter().filter(|app| app.job.provisioning) {
         let started = clock.now();
         let engine =
             Engine::open(&state_path(config, &app.job.app)).map_err(DaemonError::store(app))?;
+        let connection = connect(config, app, Arc::clone(&clock))?;
+        engine.count_requests(connection.meters());
         services.push(Service {
             app: app.clone(),
-            connection: connect(config, app, Arc::clone(&clock))?,
+            connection,
             channels: Channels::connect(config, app)?,
             engine: engine.beside(neighbours(config, app)),
             log_retention: config.service.log_retention,
+            forwarder: forwarder.clone(),
+            origin: Origin::of(config, app),
             stop: Arc::clone(stop),
             started,
         });

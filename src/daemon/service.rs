@@ -2,13 +2,14 @@
 
 use std::{sync::Arc, time::Duration};
 
-use chrono::TimeDelta;
 use tracing::{error, info, warn};
 
 use super::{
     Answer, Channels, Connection, OnDemand, Order, Trouble,
+    forward::{Forwarder, Origin},
     once::{run_cycle, run_on_demand},
     order::execute,
+    upkeep::Upkeep,
 };
 use crate::{
     config::AppSettings,
@@ -25,9 +26,6 @@ const ORDERS_EVERY: Duration = Duration::from_millis(250);
 /// Beyond the time-out of one request, how long a cycle may take to end once it is asked to. A
 /// cycle that waits for a throttling service is cut short; what it sent is looked up next time.
 const STOP_GRACE: Duration = Duration::from_secs(5);
-
-/// Log rows deleted in one transaction, so that nobody waits for long.
-const PRUNED_AT_ONCE: u32 = 500;
 
 /// When the next cycle of an application starts: at once without a finished cycle, overdue, or
 /// where a person asked for it; in quarantine when its next try is due. `None` while it is paused.
@@ -63,6 +61,8 @@ pub(super) struct Service {
     pub(super) channels: Channels<SmtpMailer>,
     pub(super) engine: Engine,
     pub(super) log_retention: Duration,
+    pub(super) forwarder: Option<Arc<Forwarder>>,
+    pub(super) origin: Origin,
     pub(super) stop: Arc<Stop>,
     /// From before the lock was taken: an older order was given to somebody else.
     pub(super) started: Timestamp,
@@ -85,6 +85,20 @@ enum Wake {
 impl Service {
     /// Keeps the schedule until the service is asked to stop.
     pub(super) async fn keep(self) {
+        let upkeep = Upkeep {
+            engine: &self.engine,
+            clock: self.clock(),
+            log_retention: self.log_retention,
+            forwarder: self.forwarder.as_deref(),
+            origin: &self.origin,
+        };
+        tokio::select! {
+            () = self.serve() => upkeep.forward_last(),
+            never = upkeep.keep() => match never {},
+        }
+    }
+
+    async fn serve(&self) {
         let job = self.app.job.app.to_string();
         if let Err(error) = self.refuse_old_orders() {
             warn!(job.name = %job, error = &error as &dyn std::error::Error, "old orders remain");
@@ -124,7 +138,6 @@ impl Service {
             if let Some(id) = asked {
                 self.answer(id, &answer);
             }
-            self.prune().await;
         }
         for taken in waiting {
             let message = "the service is stopping".to_owned();
@@ -333,22 +346,6 @@ impl Service {
             })?;
         }
         Ok(())
-    }
-
-    async fn prune(&self) {
-        let age = TimeDelta::from_std(self.log_retention).unwrap_or(TimeDelta::MAX);
-        let Some(before) = self.clock().now().checked_sub_signed(age) else { return };
-        while !self.stop.is_requested() {
-            match self.engine.write(|tx| tx.prune_log(before, PRUNED_AT_ONCE)) {
-                Ok(count) if count >= PRUNED_AT_ONCE as usize => tokio::task::yield_now().await,
-                Ok(_) => return,
-                Err(failure) => {
-                    let failed: &dyn std::error::Error = &failure;
-                    warn!(error = failed, "the provisioning log could not be pruned");
-                    return;
-                }
-            }
-        }
     }
 }
 

@@ -1,4 +1,5 @@
-//! Shared nouns: typed ids, attribute values, source objects, secrets, and the clock.
+//! Shared nouns: typed ids, attribute values, source objects, secrets, the clock, and the meter of
+//! requests.
 //!
 //! Everything above speaks in these words. The room holds values and two small rules about them
 //! (parsing an id, printing no secret); it performs no I/O and depends on no other room.
@@ -9,6 +10,7 @@ mod id;
 mod redaction;
 mod secret;
 mod source;
+mod traffic;
 
 pub use clock::{Clock, Sleep, Timestamp};
 pub use fingerprint::Fingerprint;
@@ -23,3 +25,4 @@ pub use source::{
     ManagerChange, MemberChange, MemberKind, ObjectKind, PrincipalKind, Removal, SourceObject,
     UserChange,
 };
+pub use traffic::{LATENCY_BOUNDS, Latency, Meter, RequestClass, Traffic};

@@ -11,8 +11,10 @@ mod account;
 mod assignment;
 mod chain;
 mod command;
+mod counter;
 mod cycle;
 mod drift;
+mod error;
 mod escrow;
 mod fact;
 mod filter;
@@ -33,6 +35,7 @@ mod plan;
 mod private;
 mod reading;
 mod redaction;
+mod retention;
 mod settle;
 mod source;
 mod survey;
@@ -43,6 +46,10 @@ pub use account::{AccountRow, AccountStanding};
 pub use assignment::GroupObjects;
 pub use chain::Chain;
 pub use command::{Command, CommandAnswer};
+pub use counter::{
+    ANSWER_SECONDS, ANSWERS_WITHIN, BEYOND, CYCLE_SECONDS, CYCLES, Counter, OBJECTS, REQUESTS,
+    THROTTLED_SECONDS,
+};
 pub use cycle::{
     Counted, CycleKind, CycleReport, HeldReport, Progress, Requests, RevisionReport, Totals,
 };
