@@ -2,25 +2,27 @@
 
 use std::path::PathBuf;
 
-use chrono::{DateTime, TimeDelta};
+use chrono::DateTime;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::{model::Timestamp, store::AccountStanding};
+use super::{completions::CompletionsArgs, man::ManArgs};
+use crate::{model::Timestamp, store::AccountStanding, web::Since};
 
-/// Provisions users from Microsoft Entra ID into SCIM applications.
+/// Provisions users and groups from Microsoft Entra ID into SCIM applications
 #[derive(Parser)]
 #[command(
     name = "entra-scim",
     version,
-    about,
-    after_help = "Exit codes: 0 done, 1 unexpected, 2 configuration or usage, 3 some objects \
-                  failed, 4 changes held by a safeguard, 5 in quarantine, 6 another process \
-                  holds the state file and does not answer, 7 could not reach or sign in to \
-                  Graph, the target or, with notify-test, the mail server.\n\n\
-                  Begin with: entra-scim init, then check, plan, sync."
+    after_help = "Exit codes:\n  0  done\n  1  unexpected\n  2  configuration or usage\n  \
+                  3  some objects failed\n  4  changes held by a safeguard\n  5  in quarantine\n  \
+                  6  another process holds the state file and does not answer\n  \
+                  7  could not reach or sign in to Graph, the target or, with notify-test, the \
+                  mail server\n\n\
+                  Begin with: entra-scim init, then check, plan, sync.\n\
+                  Each command has examples: entra-scim COMMAND --help"
 )]
 pub(super) struct Cli {
-    #[command(flatten)]
+    #[command(flatten, next_help_heading = "Common options")]
     pub(super) global: Global,
     #[command(subcommand)]
     pub(super) command: Command,
@@ -65,20 +67,21 @@ pub(super) enum Command {
     Init(InitArgs),
     /// Test the connections and permissions, and say what is missing
     Check(CheckArgs),
-    /// Show what a cycle would do; touches neither the target nor the state
+    /// Show what a cycle would do; changes neither target nor state
     Plan(PlanArgs),
     /// Run one cycle, now
     Sync(SyncArgs),
-    /// Run as a service: every enabled application on its schedule, until SIGTERM
-    #[command(after_help = "Example: entra-scim run --log-format json")]
+    /// Run as a service, each application on its schedule
+    #[command(after_help = "It ends on SIGTERM, at the next request; the next start goes on \
+                              from there.\n\nExample: entra-scim run --log-format json")]
     Run,
     /// Provision one person or group, now
     Provision(ProvisionArgs),
-    /// Say why somebody is in scope or not, and what would be sent; only reads
+    /// Say why somebody is in scope or not, and what would be sent
     Explain(ExplainArgs),
-    /// List every account at the application: linked, matched but not linked, or its own
+    /// List every account at the application, and whose it is
     Accounts(AccountsArgs),
-    /// Show which accounts were changed at the application, behind the directory's back
+    /// Show which accounts were changed behind the directory's back
     Drift(DriftArgs),
     /// Evaluate one expression of Entra's mapping language
     Expression(ExpressionArgs),
@@ -94,19 +97,23 @@ pub(super) enum Command {
     /// Go on scheduling an application
     #[command(after_help = "Example: entra-scim resume whimsical")]
     Resume(AppArgs),
-    /// Forget parts of the state, as Microsoft Graph's resetScope; runs no cycle
+    /// Forget parts of the state, as Microsoft Graph's resetScope
     Restart(RestartArgs),
-    /// Remove a person's data from logs and state; the accounts are untouched
+    /// Remove a person's data from logs and state, not the accounts
     Forget(ForgetArgs),
     /// Send one test mail to everybody, and a message to each webhook
     #[command(after_help = "Example: entra-scim notify-test")]
     NotifyTest(AppArgs),
-    /// Turn the provisioning schema of an Entra application into mappings for the configuration
+    /// Turn an Entra provisioning schema into mappings
     ImportSchema(ImportSchemaArgs),
-    /// List the built-in profiles, or show one with its mapping, limits and set-up steps
+    /// List the built-in profiles, or show one with its set-up steps
     Gallery(GalleryArgs),
-    /// Try everything with a simulated tenant and a simulated application
+    /// Try everything with a simulated tenant and application
     Demo(DemoArgs),
+    /// Print what a shell needs to complete this command line
+    Completions(CompletionsArgs),
+    /// Print a manual page, or write all of them
+    Man(ManArgs),
 }
 
 /// Which applications.
@@ -209,8 +216,10 @@ pub(super) struct SyncArgs {
 }
 
 #[derive(Args, Clone, Debug)]
-#[command(after_help = "Examples:\n  entra-scim explain whimsical ada@contoso.com\n  \
-                        entra-scim explain 'Sales Team' --json")]
+#[command(
+    after_help = "It only reads.\n\nExamples:\n  entra-scim explain whimsical ada@contoso.com\n  \
+                        entra-scim explain 'Sales Team' --json"
+)]
 pub(super) struct ExplainArgs {
     /// The application; may be left out where the file has one
     #[arg(value_name = "APP")]
@@ -314,7 +323,7 @@ pub(super) struct LogArgs {
     #[arg(long)]
     pub(super) cycle: Option<String>,
     /// Not before: a moment (2026-11-23T10:00:00Z) or an age (90m, 2h, 7d)
-    #[arg(long, value_parser = since, value_name = "TIME")]
+    #[arg(long, value_parser = Since::parse, value_name = "TIME")]
     pub(super) since: Option<Since>,
     /// The newest so many rows
     #[arg(long, default_value_t = 100, value_parser = rows_max())]
@@ -341,8 +350,8 @@ pub(super) struct ApproveArgs {
 
 #[derive(Args, Clone, Debug)]
 #[command(
-    after_help = "Without a flag: --quarantine --watermark --escrows, as Microsoft Graph does. A \
-                  running service\nstarts the next cycle at once after --quarantine and \
+    after_help = "Without a flag: --quarantine --watermark --escrows, as Microsoft Graph does. It \
+                  runs no cycle. A running service\nstarts the next cycle at once after --quarantine and \
                   --escrows.\n\nExample: entra-scim restart whimsical --watermark"
 )]
 #[expect(clippy::struct_excessive_bools, reason = "one per flag")]
@@ -431,23 +440,6 @@ pub(super) struct DemoArgs {
     pub(super) dir: Option<PathBuf>,
 }
 
-/// A moment, or an age.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Since {
-    At(Timestamp),
-    Ago(TimeDelta),
-}
-
-impl Since {
-    /// The moment that is meant at `now`.
-    pub(super) fn moment(self, now: Timestamp) -> Timestamp {
-        match self {
-            Self::At(at) => at,
-            Self::Ago(age) => now.checked_sub_signed(age).unwrap_or(Timestamp::MIN_UTC),
-        }
-    }
-}
-
 /// A log of more rows is better read in parts.
 fn rows_max() -> clap::builder::RangedI64ValueParser<u32> {
     clap::value_parser!(u32).range(1..=1_000_000)
@@ -457,27 +449,6 @@ fn moment(text: &str) -> Result<Timestamp, String> {
     DateTime::parse_from_rfc3339(text)
         .map(|at| at.to_utc())
         .map_err(|_| "expected a moment such as 2026-11-23T10:00:00Z".to_owned())
-}
-
-fn since(text: &str) -> Result<Since, String> {
-    if let Ok(at) = DateTime::parse_from_rfc3339(text) {
-        return Ok(Since::At(at.to_utc()));
-    }
-    let expected = "expected a moment such as 2026-11-23T10:00:00Z, or an age such as 90m, 2h, 7d";
-    let split = text.len() - text.chars().next_back().map_or(0, char::len_utf8);
-    let (number, unit) = text.split_at(split);
-    let seconds: i64 = match unit {
-        "s" => 1,
-        "m" => 60,
-        "h" => 3_600,
-        "d" => 86_400,
-        "w" => 604_800,
-        _ => return Err(expected.to_owned()),
-    };
-    let number: u32 = number.parse().map_err(|_| expected.to_owned())?;
-    TimeDelta::try_seconds(i64::from(number) * seconds)
-        .map(Since::Ago)
-        .ok_or_else(|| expected.into())
 }
 
 fn account_standing(word: &str) -> Result<AccountStanding, String> {
@@ -498,16 +469,6 @@ mod tests {
         for command in Cli::command().get_subcommands() {
             let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
             assert!(help.contains("Example"), "{} has no example", command.get_name());
-        }
-    }
-
-    #[test]
-    fn an_age_or_a_moment_says_since_when() {
-        assert_eq!(since("90m"), Ok(Since::Ago(TimeDelta::minutes(90))));
-        assert_eq!(since("7d"), Ok(Since::Ago(TimeDelta::days(7))));
-        assert!(matches!(since("2026-11-23T10:00:00+01:00"), Ok(Since::At(_))));
-        for wrong in ["", "7", "d", "-1d", "7 days", "yesterday", "7é"] {
-            assert!(since(wrong).is_err(), "{wrong:?}");
         }
     }
 }

@@ -2,15 +2,16 @@
 
 use std::ffi::OsString;
 
-use clap::Parser;
+use clap::FromArgMatches as _;
 use tracing_subscriber::EnvFilter;
 
 use super::{
     accounts, approve,
     args::{Cli, Command, Global, LogFormat},
-    check, control, demo, drift,
+    check, completions, control, demo, drift,
     exit::ExitCode,
-    explain, expression, forget, gallery, import_schema, init, log, notify_test, output, plan,
+    explain, expression, forget, gallery, help, import_schema, init, log, man, notify_test, output,
+    plan,
     problem::Problem,
     provision, run, status, sync,
 };
@@ -20,7 +21,8 @@ const HINT_LINE_CHARS: usize = 84;
 
 /// Runs the command that these arguments say, the program's name first.
 pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
-    let cli = match Cli::try_parse_from(args) {
+    let parsed = help::command().try_get_matches_from(args);
+    let cli = match parsed.and_then(|mut matches| Cli::from_arg_matches_mut(&mut matches)) {
         Ok(cli) => cli,
         Err(error) => {
             // Where neither stdout nor stderr can be written to, there is nobody to tell.
@@ -86,6 +88,14 @@ async fn dispatch(cli: &Cli) -> anyhow::Result<ExitCode> {
             refuse_json("demo")?;
             demo::run(args, global).await
         }
+        Command::Completions(args) => {
+            refuse_json("completions")?;
+            completions::run(args)
+        }
+        Command::Man(args) => {
+            refuse_json("man")?;
+            man::run(args, global)
+        }
     }
 }
 
@@ -113,7 +123,9 @@ fn log_lines(global: &Global, command: &Command) -> Result<(), Problem> {
         | Command::NotifyTest(_)
         | Command::ImportSchema(_)
         | Command::Gallery(_)
-        | Command::Demo(_) => "error",
+        | Command::Demo(_)
+        | Command::Completions(_)
+        | Command::Man(_) => "error",
     };
     let wanted = global.log_filter.as_deref().filter(|filter| !filter.is_empty());
     let filter = EnvFilter::try_new(wanted.unwrap_or(default)).map_err(|error| {

@@ -11,7 +11,7 @@ use super::{
     args::{Global, LogArgs},
     careful,
     exit::ExitCode,
-    log::{print, read},
+    log::{print, query},
     output,
     plan::open,
     problem::Problem,
@@ -89,14 +89,13 @@ impl Followed<'_> {
             }
         }
         let Some(Open { reader, .. }) = &self.reader else { return Ok(Vec::new()) };
-        let from = (self.after, self.since);
         let limit = if self.after.is_none() { args.limit } else { AT_ONCE };
-        let (rows, end) = reader
-            .read(|view| {
-                // Before the rows: what comes between the two is found next time.
-                let end = view.log_end()?;
-                Ok((read(view, args, from, limit)?, end))
-            })
+        let mut asked = query(args, self.after, limit);
+        asked.since = asked.since.max(self.since);
+        // The end before the rows: what comes between the two is found next time.
+        let (end, rows) = reader
+            .read(|view| view.log_end())
+            .and_then(|end| Ok((end, asked.rows(reader)?)))
             .map_err(|error| Problem::of_store(app.job.app.as_str(), error))?;
         let was_all = self.after.is_none() || rows.len() < AT_ONCE as usize;
         let last = rows.last().map(|row| row.seq);

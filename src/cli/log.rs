@@ -16,9 +16,10 @@ use super::{
 };
 use crate::{
     daemon::SystemClock,
-    model::{Clock, JobId, SourceId, Timestamp},
+    model::{Clock, JobId},
     provisioning::{Reason, csv_cell},
-    store::{LogFilter, LogRow, STAGED_DELETE, StoreError, View},
+    store::{LogRow, STAGED_DELETE},
+    web::{LogQuery, UnknownWord},
 };
 
 const CSV_COLUMNS: &str = "activityDateTime,app,action,status,sourceId,sourceName,targetId,reason,\
@@ -41,8 +42,8 @@ pub(super) async fn run(args: &LogArgs, global: &Global) -> anyhow::Result<ExitC
             output::note(global, &format!("application `{name}` has no log yet"));
             continue;
         };
-        let rows = reader
-            .read(|view| read(view, args, (None, None), args.limit))
+        let rows = query(args, None, args.limit)
+            .rows(&reader)
             .map_err(|error| Problem::of_store(name, error))?;
         if global.json {
             let job = JobId::derive(&[&config.tenant.id, name]);
@@ -62,60 +63,23 @@ const ESCROW_RETRY: &str = "EntryEscrowRetry";
 
 /// A misspelt word would show an empty log, which says that nothing happened.
 fn check_words(args: &LogArgs) -> Result<(), Problem> {
-    const ACTIONS: [&str; 9] = [
-        "create",
-        "adopt",
-        "update",
-        "disable",
-        "enable",
-        "delete",
-        "skip",
-        "other",
-        STAGED_DELETE,
-    ];
-    const STATUSES: [&str; 4] = ["success", "warning", "failure", "skipped"];
-    for (flag, given, known) in [
-        ("--action", &args.action, ACTIONS.as_slice()),
-        ("--status", &args.status, STATUSES.as_slice()),
-    ] {
-        if let Some(word) = given.as_ref().map(|word| word.to_lowercase())
-            && !known.contains(&word.as_str())
-        {
-            return Err(Problem::usage(format!("{flag} knows no `{word}`"))
-                .with_hint(format!("possible are {}", known.join(", "))));
-        }
-    }
-    Ok(())
+    query(args, None, args.limit).check().map_err(|UnknownWord { name, word, known }| {
+        Problem::usage(format!("--{name} knows no `{word}`"))
+            .with_hint(format!("possible are {}", known.join(", ")))
+    })
 }
 
-/// The newest `limit` rows that were asked for, or the first of those after a number; none from
-/// before `since`.
-pub(super) fn read(
-    view: &View<'_>,
-    args: &LogArgs,
-    (after, since): (Option<i64>, Option<Timestamp>),
-    limit: u32,
-) -> Result<Vec<LogRow>, StoreError> {
-    let mut filter = LogFilter {
+/// What was asked for: the newest `limit` rows, or the first of those after a number.
+pub(super) fn query(args: &LogArgs, after: Option<i64>, limit: u32) -> LogQuery {
+    LogQuery {
+        who: args.who.clone(),
         action: args.action.clone(),
         status: args.status.clone(),
         cycle: args.cycle.clone(),
-        since: since.max(args.since.map(|since| since.moment(SystemClock.now()))),
+        since: args.since.map(|since| since.moment(SystemClock.now())),
         after,
-        ..LogFilter::default()
-    };
-    if let Some(who) = &args.who {
-        let mut ids: Vec<SourceId> =
-            view.find_sources(who)?.into_iter().map(|found| found.id).collect();
-        // The log remembers people whom the directory's copy forgot.
-        ids.extend(SourceId::parse(who));
-        if ids.is_empty() {
-            filter.name = Some(who.clone());
-        } else {
-            filter.sources = Some(ids);
-        }
+        limit,
     }
-    view.log_rows(&filter, limit)
 }
 
 pub(super) fn print(app: &str, rows: &[LogRow], args: &LogArgs) -> anyhow::Result<()> {

@@ -4,7 +4,7 @@ use std::error::Error;
 
 use super::exit::ExitCode;
 use crate::{
-    config::{LoadError, Severity},
+    config::LoadError,
     cycle::CycleError,
     daemon::{DaemonError, Trouble},
     store::StoreError,
@@ -232,17 +232,7 @@ impl From<LoadError> for Problem {
                     )
                     .caused_by_inner(error)
             }
-            LoadError::Invalid { path, findings } => {
-                let errors = findings.iter().filter(|f| f.severity == Severity::Error).count();
-                let lines: Vec<String> = findings.iter().map(|f| format!("\n  {f}")).collect();
-                let noun =
-                    if errors == 1 { "1 mistake".to_owned() } else { format!("{errors} mistakes") };
-                Self::usage(format!(
-                    "the configuration {} has {noun}{}",
-                    path.display(),
-                    lines.concat()
-                ))
-            }
+            LoadError::Invalid { .. } => Self::usage(error.report()),
         }
     }
 }

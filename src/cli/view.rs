@@ -5,13 +5,10 @@ use std::io::Write;
 use anstyle::{AnsiColor, Style};
 use serde_json::Value;
 
-use super::{
-    document::{moment, quarantine_error, reason},
-    output,
-    rows::Plan,
-};
+use super::{document::reason, output, rows::Plan};
+pub(super) use crate::model::thousands;
 use crate::{
-    model::ObjectKind,
+    model::{ObjectKind, moment},
     provisioning::{Action, ChangeStatus, PlannedChange, Quarantine},
     scim::{REDACTED, is_redacted},
     store::{CycleReport, HeldReport, PlanFilter, RevisionReport, Totals},
@@ -188,7 +185,7 @@ pub(super) fn quarantine(app: &str, quarantine: &Quarantine) -> String {
          well.\n      When the cause is mended, `entra-scim sync {app}` or `entra-scim restart \
          {app} --quarantine`\n      goes on at once.\n",
         moment(quarantine.series_began),
-        quarantine_error(quarantine)
+        quarantine.problem()
     )
 }
 
@@ -201,19 +198,6 @@ pub(super) fn short(plan: &str) -> &str {
 pub(super) fn counted(count: u64, noun: &str) -> String {
     let plural = if count == 1 { "" } else { "s" };
     format!("{} {noun}{plural}", thousands(count))
-}
-
-/// `1,204`.
-pub(super) fn thousands(count: u64) -> String {
-    let digits = count.to_string();
-    let mut text = String::new();
-    for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
 }
 
 /// `350 ms`, `12.3 s`, `4 min 5 s`.

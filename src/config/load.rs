@@ -50,6 +50,24 @@ pub enum LoadError {
     },
 }
 
+impl LoadError {
+    /// Everything that is wrong, one line each below the first.
+    pub fn report(&self) -> String {
+        match self {
+            Self::Read { path, source } => {
+                format!("the configuration {} cannot be read: {source}", path.display())
+            }
+            Self::Invalid { path, findings } => {
+                let errors = findings.iter().filter(|f| f.severity == Severity::Error).count();
+                let noun =
+                    if errors == 1 { "1 mistake".to_owned() } else { format!("{errors} mistakes") };
+                let lines: Vec<String> = findings.iter().map(|f| format!("\n  {f}")).collect();
+                format!("the configuration {} has {noun}{}", path.display(), lines.concat())
+            }
+        }
+    }
+}
+
 /// Reads the configuration and everything it names: `explicit`, else `$ENTRA_SCIM_CONFIG`, else
 /// `/etc/entra-scim/config.toml`.
 ///

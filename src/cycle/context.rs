@@ -18,17 +18,31 @@ use crate::{
 
 /// A request to end the cycle at the next request boundary.
 #[derive(Debug, Default)]
-pub struct Stop(AtomicBool);
+pub struct Stop {
+    is_requested: AtomicBool,
+    waiting: tokio::sync::Notify,
+}
 
 impl Stop {
     /// Asks the cycle to end.
     pub fn request(&self) {
-        self.0.store(true, Ordering::Relaxed);
+        self.is_requested.store(true, Ordering::SeqCst);
+        self.waiting.notify_waiters();
     }
 
     /// Whether the cycle was asked to end.
     pub fn is_requested(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
+        self.is_requested.load(Ordering::SeqCst)
+    }
+
+    /// Completes once the cycle was asked to end.
+    pub async fn requested(&self) {
+        let mut told = std::pin::pin!(self.waiting.notified());
+        // Before the look, so that a request between the two is heard.
+        told.as_mut().enable();
+        if !self.is_requested() {
+            told.await;
+        }
     }
 }
 

@@ -5,7 +5,10 @@ use std::{sync::Arc, time::Duration};
 use http::HeaderValue;
 use url::Url;
 
-use super::sign_in::{self, Ways};
+use super::{
+    heartbeat::{Heartbeat, WatchedClock, WatchedExchange},
+    sign_in::{self, Ways},
+};
 use crate::{
     config::{AppSettings, Config},
     graph::{self, GraphDirectory, GraphSettings},
@@ -74,9 +77,35 @@ pub fn connect(
     app: &AppSettings,
     clock: Arc<dyn Clock>,
 ) -> Result<Connection, ConnectError> {
+    connect_by(config, app, clock, &|exchange, _| exchange)
+}
+
+/// The same, with every request and every wait of a cycle a sign of life.
+pub(super) fn connect_watched(
+    config: &Config,
+    app: &AppSettings,
+    clock: Arc<dyn Clock>,
+    heartbeat: &Arc<Heartbeat>,
+) -> Result<Connection, ConnectError> {
+    let clock = WatchedClock { clock, heartbeat: Arc::clone(heartbeat) };
+    connect_by(config, app, Arc::new(clock), &|exchange, limit| {
+        Arc::new(WatchedExchange { exchange, limit, heartbeat: Arc::clone(heartbeat) })
+    })
+}
+
+/// What becomes of a network whose requests may take so long.
+type Watch<'a> = &'a dyn Fn(Arc<dyn Exchange>, Duration) -> Arc<dyn Exchange>;
+
+fn connect_by(
+    config: &Config,
+    app: &AppSettings,
+    clock: Arc<dyn Clock>,
+    watch: Watch<'_>,
+) -> Result<Connection, ConnectError> {
     let tenant = &config.tenant;
     let microsoft = network(tenant.ca_pem.clone(), tenant.proxy.as_ref(), GRAPH_REQUEST_TIMEOUT)
         .map_err(ConnectError::Tenant)?;
+    let microsoft = watch(microsoft, GRAPH_REQUEST_TIMEOUT);
     let scope = graph::scope(&tenant.graph_url);
     let source = sign_in::entra_tokens(tenant, scope, Arc::clone(&microsoft), Arc::clone(&clock))
         .map_err(ConnectError::ManagedIdentity)?;
@@ -84,7 +113,7 @@ pub fn connect(
     let authorizer = Authorizer::Token(source);
     let directory =
         GraphDirectory::new(&settings, Arc::clone(&microsoft), authorizer, Arc::clone(&clock));
-    let target = target(config, app, microsoft, &clock)?;
+    let target = target(config, app, microsoft, &clock, watch)?;
     Ok(Connection { directory, target, clock })
 }
 
@@ -93,6 +122,7 @@ fn target(
     app: &AppSettings,
     microsoft: Arc<dyn Exchange>,
     clock: &Arc<dyn Clock>,
+    watch: Watch<'_>,
 ) -> Result<ScimTarget, ConnectError> {
     let connection = &app.target;
     let timeout = app.job.pace.request_timeout;
@@ -106,7 +136,8 @@ fn target(
         query: connection.query.clone(),
         user_agent: HeaderValue::from_static(USER_AGENT),
     };
-    let ways = Ways { microsoft, target: Arc::new(network), clock: Arc::clone(clock) };
+    let ways =
+        Ways { microsoft, target: watch(Arc::new(network), timeout), clock: Arc::clone(clock) };
     let sign_in =
         sign_in::target(&config.tenant, app, &ways).map_err(ConnectError::ManagedIdentity)?;
     Ok(ScimTarget::new(settings, ways.target, sign_in, ways.clock))

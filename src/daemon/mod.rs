@@ -8,30 +8,35 @@
 //! **Invariant:** a cycle that fails is reported and never ends the service. The room prints
 //! nothing, and decides nothing that the cycle decides.
 
+mod applications;
 mod clock;
 mod connect;
 mod forward;
 mod hand_over;
+mod heartbeat;
 mod notices;
 mod once;
 mod order;
+mod page;
 mod run;
+mod seat;
 mod service;
 mod sign_in;
 mod signals;
+mod supervisor;
 mod trouble;
 mod upkeep;
 
 pub use clock::SystemClock;
 pub use connect::{ConnectError, Connection, connect};
-pub use hand_over::{is_held, order};
+pub use hand_over::order;
 pub use notices::{Channels, Delivered, Probe, Probed};
 pub use once::{
     DaemonError, compare_accounts, list_accounts, neighbours, preview_on_demand, preview_once,
     state_path, sync_once,
 };
 pub use order::{Answer, OnDemand, Order, Reset};
-pub use run::run;
-pub use service::due_at;
-pub use signals::stop_on_signals;
+pub use page::{shown, shown_app};
+pub use run::{Control, Reload, run};
+pub use signals::{reloads_on_hang_up, stop_on_signals};
 pub use trouble::Trouble;

@@ -1,23 +1,25 @@
 //! One application of the service: when its cycles start, and the orders it takes meanwhile.
+//!
+//! Other settings are taken over between two cycles, with the state kept open: a cycle under way
+//! goes on to its end with those it began with.
 
 use std::{sync::Arc, time::Duration};
 
 use tracing::{error, info, warn};
 
 use super::{
-    Answer, Channels, Connection, OnDemand, Order, Trouble,
-    forward::{Forwarder, Origin},
+    Answer, OnDemand, Order, Trouble,
+    heartbeat::Doing,
     once::{run_cycle, run_on_demand},
     order::execute,
+    seat::{Change, Seat, Settings},
     upkeep::Upkeep,
 };
 use crate::{
-    config::AppSettings,
-    cycle::{CycleEnd, CycleError, CycleOptions, Stop},
+    cycle::{CycleEnd, CycleError, CycleOptions},
     model::{Clock, SourceId, Timestamp},
-    notify::SmtpMailer,
-    provisioning::{Occasion, Schedule},
-    store::{Engine, JobState, StoreError, View},
+    provisioning::Occasion,
+    store::{Engine, Progress, StoreError},
 };
 
 /// How often orders are looked for: a person waits for the answer.
@@ -25,45 +27,13 @@ const ORDERS_EVERY: Duration = Duration::from_millis(250);
 
 /// Beyond the time-out of one request, how long a cycle may take to end once it is asked to. A
 /// cycle that waits for a throttling service is cut short; what it sent is looked up next time.
-const STOP_GRACE: Duration = Duration::from_secs(5);
-
-/// When the next cycle of an application starts: at once without a finished cycle, overdue, or
-/// where a person asked for it; in quarantine when its next try is due. `None` while it is paused.
-///
-/// `began` is when the last cycle began, where the state does not know better.
-pub fn due_at(
-    view: &View<'_>,
-    schedule: &Schedule,
-    began: Option<Timestamp>,
-    now: Timestamp,
-) -> Result<Option<Timestamp>, StoreError> {
-    let last = view.last_began()?.max(began);
-    let regular = last.map_or(now, |last| schedule.next_after(last, now));
-    if view.job_state()? == JobState::Paused {
-        return Ok(None);
-    }
-    if view.is_hurried()? {
-        return Ok(Some(now));
-    }
-    Ok(Some(match (view.job_state()?, view.quarantine()?) {
-        (_, Some(quarantine)) => quarantine.next_attempt(schedule, now).max(regular),
-        (JobState::NotRun, None) if began.is_none() => now,
-        (JobState::NotRun | JobState::Active | JobState::Paused | JobState::Quarantine, None) => {
-            regular
-        }
-    }))
-}
+pub(super) const STOP_GRACE: Duration = Duration::from_secs(5);
 
 /// Everything that keeps one application going.
 pub(super) struct Service {
-    pub(super) app: AppSettings,
-    pub(super) connection: Connection,
-    pub(super) channels: Channels<SmtpMailer>,
+    pub(super) settings: Settings,
+    pub(super) seat: Arc<Seat>,
     pub(super) engine: Engine,
-    pub(super) log_retention: Duration,
-    pub(super) forwarder: Option<Arc<Forwarder>>,
-    pub(super) origin: Origin,
-    pub(super) stop: Arc<Stop>,
     /// From before the lock was taken: an older order was given to somebody else.
     pub(super) started: Timestamp,
 }
@@ -79,33 +49,25 @@ struct Taken {
 enum Wake {
     Due,
     Asked(Taken),
+    Changed,
     Stop,
 }
 
 impl Service {
-    /// Keeps the schedule until the service is asked to stop.
-    pub(super) async fn keep(self) {
-        let upkeep = Upkeep {
-            engine: &self.engine,
-            clock: self.clock(),
-            log_retention: self.log_retention,
-            forwarder: self.forwarder.as_deref(),
-            origin: &self.origin,
-        };
-        tokio::select! {
-            () = self.serve() => upkeep.forward_last(),
-            never = upkeep.keep() => match never {},
-        }
-    }
-
-    async fn serve(&self) {
-        let job = self.app.job.app.to_string();
+    /// Keeps the schedule until the service is asked to stop, or the application leaves it.
+    pub(super) async fn keep(mut self) {
+        let job = self.settings.app.job.app.to_string();
         if let Err(error) = self.refuse_old_orders() {
             warn!(job.name = %job, error = &error as &dyn std::error::Error, "old orders remain");
         }
         let mut waiting: Vec<Taken> = Vec::new();
         let mut last_began = None;
-        while !self.stop.is_requested() {
+        while !self.seat.stop.is_requested() {
+            match self.seat.take_change() {
+                Some(Change::Leave) => break,
+                Some(Change::Settings(settings)) => self = self.under(*settings),
+                None => {}
+            }
             let wake = if waiting.is_empty() {
                 self.while_delivering(self.wait(last_began)).await
             } else {
@@ -113,6 +75,7 @@ impl Service {
             };
             let (options, asked) = match wake {
                 Wake::Stop => break,
+                Wake::Changed => continue,
                 Wake::Due => (CycleOptions::default(), None),
                 Wake::Asked(taken) => match taken.order {
                     Order::Sync { initial } => {
@@ -143,21 +106,42 @@ impl Service {
             let message = "the service is stopping".to_owned();
             self.answer(taken.id, &Answer::Refused { message });
         }
+        self.upkeep().forward_last();
         info!(job.name = %job, "job `{job}` stopped");
     }
 
-    fn clock(&self) -> &dyn Clock {
-        self.connection.clock.as_ref()
+    fn upkeep(&self) -> Upkeep<'_> {
+        Upkeep {
+            engine: &self.engine,
+            clock: self.clock(),
+            log_retention: self.settings.log_retention,
+            forwarder: self.settings.forwarder.as_deref(),
+            origin: &self.settings.origin,
+        }
     }
 
-    /// Does `work`, and delivers notices meanwhile, once a minute. A delivery under way is brought
+    /// The same application under other settings.
+    fn under(self, mut settings: Settings) -> Self {
+        let engine = self.engine.beside(std::mem::take(&mut settings.neighbours));
+        engine.count_requests(settings.connection.meters());
+        Self { settings, engine, ..self }
+    }
+
+    fn clock(&self) -> &dyn Clock {
+        self.seat.clock.as_ref()
+    }
+
+    /// Does `work`, keeps the state up, and delivers notices meanwhile, once a minute. A delivery under way is brought
     /// to its end, so that no mail goes twice, unless the service is asked to stop.
     async fn while_delivering<T>(&self, work: impl Future<Output = T>) -> T {
         let gate = tokio::sync::Mutex::new(());
-        let delivering = self.channels.keep_delivering(&self.engine, self.clock(), &gate);
+        let channels = &self.settings.channels;
+        let delivering = channels.keep_delivering(&self.engine, self.clock(), &gate);
         let mut delivering = std::pin::pin!(delivering);
+        let upkeep = self.upkeep();
         let done = tokio::select! {
             done = work => done,
+            never = upkeep.keep() => match never {},
             never = &mut delivering => match never {},
         };
         tokio::select! {
@@ -171,21 +155,26 @@ impl Service {
     /// Tells people what the cycle leaves to tell, and takes orders meanwhile. Asked to stop, it
     /// leaves the rest in the outbox.
     async fn tell_people(&self, end: &CycleEnd, waiting: &mut Vec<Taken>) {
-        let directory = &self.connection.directory;
+        let Settings { connection, channels, .. } = &self.settings;
+        let directory = &connection.directory;
         tokio::select! {
-            () = self.channels.after_cycle(directory, &self.engine, end, self.clock()) => {}
+            () = channels.after_cycle(directory, &self.engine, end, self.clock()) => {}
             () = self.take_orders(waiting) => {}
             () = self.cut_short() => {}
         }
     }
 
-    /// Waits for the next start, for an order that needs a cycle, or for the end.
+    /// Waits for the next start, for an order that needs a cycle, for other settings, or for the
+    /// end.
     ///
     /// A cycle that could not even be recorded as begun counts as begun at `last_began`.
     async fn wait(&self, last_began: Option<Timestamp>) -> Wake {
         loop {
-            if self.stop.is_requested() {
+            if self.seat.stop.is_requested() {
                 return Wake::Stop;
+            }
+            if self.seat.is_changed() {
+                return Wake::Changed;
             }
             if let Some(taken) = self.next_order() {
                 return Wake::Asked(taken);
@@ -193,13 +182,15 @@ impl Service {
             let now = self.clock().now();
             let due = self
                 .engine
-                .read(|view| due_at(view, &self.app.schedule, last_began, now))
+                .read(|view| view.due_at(&self.settings.app.schedule, last_began, now))
                 .unwrap_or_else(|_| {
-                    Some(last_began.map_or(now, |began| self.app.schedule.next_after(began, now)))
+                    let schedule = &self.settings.app.schedule;
+                    Some(last_began.map_or(now, |began| schedule.next_after(began, now)))
                 });
             if due.is_some_and(|due| due <= now) {
                 return Wake::Due;
             }
+            self.seat.heartbeat.does(Doing::Waiting(due));
             let left = due.and_then(|due| (due - now).to_std().ok()).unwrap_or(ORDERS_EVERY);
             self.clock().sleep(left.min(ORDERS_EVERY)).await;
         }
@@ -207,11 +198,14 @@ impl Service {
 
     /// Runs one cycle; orders are carried out meanwhile, and those that cannot be go to `waiting`.
     async fn cycle(&self, options: CycleOptions, waiting: &mut Vec<Taken>) -> Answer {
-        let job = self.app.job.app.as_str();
+        let job = self.settings.app.job.app.as_str();
         info!(job.name = job, initial = options.initial, "cycle of job `{job}` begins");
-        let quiet = |_: &crate::store::Progress| {};
-        let cycle =
-            run_cycle(&self.app, &self.connection, &self.engine, options, &self.stop, &quiet);
+        let heartbeat = &self.seat.heartbeat;
+        heartbeat.does(Doing::Working(None));
+        let watch = |progress: &Progress| heartbeat.progress(progress);
+        let Settings { app, connection, .. } = &self.settings;
+        let stop = &self.seat.stop;
+        let cycle = run_cycle(app, connection, &self.engine, options, stop, &watch);
         let ended = async {
             tokio::select! {
                 ended = cycle => Some(ended),
@@ -220,6 +214,7 @@ impl Service {
             }
         };
         let ended = Box::pin(self.while_delivering(ended)).await;
+        heartbeat.does(Doing::Waiting(None));
         match ended {
             Some(Ok(end)) => {
                 tell(job, &end);
@@ -242,10 +237,13 @@ impl Service {
     /// Provisions one person or group; orders are carried out meanwhile, and those that cannot
     /// be go to `waiting`.
     async fn on_demand(&self, object: SourceId, waiting: &mut Vec<Taken>) -> Answer {
-        let job = self.app.job.app.as_str();
-        let quiet = |_: &crate::store::Progress| {};
-        let (app, stop) = (&self.app, &self.stop);
-        let work = run_on_demand(app, &self.connection, &self.engine, object, stop, &quiet);
+        let job = self.settings.app.job.app.as_str();
+        let heartbeat = &self.seat.heartbeat;
+        heartbeat.does(Doing::Working(None));
+        let watch = |progress: &Progress| heartbeat.progress(progress);
+        let Settings { app, connection, .. } = &self.settings;
+        let stop = &self.seat.stop;
+        let work = run_on_demand(app, connection, &self.engine, object, stop, &watch);
         let ended = async {
             tokio::select! {
                 ended = work => Some(ended),
@@ -253,7 +251,9 @@ impl Service {
                 () = self.cut_short() => None,
             }
         };
-        match Box::pin(self.while_delivering(ended)).await {
+        let ended = Box::pin(self.while_delivering(ended)).await;
+        heartbeat.does(Doing::Waiting(None));
+        match ended {
             Some(Ok(done)) => {
                 info!(job.name = job, source.id = %object, "provisioned on demand in job `{job}`");
                 Answer::Provisioned(OnDemand::of(&done))
@@ -270,6 +270,7 @@ impl Service {
     /// Carries out orders for as long as it is polled.
     async fn take_orders(&self, waiting: &mut Vec<Taken>) {
         loop {
+            self.seat.heartbeat.turn();
             while let Some(taken) = self.next_order() {
                 if taken.order.waits_for_cycle() {
                     waiting.push(taken);
@@ -283,10 +284,8 @@ impl Service {
 
     /// Completes where a cycle that was asked to stop has had time for the request under way.
     async fn cut_short(&self) {
-        while !self.stop.is_requested() {
-            self.clock().sleep(ORDERS_EVERY).await;
-        }
-        self.clock().sleep(self.app.job.pace.request_timeout + STOP_GRACE).await;
+        self.seat.stop.requested().await;
+        self.clock().sleep(self.settings.app.job.pace.request_timeout + STOP_GRACE).await;
     }
 
     /// Takes the oldest order, if there is one and it is understood.

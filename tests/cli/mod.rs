@@ -22,4 +22,6 @@ mod redaction;
 mod refusals;
 mod safeguard;
 mod service;
+mod shell;
 mod sign_in;
+mod supervised;

@@ -9,7 +9,7 @@ use std::{
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     process::{Output, Stdio},
-    sync::Arc,
+    sync::{Arc, Mutex},
     time::Duration,
 };
 
@@ -25,7 +25,7 @@ use entra_scim::{
 use serde_json::Value;
 use tokio::{
     io::{AsyncBufReadExt as _, AsyncWriteExt as _},
-    net::TcpListener,
+    net::{TcpListener, UnixDatagram},
     process::{Child, Command},
 };
 
@@ -156,6 +156,8 @@ impl Desk {
         self.secret("token", "secret");
         let (folder, graph, target) = (self.folder.path(), &self.graph_url, &self.target_url);
         let folder = folder.display();
+        // Stories run side by side, and only one of them could have the default port.
+        let listen = if service.contains("listen") { "" } else { "listen = \"off\"" };
         let text = format!(
             r#"
 [tenant]
@@ -167,6 +169,7 @@ graph_url = "{graph}"
 
 [service]
 state_dir = "{folder}/state"
+{listen}
 {service}
 
 [apps.crm]
@@ -272,6 +275,29 @@ secret_token = {{ file = "{folder}/token" }}
         running
     }
 
+    /// Starts the service as a supervisor does that bites after three seconds, and waits until it
+    /// holds the state.
+    pub(crate) async fn run_supervised(&self) -> (Running, Supervisor) {
+        let path = self.path("notify");
+        let socket = UnixDatagram::bind(&path).expect("a socket");
+        let supervisor = Supervisor::default();
+        let hears = supervisor.clone();
+        tokio::spawn(async move {
+            let mut buffer = [0; 4_096];
+            while let Ok(length) = socket.recv(&mut buffer).await {
+                let message = String::from_utf8_lossy(&buffer[..length]).into_owned();
+                hears.0.lock().expect("a list").push(message);
+            }
+        });
+        let mut command = self.command("run");
+        command.env("NOTIFY_SOCKET", &path).env("WATCHDOG_USEC", "3000000");
+        let child = command.stdin(Stdio::null()).stderr(Stdio::piped()).spawn();
+        let running = Running { child: child.expect("the program") };
+        let hears = &supervisor;
+        eventually("the service is ready", || async { hears.count("READY=1") == 1 }).await;
+        (running, supervisor)
+    }
+
     /// Starts a command, as a script would that does not wait for it.
     pub(crate) fn start(&self, line: &str) -> Running {
         let mut command = self.command(line);
@@ -301,7 +327,7 @@ secret_token = {{ file = "{folder}/token" }}
 }
 
 fn held(path: &Path) -> bool {
-    path.exists() && entra_scim::daemon::is_held(path)
+    path.exists() && entra_scim::store::is_held(path)
 }
 
 fn serve(listener: TcpListener, service: axum::Router) {
@@ -322,6 +348,40 @@ pub(crate) async fn eventually<F: Future<Output = bool>>(what: &str, mut is_so: 
         SystemClock.sleep(Duration::from_millis(50)).await;
     }
     panic!("not within {} seconds: {what}", PATIENCE.as_secs());
+}
+
+/// Another simulated application, and the section that configures it under this name.
+pub(crate) async fn another_application(name: &str) -> (Application, String) {
+    let application = Application::new(ApplicationOptions::strict(11, Arc::new(SystemClock)));
+    let listener = loopback().await;
+    let url = application.base_url(listener.local_addr().expect("an address"));
+    serve(listener, application.router());
+    (application, section(name, &url))
+}
+
+/// The section of an application at this address.
+pub(crate) fn section(name: &str, url: &str) -> String {
+    format!(
+        "[apps.{name}]\nenterprise_app = \"{APP_ID}\"\n\n[apps.{name}.target]\n\
+         tenant_url = \"{url}\"\nsecret_token = {{ value = \"secret\" }}\n"
+    )
+}
+
+/// What a supervisor was told, message by message.
+#[derive(Clone, Default)]
+pub(crate) struct Supervisor(Arc<Mutex<Vec<String>>>);
+
+impl Supervisor {
+    /// Everything so far.
+    pub(crate) fn told(&self) -> Vec<String> {
+        self.0.lock().expect("a list").clone()
+    }
+
+    /// How many messages hold a line that begins like this.
+    pub(crate) fn count(&self, start: &str) -> usize {
+        let holds = |message: &&String| message.lines().any(|line| line.starts_with(start));
+        self.told().iter().filter(holds).count()
+    }
 }
 
 /// The service or a command, running.

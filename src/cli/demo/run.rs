@@ -22,7 +22,7 @@ use crate::{
     },
     config::temporary_folder,
     cycle::{CycleEnd, CycleOptions, Stop},
-    daemon::{self, SystemClock, preview_once, state_path, stop_on_signals, sync_once},
+    daemon::{self, Control, SystemClock, preview_once, state_path, stop_on_signals, sync_once},
     model::{Clock, Timestamp},
     store::Reader,
 };
@@ -67,7 +67,8 @@ async fn keep_running(world: &World) -> Result<(), daemon::DaemonError> {
             SystemClock.sleep(TICK).await;
         }
     });
-    daemon::run(world.config.clone(), &stop_on_signals()?, Arc::new(SystemClock)).await
+    let (stop, clock) = (stop_on_signals()?, Arc::new(SystemClock));
+    daemon::run(world.config.clone(), Control { stop, clock, reload: None }).await
 }
 
 fn fresh_folder() -> PathBuf {
