@@ -9,7 +9,6 @@ use chrono::TimeDelta;
 
 use super::{
     args::{Global, LogArgs},
-    careful,
     exit::ExitCode,
     log::{print, query},
     output,
@@ -19,7 +18,7 @@ use super::{
 use crate::{
     config::{AppSettings, Config},
     daemon::{SystemClock, stop_on_signals},
-    model::{Clock, JobId, Timestamp},
+    model::{Clock, JobId, Timestamp, escaped},
     store::{LogRow, Reader},
 };
 
@@ -115,7 +114,7 @@ fn lines(config: &Config, app: &str, rows: &[LogRow]) -> anyhow::Result<()> {
     output::stream(|out| {
         for row in rows {
             let document = row.summary(&config.tenant.id, job, app).to_string();
-            writeln!(out, "{}", careful::escaped(&document))?;
+            writeln!(out, "{}", escaped(&document))?;
         }
         Ok(())
     })

@@ -121,7 +121,8 @@ impl Applications {
         let starts = enabled.map(|app| {
             let new = || Arc::new(Seat::new(Arc::clone(&self.stop), Arc::clone(&self.clock)));
             let seat = self.seats.get(&app.job.app).map_or_else(new, Arc::clone);
-            Settings::of(config, app, forwarder.as_ref(), &seat).map(|settings| Start { seat, settings })
+            Settings::of(config, app, forwarder.as_ref(), &seat)
+                .map(|settings| Start { seat, settings })
         });
         let starts: Vec<Start> = starts.collect::<Result<_, _>>()?;
         let longest = starts.iter().map(|start| start.settings.end_max()).max();

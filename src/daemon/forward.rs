@@ -19,7 +19,7 @@ use tracing::{info, warn};
 
 use crate::{
     config::{AppSettings, Config},
-    model::JobId,
+    model::{JobId, escaped},
     store::{Engine, LogFilter, StoreError},
 };
 
@@ -175,7 +175,7 @@ impl Open {
         let mut text = String::new();
         for line in lines {
             if !line["id"].as_str().is_some_and(|id| self.tail.contains(id)) {
-                text.push_str(&line.to_string());
+                text.push_str(&escaped(&line.to_string()));
                 text.push('\n');
             }
         }

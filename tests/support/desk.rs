@@ -298,6 +298,19 @@ secret_token = {{ file = "{folder}/token" }}
         (running, supervisor)
     }
 
+    /// Starts the service, and waits until its page is there; returns the address.
+    pub(crate) async fn run_with_page(&self) -> (Running, String) {
+        const SAYS: &str = "the status page is at ";
+        let mut running = self.run().await;
+        let mut said = running.complaints();
+        said.until(SAYS).await;
+        let (_, address) = said.heard.rsplit_once(SAYS).expect("it was said");
+        let address = address.trim().to_owned();
+        // Whoever stops listening would stop the service at its next word.
+        tokio::spawn(said.all());
+        (running, address)
+    }
+
     /// Starts a command, as a script would that does not wait for it.
     pub(crate) fn start(&self, line: &str) -> Running {
         let mut command = self.command(line);
