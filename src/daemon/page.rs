@@ -100,7 +100,7 @@ impl Page {
             }
         }
         // Nobody changes it any more.
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 }
 

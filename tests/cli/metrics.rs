@@ -58,9 +58,13 @@ async fn a_one_shot_sync_counts_and_the_next_process_goes_on_from_there() {
     assert_eq!(count("requests", &[("service", "target")]), of_cycles, "none is left out");
 }
 
+fn client() -> reqwest::Client {
+    reqwest::Client::builder().no_proxy().build().expect("a plain client")
+}
+
 /// What the service answers to a scrape.
 async fn scraped(address: &str) -> String {
-    let answer = reqwest::get(format!("{address}metrics")).await.expect("an answer");
+    let answer = client().get(format!("{address}metrics")).send().await.expect("an answer");
     assert_eq!(answer.headers()["content-type"], "text/plain; version=0.0.4");
     answer.text().await.expect("text")
 }
@@ -79,7 +83,8 @@ async fn served() -> (Desk, crate::support::desk::Running, String) {
 async fn a_scrape_shows_what_every_process_did_and_what_is_now() {
     let (desk, service, address) = served().await;
     desk.say("sync").await.ends(0);
-    let created = r#"entra_scim_objects_total{app="crm",object="user",action="create",status="success"} 3"#;
+    let created =
+        r#"entra_scim_objects_total{app="crm",object="user",action="create",status="success"} 3"#;
     eventually("the third account is counted", || async {
         scraped(&address).await.contains(created)
     })
