@@ -35,26 +35,23 @@ async fn a_one_shot_sync_counts_and_the_next_process_goes_on_from_there() {
     service.terminate().await.ends(0);
 
     let counted = counters(&desk);
-    let count = |name: &str, labels: &[(&str, &str)]| sum(&counted, name, labels);
-    let created = [("object", "user"), ("action", "create"), ("status", "success")];
-    assert_eq!(count("objects", &created), 3.0, "{counted:#?}");
-    assert_eq!(count("cycles", &[("kind", "initial"), ("result", "success")]), 1.0);
-    assert_eq!(count("cycles", &[("kind", "incremental"), ("result", "success")]), 1.0);
-    let writes = [("service", "target"), ("class", "user_write")];
-    assert_eq!(count("requests", &[writes[0], writes[1], ("code", "201")]), 3.0);
-    assert_eq!(count(ANSWERS_WITHIN, &writes), count("requests", &writes));
-    assert!(count("answer_seconds", &writes) > 0.0, "{counted:#?}");
-    assert!(count("requests", &[("service", "graph"), ("code", "200")]) >= 2.0);
-
-    let of_cycles: f64 = {
-        let reader = Reader::open(&desk.path("state/crm.sqlite")).expect("the state");
-        let reports = reader.read(|view| view.cycles(10)).expect("cycles");
-        assert_eq!(reports.len(), 2);
-        reports
-            .iter()
-            .map(|report| f64::from(u32::try_from(report.requests.target).expect("few")))
-            .sum()
+    let count = |name: &str, labels: &[(&str, &str)]| -> u64 {
+        sum(&counted, name, labels).to_string().parse().expect("a whole number")
     };
+    let created = [("object", "user"), ("action", "create"), ("status", "success")];
+    assert_eq!(count("objects", &created), 3, "{counted:#?}");
+    assert_eq!(count("cycles", &[("kind", "initial"), ("result", "success")]), 1);
+    assert_eq!(count("cycles", &[("kind", "incremental"), ("result", "success")]), 1);
+    let writes = [("service", "target"), ("class", "user_write")];
+    assert_eq!(count("requests", &[writes[0], writes[1], ("code", "201")]), 3);
+    assert_eq!(count(ANSWERS_WITHIN, &writes), count("requests", &writes));
+    assert!(sum(&counted, "answer_seconds", &writes) > 0.0, "{counted:#?}");
+    assert!(count("requests", &[("service", "graph"), ("code", "200")]) >= 2);
+
+    let reader = Reader::open(&desk.path("state/crm.sqlite")).expect("the state");
+    let reports = reader.read(|view| view.cycles(10)).expect("cycles");
+    assert_eq!(reports.len(), 2);
+    let of_cycles: u64 = reports.iter().map(|report| report.requests.target).sum();
     assert_eq!(count("requests", &[("service", "target")]), of_cycles, "none is left out");
 }
 
