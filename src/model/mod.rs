@@ -8,12 +8,12 @@
 mod clock;
 mod fingerprint;
 mod id;
-mod number;
 mod plain;
 mod redaction;
 mod secret;
 mod source;
 mod traffic;
+mod wording;
 
 pub use clock::{Clock, Sleep, Timestamp, moment};
 pub use fingerprint::Fingerprint;
@@ -21,7 +21,6 @@ pub use id::{
     AppName, AppRoleId, ChangeId, CycleId, EmptyId, InvalidGuid, JobId, ServicePrincipalId,
     SourceId, TargetId, TypedGuid,
 };
-pub use number::thousands;
 pub use plain::{REPLACEMENT, escaped, is_unseen, plain};
 pub use redaction::{RedactionKey, is_sealed};
 pub use secret::Secret;
@@ -31,3 +30,4 @@ pub use source::{
     UserChange,
 };
 pub use traffic::{LATENCY_BOUNDS, Latency, Meter, RequestClass, Traffic};
+pub use wording::{counted, duration, short, thousands};
