@@ -21,7 +21,6 @@ use crate::{
     web::{LogQuery, UnknownWord},
 };
 
-
 pub(super) async fn run(args: &LogArgs, global: &Global) -> anyhow::Result<ExitCode> {
     check_words(args)?;
     let config = apps::configuration(global)?;

@@ -258,6 +258,7 @@ fn everything() -> Numbers {
                 warnings: Vec::new(),
                 revision: None,
                 quarantine: None,
+                linked: None,
             }),
             ..Standing::default()
         },
