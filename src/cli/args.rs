@@ -331,8 +331,8 @@ pub(super) struct LogArgs {
     /// Print comma-separated values
     #[arg(long, conflicts_with_all = ["json", "follow"])]
     pub(super) csv: bool,
-    /// Go on printing new rows until interrupted
-    #[arg(long, conflicts_with_all = ["json", "all"])]
+    /// Go on printing new rows until interrupted; with --json, one document per line
+    #[arg(long)]
     pub(super) follow: bool,
 }
 

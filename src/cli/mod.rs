@@ -22,6 +22,7 @@ mod entry;
 mod exit;
 mod explain;
 mod expression;
+mod follow;
 mod forget;
 mod gallery;
 mod help;

@@ -17,7 +17,8 @@ use super::{
 use crate::provisioning::Schedule;
 
 /// The keys, but for those of the status page ([`page::KEYS`]).
-const KEYS: [&str; 5] = ["state_dir", "interval", "cron", "timezone", "log_retention"];
+const KEYS: [&str; 6] =
+    ["state_dir", "interval", "cron", "timezone", "log_retention", "log_file"];
 
 /// Where systemd's `StateDirectory=entra-scim` is.
 const STATE_DIR_DEFAULT: &str = "/var/lib/entra-scim";
@@ -38,6 +39,7 @@ impl Default for Service {
             settings: ServiceSettings {
                 state_dir: PathBuf::from(STATE_DIR_DEFAULT),
                 log_retention: LOG_RETENTION_DEFAULT,
+                log_file: None,
                 zone: Tz::UTC,
                 page: Some(PageSettings::default()),
             },
@@ -67,6 +69,9 @@ pub(super) fn decode(
         duration::get(&section, "log_retention", LOG_RETENTION_MIN, DURATION_MAX, findings);
     if let Some(retention) = retention {
         service.settings.log_retention = retention.value;
+    }
+    if let Some(path) = section.string("log_file", findings) {
+        service.settings.log_file = absolute_path(&path, findings);
     }
     service.zone = schedule::zone(&section, findings);
     service.settings.zone = service.zone;

@@ -114,6 +114,8 @@ pub struct ServiceSettings {
     pub state_dir: PathBuf,
     /// How long the provisioning log is kept.
     pub log_retention: Duration,
+    /// Where the provisioning log is forwarded to as JSON lines.
+    pub log_file: Option<PathBuf>,
     /// The zone of times of day.
     pub zone: Tz,
     /// The status page; `None` where it is off.

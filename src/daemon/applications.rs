@@ -19,6 +19,7 @@ use tracing::{error, info};
 
 use super::{
     ConnectError, DaemonError,
+    forward::Forwarder,
     heartbeat::{Doing, Heartbeat},
     seat::{Change, Seat, Settings},
     service::Service,
@@ -114,11 +115,14 @@ impl Applications {
 
     /// What this configuration starts or changes. Nothing is opened yet.
     fn prepare(&mut self, config: &Config) -> Result<Vec<Start>, ConnectError> {
+        // One for all: they share the file.
+        let forwarder = Forwarder::of(config).map(Arc::new);
         let enabled = config.apps.iter().filter(|app| app.job.provisioning);
         let starts = enabled.map(|app| {
             let new = || Arc::new(Seat::new(Arc::clone(&self.stop), Arc::clone(&self.clock)));
             let seat = self.seats.get(&app.job.app).map_or_else(new, Arc::clone);
-            Settings::of(config, app, &seat).map(|settings| Start { seat, settings })
+            Settings::of(config, app, forwarder.as_ref(), &seat)
+                .map(|settings| Start { seat, settings })
         });
         let starts: Vec<Start> = starts.collect::<Result<_, _>>()?;
         let longest = starts.iter().map(|start| start.settings.end_max()).max();
@@ -193,6 +197,7 @@ impl Start {
                     let neighbours = std::mem::take(&mut self.settings.neighbours);
                     let Self { seat, settings } = self;
                     let engine = engine.beside(neighbours);
+                    engine.count_requests(settings.connection.meters());
                     return Some(Service { settings, seat, engine, started });
                 }
                 Err(failed) => failed,

@@ -11,6 +11,7 @@
 mod applications;
 mod clock;
 mod connect;
+mod forward;
 mod hand_over;
 mod heartbeat;
 mod notices;
@@ -24,6 +25,7 @@ mod sign_in;
 mod signals;
 mod supervisor;
 mod trouble;
+mod upkeep;
 
 pub use clock::SystemClock;
 pub use connect::{ConnectError, Connection, connect};

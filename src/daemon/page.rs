@@ -30,6 +30,7 @@ pub fn shown_app(config: &Config, app: &AppSettings) -> ShownApp {
         removals_between: app.job.safeguards.removals_between,
         drift: app.job.drift.clone(),
         secret_token_expires: app.target.secret_token_expires,
+        log_forwarded: config.service.log_file.is_some(),
     }
 }
 

@@ -5,7 +5,6 @@
 
 use std::{sync::Arc, time::Duration};
 
-use chrono::TimeDelta;
 use tracing::{error, info, warn};
 
 use super::{
@@ -14,6 +13,7 @@ use super::{
     once::{run_cycle, run_on_demand},
     order::execute,
     seat::{Change, Seat, Settings},
+    upkeep::Upkeep,
 };
 use crate::{
     cycle::{CycleEnd, CycleError, CycleOptions},
@@ -28,9 +28,6 @@ const ORDERS_EVERY: Duration = Duration::from_millis(250);
 /// Beyond the time-out of one request, how long a cycle may take to end once it is asked to. A
 /// cycle that waits for a throttling service is cut short; what it sent is looked up next time.
 pub(super) const STOP_GRACE: Duration = Duration::from_secs(5);
-
-/// Log rows deleted in one transaction, so that nobody waits for long.
-const PRUNED_AT_ONCE: u32 = 500;
 
 /// Everything that keeps one application going.
 pub(super) struct Service {
@@ -104,18 +101,29 @@ impl Service {
             if let Some(id) = asked {
                 self.answer(id, &answer);
             }
-            self.prune().await;
         }
         for taken in waiting {
             let message = "the service is stopping".to_owned();
             self.answer(taken.id, &Answer::Refused { message });
         }
+        self.upkeep().forward_last();
         info!(job.name = %job, "job `{job}` stopped");
+    }
+
+    fn upkeep(&self) -> Upkeep<'_> {
+        Upkeep {
+            engine: &self.engine,
+            clock: self.clock(),
+            log_retention: self.settings.log_retention,
+            forwarder: self.settings.forwarder.as_deref(),
+            origin: &self.settings.origin,
+        }
     }
 
     /// The same application under other settings.
     fn under(self, mut settings: Settings) -> Self {
         let engine = self.engine.beside(std::mem::take(&mut settings.neighbours));
+        engine.count_requests(settings.connection.meters());
         Self { settings, engine, ..self }
     }
 
@@ -123,15 +131,17 @@ impl Service {
         self.seat.clock.as_ref()
     }
 
-    /// Does `work`, and delivers notices meanwhile, once a minute. A delivery under way is brought
+    /// Does `work`, keeps the state up, and delivers notices meanwhile, once a minute. A delivery under way is brought
     /// to its end, so that no mail goes twice, unless the service is asked to stop.
     async fn while_delivering<T>(&self, work: impl Future<Output = T>) -> T {
         let gate = tokio::sync::Mutex::new(());
         let channels = &self.settings.channels;
         let delivering = channels.keep_delivering(&self.engine, self.clock(), &gate);
         let mut delivering = std::pin::pin!(delivering);
+        let upkeep = self.upkeep();
         let done = tokio::select! {
             done = work => done,
+            never = upkeep.keep() => match never {},
             never = &mut delivering => match never {},
         };
         tokio::select! {
@@ -335,22 +345,6 @@ impl Service {
             })?;
         }
         Ok(())
-    }
-
-    async fn prune(&self) {
-        let age = TimeDelta::from_std(self.settings.log_retention).unwrap_or(TimeDelta::MAX);
-        let Some(before) = self.clock().now().checked_sub_signed(age) else { return };
-        while !self.seat.stop.is_requested() {
-            match self.engine.write(|tx| tx.prune_log(before, PRUNED_AT_ONCE)) {
-                Ok(count) if count >= PRUNED_AT_ONCE as usize => tokio::task::yield_now().await,
-                Ok(_) => return,
-                Err(failure) => {
-                    let failed: &dyn std::error::Error = &failure;
-                    warn!(error = failed, "the provisioning log could not be pruned");
-                    return;
-                }
-            }
-        }
     }
 }
 

@@ -11,9 +11,11 @@ mod account;
 mod assignment;
 mod chain;
 mod command;
+mod counter;
 mod cycle;
 mod drift;
 mod due;
+mod error;
 mod escrow;
 mod fact;
 mod filter;
@@ -38,6 +40,7 @@ mod plan_page;
 mod private;
 mod reading;
 mod redaction;
+mod retention;
 mod settle;
 mod source;
 mod survey;
@@ -48,6 +51,10 @@ pub use account::{AccountRow, AccountStanding};
 pub use assignment::GroupObjects;
 pub use chain::Chain;
 pub use command::{Command, CommandAnswer};
+pub use counter::{
+    ANSWER_SECONDS, ANSWERS_WITHIN, BEYOND, CYCLE_SECONDS, CYCLES, Counter, OBJECTS, REQUESTS,
+    THROTTLED_SECONDS,
+};
 pub use cycle::{
     Counted, CycleKind, CycleReport, HeldReport, Progress, Requests, RevisionReport, Running,
     Totals,

@@ -12,6 +12,8 @@ mod forget;
 mod gallery;
 mod hostile;
 mod import_schema;
+mod log;
+mod metrics;
 mod notices;
 mod oauth;
 mod provision;
