@@ -17,3 +17,4 @@ pub mod sandbox;
 pub mod scim;
 pub mod store;
 pub mod target;
+pub mod web;

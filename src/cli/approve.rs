@@ -8,7 +8,6 @@ use super::{
     apps,
     args::{ApproveArgs, Global},
     control::give,
-    document,
     exit::ExitCode,
     output,
     plan::{held_of, open},
@@ -19,6 +18,7 @@ use crate::{
     config::{AppSettings, Config},
     daemon::{Answer, Order},
     store::{HeldReport, PlanFilter, Reader},
+    web::held_document,
 };
 
 pub(super) async fn run(args: &ApproveArgs, global: &Global) -> anyhow::Result<ExitCode> {
@@ -110,7 +110,7 @@ async fn release(
                 "app": name,
                 "plan": held.plan,
                 "approved": count,
-                "held": document::held(held),
+                "held": held_document(held),
             }))?;
             Ok(ExitCode::Done)
         }

@@ -2,11 +2,11 @@
 
 use std::path::PathBuf;
 
-use chrono::{DateTime, TimeDelta};
+use chrono::DateTime;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::{completions::CompletionsArgs, man::ManArgs};
-use crate::{model::Timestamp, store::AccountStanding};
+use crate::{model::Timestamp, store::AccountStanding, web::Since};
 
 /// Provisions users and groups from Microsoft Entra ID into SCIM applications
 #[derive(Parser)]
@@ -323,7 +323,7 @@ pub(super) struct LogArgs {
     #[arg(long)]
     pub(super) cycle: Option<String>,
     /// Not before: a moment (2026-11-23T10:00:00Z) or an age (90m, 2h, 7d)
-    #[arg(long, value_parser = since, value_name = "TIME")]
+    #[arg(long, value_parser = Since::parse, value_name = "TIME")]
     pub(super) since: Option<Since>,
     /// The newest so many rows
     #[arg(long, default_value_t = 100, value_parser = rows_max())]
@@ -440,23 +440,6 @@ pub(super) struct DemoArgs {
     pub(super) dir: Option<PathBuf>,
 }
 
-/// A moment, or an age.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Since {
-    At(Timestamp),
-    Ago(TimeDelta),
-}
-
-impl Since {
-    /// The moment that is meant at `now`.
-    pub(super) fn moment(self, now: Timestamp) -> Timestamp {
-        match self {
-            Self::At(at) => at,
-            Self::Ago(age) => now.checked_sub_signed(age).unwrap_or(Timestamp::MIN_UTC),
-        }
-    }
-}
-
 /// A log of more rows is better read in parts.
 fn rows_max() -> clap::builder::RangedI64ValueParser<u32> {
     clap::value_parser!(u32).range(1..=1_000_000)
@@ -466,27 +449,6 @@ fn moment(text: &str) -> Result<Timestamp, String> {
     DateTime::parse_from_rfc3339(text)
         .map(|at| at.to_utc())
         .map_err(|_| "expected a moment such as 2026-11-23T10:00:00Z".to_owned())
-}
-
-fn since(text: &str) -> Result<Since, String> {
-    if let Ok(at) = DateTime::parse_from_rfc3339(text) {
-        return Ok(Since::At(at.to_utc()));
-    }
-    let expected = "expected a moment such as 2026-11-23T10:00:00Z, or an age such as 90m, 2h, 7d";
-    let split = text.len() - text.chars().next_back().map_or(0, char::len_utf8);
-    let (number, unit) = text.split_at(split);
-    let seconds: i64 = match unit {
-        "s" => 1,
-        "m" => 60,
-        "h" => 3_600,
-        "d" => 86_400,
-        "w" => 604_800,
-        _ => return Err(expected.to_owned()),
-    };
-    let number: u32 = number.parse().map_err(|_| expected.to_owned())?;
-    TimeDelta::try_seconds(i64::from(number) * seconds)
-        .map(Since::Ago)
-        .ok_or_else(|| expected.into())
 }
 
 fn account_standing(word: &str) -> Result<AccountStanding, String> {
@@ -507,16 +469,6 @@ mod tests {
         for command in Cli::command().get_subcommands() {
             let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
             assert!(help.contains("Example"), "{} has no example", command.get_name());
-        }
-    }
-
-    #[test]
-    fn an_age_or_a_moment_says_since_when() {
-        assert_eq!(since("90m"), Ok(Since::Ago(TimeDelta::minutes(90))));
-        assert_eq!(since("7d"), Ok(Since::Ago(TimeDelta::days(7))));
-        assert!(matches!(since("2026-11-23T10:00:00+01:00"), Ok(Since::At(_))));
-        for wrong in ["", "7", "d", "-1d", "7 days", "yesterday", "7é"] {
-            assert!(since(wrong).is_err(), "{wrong:?}");
         }
     }
 }

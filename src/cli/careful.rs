@@ -5,46 +5,12 @@
 //! this program uses itself are let through; every other control character, and those that turn
 //! the direction of writing, are shown as U+FFFD.
 
-use std::{
-    borrow::Cow,
-    fmt::Write as _,
-    io::{self, Write},
-};
+use std::io::{self, Write};
 
-/// What stands in the place of a character that is not shown.
-const REPLACEMENT: char = '\u{fffd}';
+use crate::model::{REPLACEMENT, is_unseen};
 
 /// The longest sequence of a colour: `ESC[1;90m` and the like.
 const SEQUENCE_CHARS_MAX: usize = 12;
-
-/// Whether a character could do more than be seen: controls, and the marks that reorder a line
-/// (Unicode Standard Annex 9), which make one name look like another.
-fn is_unseen(c: char) -> bool {
-    c.is_control()
-        || matches!(c, '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-}
-
-/// Somebody else's words on one line.
-pub(super) fn plain(text: &str) -> Cow<'_, str> {
-    if text.chars().any(is_unseen) {
-        Cow::Owned(text.chars().map(|c| if is_unseen(c) { REPLACEMENT } else { c }).collect())
-    } else {
-        Cow::Borrowed(text)
-    }
-}
-
-/// A JSON text in which such characters are escaped: they can only stand in strings.
-pub(super) fn escaped(json: &str) -> String {
-    let mut text = String::with_capacity(json.len());
-    for c in json.chars() {
-        if is_unseen(c) && c != '\n' {
-            write!(text, "\\u{:04x}", u32::from(c)).expect("a string takes every text");
-        } else {
-            text.push(c);
-        }
-    }
-    text
-}
 
 /// Lets through what is seen, line ends, tabulators and the program's own colours.
 pub(super) struct Careful<W: Write> {
@@ -131,7 +97,7 @@ impl<W: Write> Write for Careful<W> {
 mod tests {
     use std::io::Write;
 
-    use super::{Careful, escaped, plain};
+    use super::Careful;
 
     fn through(parts: &[&str]) -> String {
         let mut bytes = Vec::new();
@@ -166,15 +132,5 @@ mod tests {
         ] {
             assert_eq!(through(&[hostile]), shown);
         }
-    }
-
-    #[test]
-    fn a_name_is_one_line_and_a_document_stays_the_same_document() {
-        assert_eq!(plain("Ada Lövell"), "Ada Lövell");
-        assert_eq!(plain("Ada\n- disable eve\u{1b}[1m"), "Ada\u{fffd}- disable eve\u{fffd}[1m");
-        let name = serde_json::json!({ "name": "a\u{9b}\u{202e}\u{7f}\u{1b}\nb" });
-        let text = escaped(&format!("{name:#}"));
-        assert!(text.chars().all(|c| c == '\n' || (' '..='~').contains(&c)), "{text:?}");
-        assert_eq!(serde_json::from_str::<serde_json::Value>(&text).expect("JSON"), name);
     }
 }

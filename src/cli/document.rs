@@ -1,14 +1,14 @@
 //! The JSON documents of a cycle and a plan. Their fields are promises to scripts.
 
-use chrono::SecondsFormat;
 use serde_json::{Value, json};
 
 use super::rows::Plan;
 use crate::{
-    model::Timestamp,
-    provisioning::{ChangeStatus, LinkEffect, PlannedChange, Quarantine, Write},
+    model::moment,
+    provisioning::{ChangeStatus, LinkEffect, PlannedChange, Write},
     scim::{Values, shown},
-    store::{CycleReport, HeldReport, PlanFilter},
+    store::{CycleReport, PlanFilter},
+    web::held_document,
 };
 
 /// The document of `plan --json` and `sync --json`.
@@ -36,14 +36,14 @@ pub(super) fn cycle(
         },
         "totals": report.totals,
         "requests": report.requests,
-        "held": report.held.as_ref().map(held),
+        "held": report.held.as_ref().map(held_document),
         "error": report.error,
         "warnings": report.warnings,
         "revision": report.revision,
         "quarantine": report.quarantine.as_ref().map(|quarantine| json!({
             "reason": quarantine.reason,
             "since": moment(quarantine.series_began),
-            "error": quarantine_error(quarantine),
+            "error": quarantine.problem(),
         })),
         "changes": changes,
     }))
@@ -114,27 +114,4 @@ fn account_name(row: &PlannedChange) -> Option<String> {
         Write::Create(values) | Write::Patch { baseline: values } => name(values),
         Write::Nothing | Write::Delete | Write::Members => None,
     })
-}
-
-/// What a safeguard holds.
-pub(super) fn held(held: &HeldReport) -> Value {
-    json!({
-        "plan": held.plan,
-        "removals": held.removals,
-        "membership_removals": held.membership_removals,
-        "creates": held.creates,
-        "linked": held.linked,
-        "threshold": held.threshold,
-        "reason": held.reason,
-    })
-}
-
-/// Code and sentence of what keeps a job in quarantine.
-pub(super) fn quarantine_error(quarantine: &Quarantine) -> String {
-    format!("{}: {}", quarantine.code, quarantine.message)
-}
-
-/// A moment in UTC, to the second.
-pub(super) fn moment(at: Timestamp) -> String {
-    at.to_rfc3339_opts(SecondsFormat::Secs, true)
 }

@@ -8,7 +8,6 @@ use serde_json::{Value, json};
 use super::{
     apps,
     args::{DriftArgs, Global},
-    document::moment,
     exit::ExitCode,
     explain::failed,
     output,
@@ -20,13 +19,11 @@ use super::{
 use crate::{
     config::{AppSettings, Config},
     daemon::{SystemClock, compare_accounts, stop_on_signals},
-    model::{Clock, ObjectKind, Timestamp},
-    provisioning::{Correction, DriftFinding, DriftKind, DriftMode, DriftRule, csv},
+    model::{Clock, ObjectKind, Timestamp, moment},
+    provisioning::{Correction, DriftFinding, DriftKind, DriftMode, csv},
     scim,
-    store::{
-        DriftBrokenOff, DriftCheck, DriftCounts, DriftListing, DriftPart, Engine, StateRead,
-        StoreError, View,
-    },
+    store::{DriftCounts, DriftListing, DriftPart, Engine, StateRead},
+    web::DriftStanding,
 };
 
 /// Findings read at once.
@@ -72,67 +69,18 @@ async fn compare(config: &Config, app: &AppSettings, global: &Global) -> anyhow:
     Ok(compared.map_err(|error| failed(app.job.app.as_str(), error))?)
 }
 
-/// What is known of an application's drift.
-#[derive(Clone, Debug)]
-pub(super) struct Standing {
-    mode: DriftMode,
-    check: Option<(DriftCheck, DriftCounts)>,
-    broken_off: Option<DriftBrokenOff>,
-    next: Option<Timestamp>,
-}
-
-impl Standing {
-    /// As the state says.
-    pub(super) fn read(
-        view: &View<'_>,
-        rule: &DriftRule,
-        now: Timestamp,
-    ) -> Result<Self, StoreError> {
-        let check = view.last_drift_check()?;
-        let counts = check.as_ref().map(|check| view.drift_counts(check.id)).transpose()?;
-        let broken_off = view.drift_broken_off()?;
-        let regular = view.drift_anchor()?.map(|anchor| rule.next_after(anchor, now));
-        let next = match &broken_off {
-            Some(broken) if !broken.may_retry(now) => Some(broken.not_before),
-            Some(_) => Some(now),
-            None if view.open_drift_check()?.is_some() => Some(now),
-            None => regular,
-        };
-        Ok(Self {
-            mode: rule.mode,
-            check: check.zip(counts),
-            broken_off,
-            next: next.filter(|_| rule.mode != DriftMode::Off),
-        })
+/// A line of `status`; `None` where there is nothing to say.
+pub(super) fn line(standing: &DriftStanding, app: &str) -> Option<String> {
+    if let Some(broken) = &standing.broken_off {
+        let at = moment(broken.at);
+        return Some(format!("accounts could not be compared at {at}: {}", broken.problem));
     }
-
-    /// A part of the document of `status`.
-    pub(super) fn document(&self) -> Value {
-        let counts = self.check.as_ref().map(|(_, counts)| *counts).unwrap_or_default();
-        json!({
-            "mode": self.mode.as_str(),
-            "checked_at": self.check.as_ref().and_then(|(check, _)| check.ended).map(moment),
-            "changed": counts.changed,
-            "missing": counts.missing,
-            "added": counts.added,
-            "next": self.next.map(moment),
-            "problem": self.broken_off.as_ref().map(|broken| &broken.problem),
-        })
+    let (check, counts) = standing.check.as_ref()?;
+    let at = check.ended.map(moment).unwrap_or_default();
+    if counts.all() == 0 {
+        return Some(format!("none at {at}"));
     }
-
-    /// A line of `status`; `None` where there is nothing to say.
-    pub(super) fn line(&self, app: &str) -> Option<String> {
-        if let Some(broken) = &self.broken_off {
-            let at = moment(broken.at);
-            return Some(format!("accounts could not be compared at {at}: {}", broken.problem));
-        }
-        let (check, counts) = self.check.as_ref()?;
-        let at = check.ended.map(moment).unwrap_or_default();
-        if counts.all() == 0 {
-            return Some(format!("none at {at}"));
-        }
-        Some(format!("{} at {at}: `entra-scim drift {app}`", counted(*counts)))
-    }
+    Some(format!("{} at {at}: `entra-scim drift {app}`", counted(*counts)))
 }
 
 fn counted(counts: DriftCounts) -> String {
@@ -149,7 +97,7 @@ fn show(
 ) -> anyhow::Result<ExitCode> {
     let now = SystemClock.now();
     let (name, rule) = (app.job.app.as_str(), &app.job.drift);
-    let standing = state.read(|view| Standing::read(view, rule, now))?;
+    let standing = state.read(|view| DriftStanding::read(view, rule, now))?;
     let (mut documents, mut lines) = (Vec::new(), Vec::new());
     if let Some((check, _)) = &standing.check {
         let mut after = 0;
@@ -178,7 +126,7 @@ fn show(
     Ok(ExitCode::Done)
 }
 
-fn whole(app: &str, standing: &Standing, findings: &[Value]) -> Value {
+fn whole(app: &str, standing: &DriftStanding, findings: &[Value]) -> Value {
     let check = standing.check.as_ref().map(|(check, counts)| {
         json!({
             "began": moment(check.began),
@@ -296,7 +244,7 @@ fn text(out: &mut dyn Write, finding: &DriftFinding) -> anyhow::Result<()> {
 fn summary(
     out: &mut dyn Write,
     app: &str,
-    standing: &Standing,
+    standing: &DriftStanding,
     now: Timestamp,
 ) -> anyhow::Result<()> {
     match &standing.check {

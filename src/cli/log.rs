@@ -16,9 +16,10 @@ use super::{
 use crate::{
     config::{AppSettings, Config},
     daemon::{SystemClock, stop_on_signals},
-    model::{Clock, JobId, SourceId},
+    model::{Clock, JobId},
     provisioning::{Reason, csv_cell},
-    store::{LogFilter, LogRow, Reader, STAGED_DELETE, StoreError},
+    store::{LogRow, STAGED_DELETE},
+    web::{LogQuery, UnknownWord},
 };
 
 /// How often new rows are looked for.
@@ -47,7 +48,8 @@ pub(super) async fn run(args: &LogArgs, global: &Global) -> anyhow::Result<ExitC
             output::note(global, &format!("application `{name}` has no log yet"));
             continue;
         };
-        let rows = read(&reader, args, None, args.limit)
+        let rows = query(args, None, args.limit)
+            .rows(&reader)
             .map_err(|error| Problem::of_store(name, error))?;
         if global.json {
             let job = JobId::derive(&[&config.tenant.id, name]);
@@ -67,60 +69,22 @@ const ESCROW_RETRY: &str = "EntryEscrowRetry";
 
 /// A misspelt word would show an empty log, which says that nothing happened.
 fn check_words(args: &LogArgs) -> Result<(), Problem> {
-    const ACTIONS: [&str; 9] = [
-        "create",
-        "adopt",
-        "update",
-        "disable",
-        "enable",
-        "delete",
-        "skip",
-        "other",
-        STAGED_DELETE,
-    ];
-    const STATUSES: [&str; 4] = ["success", "warning", "failure", "skipped"];
-    for (flag, given, known) in [
-        ("--action", &args.action, ACTIONS.as_slice()),
-        ("--status", &args.status, STATUSES.as_slice()),
-    ] {
-        if let Some(word) = given.as_ref().map(|word| word.to_lowercase())
-            && !known.contains(&word.as_str())
-        {
-            return Err(Problem::usage(format!("{flag} knows no `{word}`"))
-                .with_hint(format!("possible are {}", known.join(", "))));
-        }
-    }
-    Ok(())
+    query(args, None, args.limit).check().map_err(|UnknownWord { name, word, known }| {
+        Problem::usage(format!("--{name} knows no `{word}`"))
+            .with_hint(format!("possible are {}", known.join(", ")))
+    })
 }
 
-fn read(
-    reader: &Reader,
-    args: &LogArgs,
-    after: Option<i64>,
-    limit: u32,
-) -> Result<Vec<LogRow>, StoreError> {
-    reader.read(|view| {
-        let mut filter = LogFilter {
-            action: args.action.clone(),
-            status: args.status.clone(),
-            cycle: args.cycle.clone(),
-            since: args.since.map(|since| since.moment(SystemClock.now())),
-            after,
-            ..LogFilter::default()
-        };
-        if let Some(who) = &args.who {
-            let mut ids: Vec<SourceId> =
-                view.find_sources(who)?.into_iter().map(|found| found.id).collect();
-            // The log remembers people whom the directory's copy forgot.
-            ids.extend(SourceId::parse(who));
-            if ids.is_empty() {
-                filter.name = Some(who.clone());
-            } else {
-                filter.sources = Some(ids);
-            }
-        }
-        view.log_rows(&filter, limit)
-    })
+fn query(args: &LogArgs, after: Option<i64>, limit: u32) -> LogQuery {
+    LogQuery {
+        who: args.who.clone(),
+        action: args.action.clone(),
+        status: args.status.clone(),
+        cycle: args.cycle.clone(),
+        since: args.since.map(|since| since.moment(SystemClock.now())),
+        after,
+        limit,
+    }
 }
 
 async fn follow(config: &Config, app: &AppSettings, args: &LogArgs) -> anyhow::Result<ExitCode> {
@@ -134,8 +98,9 @@ async fn follow(config: &Config, app: &AppSettings, args: &LogArgs) -> anyhow::R
         }
         if let Some(reader) = &reader {
             let limit = if after.is_none() { args.limit } else { FOLLOWED_AT_ONCE };
-            let rows =
-                read(reader, args, after, limit).map_err(|error| Problem::of_store(name, error))?;
+            let rows = query(args, after, limit)
+                .rows(reader)
+                .map_err(|error| Problem::of_store(name, error))?;
             print(name, &rows, args)?;
             after = rows.last().map(|row| row.seq).or(after).or(Some(0));
         }

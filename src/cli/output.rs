@@ -3,8 +3,9 @@
 use std::io::{self, Write};
 
 use super::{args::Global, careful};
+use crate::model::escaped;
 
-pub(super) use super::careful::plain;
+pub(super) use crate::model::plain;
 
 /// Writes data. A reader that went away, such as `head`, is no error.
 pub(super) fn data(text: &str) -> anyhow::Result<()> {
@@ -14,7 +15,7 @@ pub(super) fn data(text: &str) -> anyhow::Result<()> {
 
 /// Writes a JSON document.
 pub(super) fn json(document: &serde_json::Value) -> anyhow::Result<()> {
-    data(&careful::escaped(&format!("{document:#}\n")))
+    data(&escaped(&format!("{document:#}\n")))
 }
 
 /// Writes as `write` says, and not everything at once.

@@ -21,6 +21,7 @@ use crate::{
     cycle::{CycleEnd, CycleOptions, Stop},
     daemon::{SystemClock, Trouble, preview_once, state_path, stop_on_signals},
     store::{Engine, HeldReport, PlanFilter, Reader, StoreError},
+    web::held_document,
 };
 
 pub(super) async fn run(args: &PlanArgs, global: &Global) -> anyhow::Result<ExitCode> {
@@ -117,10 +118,7 @@ pub(super) fn print_documents(mut documents: Vec<Value>, all: bool) -> anyhow::R
 
 /// What is held, out of the state alone.
 pub(super) fn held_of(reader: &Reader) -> Result<Option<HeldReport>, StoreError> {
-    let Some(text) = reader.read(|view| view.fact("held"))? else { return Ok(None) };
-    serde_json::from_str(&text)
-        .map(Some)
-        .map_err(|error| StoreError::Stored { what: "held plan", detail: error.to_string() })
+    reader.read(|view| view.held_report())
 }
 
 /// Opens the state for reading; `None` where there is none yet.
@@ -167,7 +165,7 @@ fn held_now(
         }
         documents.push(json!({
             "app": name,
-            "held": held.as_ref().map(document::held),
+            "held": held.as_ref().map(held_document),
             "changes": changes,
         }));
     }

@@ -5,14 +5,10 @@ use std::io::Write;
 use anstyle::{AnsiColor, Style};
 use serde_json::Value;
 
-use super::{
-    document::{moment, quarantine_error, reason},
-    output,
-    rows::Plan,
-};
+use super::{document::reason, output, rows::Plan};
 pub(super) use crate::model::thousands;
 use crate::{
-    model::ObjectKind,
+    model::{ObjectKind, moment},
     provisioning::{Action, ChangeStatus, PlannedChange, Quarantine},
     scim::{REDACTED, is_redacted},
     store::{CycleReport, HeldReport, PlanFilter, RevisionReport, Totals},
@@ -189,7 +185,7 @@ pub(super) fn quarantine(app: &str, quarantine: &Quarantine) -> String {
          well.\n      When the cause is mended, `entra-scim sync {app}` or `entra-scim restart \
          {app} --quarantine`\n      goes on at once.\n",
         moment(quarantine.series_began),
-        quarantine_error(quarantine)
+        quarantine.problem()
     )
 }
 

@@ -1,13 +1,17 @@
 //! `[service]`.
 
-use std::{path::PathBuf, time::Duration};
+use std::{
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    path::PathBuf,
+    time::Duration,
+};
 
 use chrono_tz::Tz;
 
 use super::{
     diagnosis::Findings,
     duration::{self, DURATION_MAX},
-    raw::{Node, Section},
+    raw::{Located, Node, Section},
     schedule::{self, INTERVAL_DEFAULT},
     secret_source::absolute_path,
     settings::ServiceSettings,
@@ -23,6 +27,9 @@ const STATE_DIR_DEFAULT: &str = "/var/lib/entra-scim";
 const LOG_RETENTION_DEFAULT: Duration = Duration::from_secs(90 * 86_400);
 const LOG_RETENTION_MIN: Duration = Duration::from_secs(3_600);
 
+/// The page is for whoever is on the machine, unless the configuration says otherwise.
+const LISTEN_DEFAULT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8640);
+
 /// What `[service]` says, and what it says to every application.
 pub(super) struct Service {
     pub(super) settings: ServiceSettings,
@@ -37,6 +44,7 @@ impl Default for Service {
                 state_dir: PathBuf::from(STATE_DIR_DEFAULT),
                 log_retention: LOG_RETENTION_DEFAULT,
                 zone: Tz::UTC,
+                listen: Some(LISTEN_DEFAULT),
             },
             schedule: Schedule::Every(INTERVAL_DEFAULT),
             zone: Tz::UTC,
@@ -65,14 +73,26 @@ pub(super) fn decode(node: Option<&Node<'_, '_>>, findings: &mut Findings<'_>) -
     if let Some(schedule) = schedule::decode(&section, service.zone, findings) {
         service.schedule = schedule;
     }
-    if let Some(listen) = section.string("listen", findings)
-        && listen.value != "off"
-    {
-        findings.error_hint(
-            &listen.at,
-            "the status page is not part of this version",
-            "write \"off\", or leave the key out",
-        );
+    if let Some(text) = section.string("listen", findings) {
+        service.settings.listen = listen(&text, findings);
     }
     service
+}
+
+fn listen(text: &Located<String>, findings: &mut Findings<'_>) -> Option<SocketAddr> {
+    if text.value == "off" {
+        return None;
+    }
+    let Ok(address) = text.value.parse::<SocketAddr>() else {
+        findings.error_hint(
+            &text.at,
+            format!("{:?} is not an address with a port", text.value),
+            "write for example \"127.0.0.1:8640\" or \"[::1]:8640\", or \"off\" for no status page",
+        );
+        return None;
+    };
+    if !address.ip().is_loopback() {
+        findings.error(&text.at, "is not a loopback address");
+    }
+    Some(address)
 }

@@ -1,6 +1,6 @@
 //! The validated configuration, as the rest of the program sees it.
 
-use std::{collections::BTreeSet, path::PathBuf, time::Duration};
+use std::{collections::BTreeSet, net::SocketAddr, path::PathBuf, time::Duration};
 
 use chrono::{NaiveDate, NaiveTime};
 use chrono_tz::Tz;
@@ -116,6 +116,8 @@ pub struct ServiceSettings {
     pub log_retention: Duration,
     /// The zone of times of day.
     pub zone: Tz,
+    /// Where the status page listens; `None` turns it off.
+    pub listen: Option<SocketAddr>,
 }
 
 /// `[email]`: who is written to, and about what.

@@ -150,16 +150,7 @@ impl Start {
         told: Told,
     ) -> Result<CycleEnd, StoreError> {
         let ended = context.clock.now();
-        let held: Option<HeldReport> = context
-            .store
-            .read(|view| view.fact("held"))?
-            .map(|text| {
-                serde_json::from_str(&text).map_err(|error| StoreError::Stored {
-                    what: "held plan",
-                    detail: error.to_string(),
-                })
-            })
-            .transpose()?;
+        let held: Option<HeldReport> = context.store.read(|view| view.held_report())?;
         let drafted = !matches!(error, Some(CycleError::Rebound { .. }));
         let totals = if drafted {
             context.store.read(|view| {

@@ -1,6 +1,6 @@
 //! Giving an order: carried out here where the state is free, else by the process that holds it.
 
-use std::{fs::File, path::Path, sync::Arc, time::Duration};
+use std::{path::Path, sync::Arc, time::Duration};
 
 use serde_json::Value;
 
@@ -15,7 +15,7 @@ use crate::{
     daemon::connect,
     model::Clock,
     provisioning::Occasion,
-    store::{Engine, Reader, StoreError},
+    store::{Engine, Reader, StoreError, is_held},
 };
 
 /// How long the holder of the state may take to notice an order; it looks four times a second.
@@ -69,19 +69,6 @@ pub async fn order(
     channels.after_cycle(&connection.directory, &engine, &end, clock.as_ref()).await;
     let trouble = end.error.as_ref().map(Trouble::of);
     Ok(Answer::Cycle { id: end.report.id.to_string(), trouble })
-}
-
-/// Whether a process holds this state file. Never waits, and leaves the lock as it was.
-pub fn is_held(path: &Path) -> bool {
-    let Ok(lock) = File::open(path.with_extension("lock")) else { return false };
-    match lock.try_lock_shared() {
-        Ok(()) => {
-            // Closing the file gives the lock back as well; a failure changes nothing.
-            drop(lock.unlock());
-            false
-        }
-        Err(_) => true,
-    }
 }
 
 struct HandedOver<'a> {

@@ -16,6 +16,7 @@ mod heartbeat;
 mod notices;
 mod once;
 mod order;
+mod page;
 mod run;
 mod seat;
 mod service;
@@ -26,14 +27,14 @@ mod trouble;
 
 pub use clock::SystemClock;
 pub use connect::{ConnectError, Connection, connect};
-pub use hand_over::{is_held, order};
+pub use hand_over::order;
 pub use notices::{Channels, Delivered, Probe, Probed};
 pub use once::{
     DaemonError, compare_accounts, list_accounts, neighbours, preview_on_demand, preview_once,
     state_path, sync_once,
 };
 pub use order::{Answer, OnDemand, Order, Reset};
+pub use page::{shown, shown_app};
 pub use run::{Control, Reload, run};
-pub use service::due_at;
 pub use signals::{reloads_on_hang_up, stop_on_signals};
 pub use trouble::Trouble;

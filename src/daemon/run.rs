@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tokio::sync::{mpsc, watch};
 use tracing::{error, info, warn};
 
-use super::{DaemonError, applications::Applications, supervisor::Supervisor};
+use super::{DaemonError, applications::Applications, page::open_page, supervisor::Supervisor};
 use crate::{
     config::{Config, LoadError},
     cycle::Stop,
@@ -40,6 +40,7 @@ pub async fn run(config: Config, control: Control) -> Result<(), DaemonError> {
     let mut apps = Applications::start(&config, Arc::clone(&stop), Arc::clone(&clock))?;
     // Whoever shows the configuration in effect gets a receiver of its own.
     let (settings, _) = watch::channel(Arc::new(config));
+    let page = open_page(settings.subscribe(), Arc::clone(&stop), Arc::clone(&clock)).await;
     info!(jobs = apps.count(), "entra-scim {} runs", env!("CARGO_PKG_VERSION"));
     supervisor.ready();
     let (mut ends, mut broken) = (false, None);
@@ -66,6 +67,8 @@ pub async fn run(config: Config, control: Control) -> Result<(), DaemonError> {
             }
         }
     }
+    // It closes when a stop is requested; what became of it is in the log.
+    drop(page.await);
     broken.map_or(Ok(()), |error| Err(DaemonError::Task(error)))
 }
 

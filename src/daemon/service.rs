@@ -18,8 +18,8 @@ use super::{
 use crate::{
     cycle::{CycleEnd, CycleError, CycleOptions},
     model::{Clock, SourceId, Timestamp},
-    provisioning::{Occasion, Schedule},
-    store::{Engine, JobState, Progress, StoreError, View},
+    provisioning::Occasion,
+    store::{Engine, Progress, StoreError},
 };
 
 /// How often orders are looked for: a person waits for the answer.
@@ -31,33 +31,6 @@ pub(super) const STOP_GRACE: Duration = Duration::from_secs(5);
 
 /// Log rows deleted in one transaction, so that nobody waits for long.
 const PRUNED_AT_ONCE: u32 = 500;
-
-/// When the next cycle of an application starts: at once without a finished cycle, overdue, or
-/// where a person asked for it; in quarantine when its next try is due. `None` while it is paused.
-///
-/// `began` is when the last cycle began, where the state does not know better.
-pub fn due_at(
-    view: &View<'_>,
-    schedule: &Schedule,
-    began: Option<Timestamp>,
-    now: Timestamp,
-) -> Result<Option<Timestamp>, StoreError> {
-    let last = view.last_began()?.max(began);
-    let regular = last.map_or(now, |last| schedule.next_after(last, now));
-    if view.job_state()? == JobState::Paused {
-        return Ok(None);
-    }
-    if view.is_hurried()? {
-        return Ok(Some(now));
-    }
-    Ok(Some(match (view.job_state()?, view.quarantine()?) {
-        (_, Some(quarantine)) => quarantine.next_attempt(schedule, now).max(regular),
-        (JobState::NotRun, None) if began.is_none() => now,
-        (JobState::NotRun | JobState::Active | JobState::Paused | JobState::Quarantine, None) => {
-            regular
-        }
-    }))
-}
 
 /// Everything that keeps one application going.
 pub(super) struct Service {
@@ -199,7 +172,7 @@ impl Service {
             let now = self.clock().now();
             let due = self
                 .engine
-                .read(|view| due_at(view, &self.settings.app.schedule, last_began, now))
+                .read(|view| view.due_at(&self.settings.app.schedule, last_began, now))
                 .unwrap_or_else(|_| {
                     let schedule = &self.settings.app.schedule;
                     Some(last_began.map_or(now, |began| schedule.next_after(began, now)))

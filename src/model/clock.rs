@@ -19,3 +19,8 @@ pub trait Clock: Send + Sync {
     /// Completes once `duration` has passed on this clock.
     fn sleep(&self, duration: Duration) -> Sleep<'_>;
 }
+
+/// A moment in UTC, to the second, as documents and people read it.
+pub fn moment(at: Timestamp) -> String {
+    at.to_rfc3339_opts(chrono::SecondsFormat::Secs, true)
+}

@@ -1,23 +1,26 @@
 //! Shared nouns: typed ids, attribute values, source objects, secrets, and the clock.
 //!
-//! Everything above speaks in these words. The room holds values and two small rules about them
-//! (parsing an id, printing no secret); it performs no I/O and depends on no other room.
+//! Everything above speaks in these words. The room holds values and small rules about them
+//! (parsing an id, printing no secret, showing no control character); it performs no I/O and
+//! depends on no other room.
 
 mod clock;
 mod fingerprint;
 mod id;
 mod number;
+mod plain;
 mod redaction;
 mod secret;
 mod source;
 
-pub use clock::{Clock, Sleep, Timestamp};
+pub use clock::{Clock, Sleep, Timestamp, moment};
 pub use fingerprint::Fingerprint;
 pub use id::{
     AppName, AppRoleId, ChangeId, CycleId, EmptyId, InvalidGuid, JobId, ServicePrincipalId,
     SourceId, TargetId, TypedGuid,
 };
 pub use number::thousands;
+pub use plain::{REPLACEMENT, escaped, is_unseen, plain};
 pub use redaction::{RedactionKey, is_sealed};
 pub use secret::Secret;
 pub use source::{

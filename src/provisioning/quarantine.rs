@@ -183,6 +183,11 @@ impl Quarantine {
         cause_name(self.reason, self.code)
     }
 
+    /// Code and sentence of what keeps the job in quarantine.
+    pub fn problem(&self) -> String {
+        format!("{}: {}", self.code, self.message)
+    }
+
     /// When the next scheduled try is due: after the schedule's own pause, then twice, four times
     /// … as long, at last once a day.
     pub fn next_attempt(&self, schedule: &Schedule, now: Timestamp) -> Timestamp {

@@ -3,6 +3,7 @@
 use rusqlite::{OptionalExtension, params};
 
 use super::{
+    cycle::HeldReport,
     open::{StoreError, Tx, View},
     source::stored_kind,
 };
@@ -54,6 +55,12 @@ pub(super) fn key(change: &PlannedChange) -> (String, String, &'static str) {
 }
 
 impl View<'_> {
+    /// What a safeguard holds now.
+    pub fn held_report(&self) -> Result<Option<HeldReport>, StoreError> {
+        let Some(text) = self.fact("held")? else { return Ok(None) };
+        serde_json::from_str(&text).map(Some).map_err(|e| StoreError::stored("held plan", e))
+    }
+
     /// What is held now.
     pub fn held_changes(&self) -> Result<Vec<HeldChange>, StoreError> {
         let mut statement = self.connection.prepare_cached(

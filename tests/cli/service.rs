@@ -19,7 +19,7 @@ async fn the_service_starts_at_once_and_ends_cleanly_when_it_is_asked_to() {
     eventually("the first cycle", || async { desk.application.user_count() == 1 }).await;
     let ended = service.terminate().await.ends(0);
     assert!(ended.stderr.contains("cycle of job `crm` begins"), "{}", ended.stderr);
-    assert!(!entra_scim::daemon::is_held(&desk.path("state/crm.sqlite")));
+    assert!(!entra_scim::store::is_held(&desk.path("state/crm.sqlite")));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -2,7 +2,7 @@
 
 use std::{fs, time::Duration};
 
-use entra_scim::{daemon::is_held, sandbox::application::Quirks};
+use entra_scim::{sandbox::application::Quirks, store::is_held};
 use serde_json::Value;
 
 use crate::support::desk::{Desk, Supervisor, another_application, eventually, section};

@@ -66,9 +66,9 @@ config.toml:6: unclosed table, expected `]`
 }
 
 #[test]
-fn a_key_of_a_later_version_is_refused() {
-    assert_snapshot!(refuse(&service("listen = \"127.0.0.1:8640\"")), @r#"
-config.toml:7: service.listen: the status page is not part of this version; write "off", or leave the key out
+fn the_page_listens_on_an_address_with_a_port_or_not_at_all() {
+    assert_snapshot!(refuse(&service("listen = \"8640\"")), @r#"
+config.toml:7: service.listen: "8640" is not an address with a port; write for example "127.0.0.1:8640" or "[::1]:8640", or "off" for no status page
 "#);
 }
 

@@ -188,7 +188,7 @@ async fn tries_are_scheduled_less_and_less_often_and_a_person_may_try_at_any_tim
     let every = Schedule::Every(std::time::Duration::from_secs(40 * 60));
     let due = |world: &World| {
         let now = world.clock.now();
-        let due = world.state().read(|view| entra_scim::daemon::due_at(view, &every, None, now));
+        let due = world.state().read(|view| view.due_at(&every, None, now));
         due.expect("readable").expect("scheduled") - now
     };
     world.sync().await;

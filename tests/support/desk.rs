@@ -156,6 +156,8 @@ impl Desk {
         self.secret("token", "secret");
         let (folder, graph, target) = (self.folder.path(), &self.graph_url, &self.target_url);
         let folder = folder.display();
+        // Stories run side by side, and only one of them could have the default port.
+        let listen = if service.contains("listen") { "" } else { "listen = \"off\"" };
         let text = format!(
             r#"
 [tenant]
@@ -167,6 +169,7 @@ graph_url = "{graph}"
 
 [service]
 state_dir = "{folder}/state"
+{listen}
 {service}
 
 [apps.crm]
@@ -324,7 +327,7 @@ secret_token = {{ file = "{folder}/token" }}
 }
 
 fn held(path: &Path) -> bool {
-    path.exists() && entra_scim::daemon::is_held(path)
+    path.exists() && entra_scim::store::is_held(path)
 }
 
 fn serve(listener: TcpListener, service: axum::Router) {

@@ -1,0 +1,17 @@
+//! What a person sees instead of the page that was asked for.
+
+use askama::Template;
+use axum::response::Html;
+
+use crate::web::answer::Refusal;
+
+#[derive(Template)]
+#[template(path = "refusal.html")]
+struct RefusalPage<'a> {
+    refusal: &'a Refusal,
+}
+
+pub(in crate::web) fn refusal(refusal: &Refusal) -> Html<String> {
+    // What can't be rendered is said without the frame around it.
+    Html(RefusalPage { refusal }.render().unwrap_or_else(|_| refusal.status.to_string()))
+}
