@@ -50,10 +50,7 @@ fn start(cli: &Cli) -> anyhow::Result<ExitCode> {
 
 async fn dispatch(cli: &Cli) -> anyhow::Result<ExitCode> {
     let global = &cli.global;
-    let refuse_json = |command: &str| {
-        let message = format!("`{command}` has no JSON document");
-        if global.json { Err(Problem::usage(message)) } else { Ok(()) }
-    };
+    let refuse_json = |command: &str| if global.json { Err(no_json(command)) } else { Ok(()) };
     match &cli.command {
         Command::Init(args) => {
             refuse_json("init")?;
@@ -99,6 +96,21 @@ async fn dispatch(cli: &Cli) -> anyhow::Result<ExitCode> {
     }
 }
 
+/// What a command prints that has no JSON document, and what a script takes instead.
+fn no_json(command: &str) -> Problem {
+    let instead = match command {
+        "run" => {
+            "`--log-format json` prints log lines as JSON, and `entra-scim status --json` says how \
+             the service is doing"
+        }
+        "init" => "it writes a configuration; leave --json out",
+        "import-schema" => "it prints TOML for the configuration; leave --json out",
+        "demo" => "`entra-scim demo --keep-running`, then the other commands with --json beside it",
+        _ => "it prints a text that another program reads; leave --json out",
+    };
+    Problem::usage(format!("`{command}` has no JSON document")).with_hint(instead)
+}
+
 /// Log lines go to stderr. A command for a person shows only what went wrong.
 fn log_lines(global: &Global, command: &Command) -> Result<(), Problem> {
     let default = match command {
@@ -129,7 +141,9 @@ fn log_lines(global: &Global, command: &Command) -> Result<(), Problem> {
     };
     let wanted = global.log_filter.as_deref().filter(|filter| !filter.is_empty());
     let filter = EnvFilter::try_new(wanted.unwrap_or(default)).map_err(|error| {
-        Problem::usage("the log filter (--log-filter or $RUST_LOG) is not usable").caused_by(error)
+        Problem::usage("the log filter (--log-filter or $RUST_LOG) is not usable")
+            .with_hint("write a level such as `info`, or `entra_scim::target=debug`")
+            .caused_by(error)
     })?;
     let colors = anstream::AutoStream::choice(&std::io::stderr()) != anstream::ColorChoice::Never;
     let lines = tracing_subscriber::fmt()

@@ -1,6 +1,7 @@
 //! The program as a person or a script meets it: commands in, text, JSON and exit codes out.
 
 mod accounts;
+mod backup;
 mod beginnings;
 mod cycle;
 mod deaths;
@@ -25,3 +26,4 @@ mod service;
 mod shell;
 mod sign_in;
 mod supervised;
+mod terminal;
