@@ -12,14 +12,14 @@ use super::{
     diagnosis::Findings,
     duration::{self, DURATION_MAX},
     raw::{Located, Node, Section},
-    schedule::{self, INTERVAL_DEFAULT},
+    schedule::{self, INTERVAL_DEFAULT, JITTER_MAX},
     secret_source::absolute_path,
     settings::ServiceSettings,
 };
 use crate::provisioning::Schedule;
 
-pub(super) const KEYS: [&str; 6] =
-    ["state_dir", "interval", "cron", "timezone", "listen", "log_retention"];
+pub(super) const KEYS: [&str; 7] =
+    ["state_dir", "interval", "cron", "jitter", "timezone", "listen", "log_retention"];
 
 /// Where systemd's `StateDirectory=entra-scim` is.
 const STATE_DIR_DEFAULT: &str = "/var/lib/entra-scim";
@@ -34,6 +34,7 @@ const LISTEN_DEFAULT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOS
 pub(super) struct Service {
     pub(super) settings: ServiceSettings,
     pub(super) schedule: Schedule,
+    pub(super) jitter: Duration,
     pub(super) zone: Tz,
 }
 
@@ -47,6 +48,7 @@ impl Default for Service {
                 listen: Some(LISTEN_DEFAULT),
             },
             schedule: Schedule::Every(INTERVAL_DEFAULT),
+            jitter: JITTER_MAX,
             zone: Tz::UTC,
         }
     }
@@ -73,6 +75,7 @@ pub(super) fn decode(node: Option<&Node<'_, '_>>, findings: &mut Findings<'_>) -
     if let Some(schedule) = schedule::decode(&section, service.zone, findings) {
         service.schedule = schedule;
     }
+    service.jitter = schedule::jitter(&section, findings).unwrap_or(service.jitter);
     if let Some(text) = section.string("listen", findings) {
         service.settings.listen = listen(&text, findings);
     }
