@@ -9,6 +9,7 @@
 
 mod account;
 mod assignment;
+mod bell;
 mod chain;
 mod command;
 mod cycle;
@@ -43,6 +44,7 @@ mod watch;
 
 pub use account::{AccountRow, AccountStanding};
 pub use assignment::GroupObjects;
+pub use bell::Bell;
 pub use chain::Chain;
 pub use command::{Command, CommandAnswer};
 pub use cycle::{
