@@ -23,3 +23,4 @@ mod service;
 mod shell;
 mod sign_in;
 mod supervised;
+mod unit;
