@@ -8,8 +8,8 @@ use std::{
 
 /// Rings when something was written to a state file.
 ///
-/// It looks at SQLite's log of the file, which every commit goes to. Two commits in the same tick of
-/// the system's clock may ring once, and whoever listens looks anyway from time to time.
+/// It looks at SQLite's log of the file, which every commit goes to. Two commits in the same tick
+/// of the system's clock may ring once, and whoever listens looks anyway from time to time.
 pub struct Bell {
     log: PathBuf,
     seen: Option<(SystemTime, u64)>,
