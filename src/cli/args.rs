@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use chrono::DateTime;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use super::{completions::CompletionsArgs, man::ManArgs};
+use super::{completions::CompletionsArgs, man::ManArgs, service::ServiceArgs};
 use crate::{model::Timestamp, store::AccountStanding, web::Since};
 
 /// Provisions users and groups from Microsoft Entra ID into SCIM applications
@@ -43,8 +43,8 @@ pub(super) struct Global {
     /// Show skipped objects too
     #[arg(long, short, global = true)]
     pub(super) verbose: bool,
-    /// How log lines look
-    #[arg(long, global = true, value_name = "FORMAT", default_value = "text")]
+    /// How log lines look: auto is text, or fields where the journal listens
+    #[arg(long, global = true, value_name = "FORMAT", default_value = "auto")]
     pub(super) log_format: LogFormat,
     /// Which log lines are shown, such as `debug` or `entra_scim::target=debug`
     #[arg(long, global = true, value_name = "FILTER", env = "RUST_LOG")]
@@ -54,8 +54,10 @@ pub(super) struct Global {
 /// How log lines look.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub(super) enum LogFormat {
-    /// For people.
+    /// Fields for the journal where stderr leads there, else text.
     #[default]
+    Auto,
+    /// For people.
     Text,
     /// One JSON object per line.
     Json,
@@ -75,6 +77,8 @@ pub(super) enum Command {
     #[command(after_help = "It ends on SIGTERM, at the next request; the next start goes on \
                               from there.\n\nExample: entra-scim run --log-format json")]
     Run,
+    /// Print or install the systemd unit
+    Service(ServiceArgs),
     /// Provision one person or group, now
     Provision(ProvisionArgs),
     /// Say why somebody is in scope or not, and what would be sent

@@ -120,6 +120,7 @@ fn decode(
     let defaults = Defaults {
         tenant: tenant.as_ref().map_or("", |tenant| tenant.id.as_str()),
         schedule: &service.schedule,
+        jitter: service.jitter,
         zone: service.zone,
         surroundings,
         has_email: root.get("email").is_some(),

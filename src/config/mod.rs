@@ -40,7 +40,9 @@ pub use diagnosis::{Diagnosis, Severity, nearest};
 pub use entra_schema::{
     ImportedSchema, SCHEMA_BYTES_MAX, SchemaError, SchemaOptions, import_schema,
 };
-pub use environment::{IdentityEndpoint, managed_identity_endpoint, operator};
+pub use environment::{
+    IdentityEndpoint, journal_stream, managed_identity_endpoint, operator, own_program, own_user,
+};
 pub use load::{CONFIG_PATH_DEFAULT, CONFIG_PATH_VARIABLE, LoadError, load, parse};
 pub use secret_source::SecretSource;
 pub use settings::{

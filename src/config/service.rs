@@ -9,7 +9,7 @@ use super::{
     duration::{self, DURATION_MAX},
     page,
     raw::{Node, Section},
-    schedule::{self, INTERVAL_DEFAULT},
+    schedule::{self, INTERVAL_DEFAULT, JITTER_MAX},
     secret_source::absolute_path,
     settings::{PageSettings, ServiceSettings},
     surroundings::Surroundings,
@@ -17,8 +17,8 @@ use super::{
 use crate::provisioning::Schedule;
 
 /// The keys, but for those of the status page ([`page::KEYS`]).
-const KEYS: [&str; 6] =
-    ["state_dir", "interval", "cron", "timezone", "log_retention", "log_file"];
+const KEYS: [&str; 7] =
+    ["state_dir", "interval", "cron", "jitter", "timezone", "log_retention", "log_file"];
 
 /// Where systemd's `StateDirectory=entra-scim` is.
 const STATE_DIR_DEFAULT: &str = "/var/lib/entra-scim";
@@ -30,6 +30,7 @@ const LOG_RETENTION_MIN: Duration = Duration::from_secs(3_600);
 pub(super) struct Service {
     pub(super) settings: ServiceSettings,
     pub(super) schedule: Schedule,
+    pub(super) jitter: Duration,
     pub(super) zone: Tz,
 }
 
@@ -44,6 +45,7 @@ impl Default for Service {
                 page: Some(PageSettings::default()),
             },
             schedule: Schedule::Every(INTERVAL_DEFAULT),
+            jitter: JITTER_MAX,
             zone: Tz::UTC,
         }
     }
@@ -78,6 +80,7 @@ pub(super) fn decode(
     if let Some(schedule) = schedule::decode(&section, service.zone, findings) {
         service.schedule = schedule;
     }
+    service.jitter = schedule::jitter(&section, findings).unwrap_or(service.jitter);
     service.settings.page = page::decode(&section, surroundings, findings);
     service
 }

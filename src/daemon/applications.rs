@@ -28,7 +28,7 @@ use crate::{
     config::Config,
     cycle::Stop,
     model::{AppName, Clock, Timestamp},
-    store::{Engine, StoreError},
+    store::{Bell, Engine, StoreError},
 };
 
 /// How often a state that cannot be used is tried again: a command may hold it for an hour.
@@ -37,6 +37,8 @@ const OPEN_AGAIN: Duration = Duration::from_secs(10);
 /// The applications that run.
 pub(super) struct Applications {
     seats: BTreeMap<AppName, Arc<Seat>>,
+    /// One look for all of them: a thread that looked for itself would have to wake for it.
+    bells: BTreeMap<AppName, Bell>,
     tasks: JoinSet<AppName>,
     /// The longest that one of them may take to end.
     end_max: Duration,
@@ -62,6 +64,7 @@ impl Applications {
     ) -> Result<Self, DaemonError> {
         let mut apps = Self {
             seats: BTreeMap::new(),
+            bells: BTreeMap::new(),
             tasks: JoinSet::new(),
             end_max: Duration::ZERO,
             stop,
@@ -134,6 +137,7 @@ impl Applications {
     fn spawn(&mut self, start: Start, state: Option<Result<Opened, String>>) {
         let app = start.settings.app.job.app.clone();
         self.seats.insert(app.clone(), Arc::clone(&start.seat));
+        self.bells.insert(app.clone(), Bell::of(&start.settings.state));
         let runtime = Handle::current();
         self.tasks.spawn_blocking(move || {
             runtime.block_on(async move {
@@ -149,6 +153,7 @@ impl Applications {
     pub(super) async fn left(&mut self) -> Result<(), JoinError> {
         let Some(left) = self.tasks.join_next().await else { return std::future::pending().await };
         let app = left?;
+        self.bells.remove(&app);
         // A change that came while it was leaving wants it back.
         if let Some(seat) = self.seats.remove(&app)
             && let Some(Change::Settings(settings)) = seat.take_change()
@@ -157,6 +162,17 @@ impl Applications {
             self.spawn(Start { seat, settings: *settings }, None);
         }
         Ok(())
+    }
+
+    /// Wakes those to whose state something was written.
+    pub(super) fn ring(&mut self) {
+        for (app, bell) in &mut self.bells {
+            if bell.rings()
+                && let Some(seat) = self.seats.get(app)
+            {
+                seat.ring();
+            }
+        }
     }
 
     /// Whether none is there any more.
@@ -215,7 +231,7 @@ impl Start {
             }
             tokio::select! {
                 () = self.seat.stop.requested() => return None,
-                () = self.seat.changed() => {}
+                () = self.seat.told() => {}
                 () = self.seat.clock.sleep(OPEN_AGAIN) => {}
             }
             match self.seat.take_change() {

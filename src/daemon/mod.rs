@@ -25,6 +25,7 @@ mod sign_in;
 mod signals;
 mod supervisor;
 mod trouble;
+mod unit;
 mod upkeep;
 
 pub use clock::SystemClock;
@@ -40,3 +41,4 @@ pub use page::{shown, shown_app};
 pub use run::{Control, Reload, run};
 pub use signals::{reloads_on_hang_up, stop_on_signals};
 pub use trouble::Trouble;
+pub use unit::{SYSUSERS, UNIT, unit_for};

@@ -97,8 +97,13 @@ impl Seat {
         self.told.notify_one();
     }
 
-    /// Completes once a change was told, which may have been taken already.
-    pub(super) async fn changed(&self) {
+    /// Tells the loop that something was written to its state: an order perhaps.
+    pub(super) fn ring(&self) {
+        self.told.notify_one();
+    }
+
+    /// Completes once there may be something new, which may have been taken already.
+    pub(super) async fn told(&self) {
         self.told.notified().await;
     }
 

@@ -23,7 +23,11 @@ use crate::{
 };
 
 /// How often orders are looked for: a person waits for the answer.
-const ORDERS_EVERY: Duration = Duration::from_millis(250);
+pub(super) const ORDERS_EVERY: Duration = Duration::from_millis(250);
+
+/// How often the state is looked at between two cycles although nothing was written to it: the
+/// clock may have been set.
+const LOOK_AGAIN: Duration = Duration::from_secs(5);
 
 /// Beyond the time-out of one request, how long a cycle may take to end once it is asked to. A
 /// cycle that waits for a throttling service is cut short; what it sent is looked up next time.
@@ -180,20 +184,26 @@ impl Service {
                 return Wake::Asked(taken);
             }
             let now = self.clock().now();
-            let due = self
-                .engine
-                .read(|view| view.due_at(&self.settings.app.schedule, last_began, now))
-                .unwrap_or_else(|_| {
-                    let schedule = &self.settings.app.schedule;
-                    Some(last_began.map_or(now, |began| schedule.next_after(began, now)))
-                });
+            let due = self.due(last_began, now);
             if due.is_some_and(|due| due <= now) {
                 return Wake::Due;
             }
             self.seat.heartbeat.does(Doing::Waiting(due));
-            let left = due.and_then(|due| (due - now).to_std().ok()).unwrap_or(ORDERS_EVERY);
-            self.clock().sleep(left.min(ORDERS_EVERY)).await;
+            let left = due.and_then(|due| (due - now).to_std().ok()).unwrap_or(LOOK_AGAIN);
+            tokio::select! {
+                () = self.seat.told() => {}
+                () = self.seat.stop.requested() => {}
+                () = self.clock().sleep(left.min(LOOK_AGAIN)) => {}
+            }
         }
+    }
+
+    /// When the next cycle starts; where the state cannot say, as if it were without one.
+    fn due(&self, last_began: Option<Timestamp>, now: Timestamp) -> Option<Timestamp> {
+        let schedule = &self.settings.app.schedule;
+        self.engine.read(|view| view.due_at(schedule, last_began, now)).unwrap_or_else(|_| {
+            Some(last_began.map_or(now, |began| schedule.next_after(began, now)))
+        })
     }
 
     /// Runs one cycle; orders are carried out meanwhile, and those that cannot be go to `waiting`.

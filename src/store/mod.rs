@@ -9,6 +9,7 @@
 
 mod account;
 mod assignment;
+mod bell;
 mod chain;
 mod command;
 mod counter;
@@ -49,6 +50,7 @@ mod watch;
 
 pub use account::{AccountRow, AccountStanding};
 pub use assignment::GroupObjects;
+pub use bell::Bell;
 pub use chain::Chain;
 pub use command::{Command, CommandAnswer};
 pub use counter::{

@@ -27,3 +27,4 @@ mod shell;
 mod sign_in;
 mod supervised;
 mod terminal;
+mod unit;

@@ -100,6 +100,16 @@ config.toml:7: service.listen: 0.0.0.0:8640 can be reached from other machines, 
 }
 
 #[test]
+fn jitter_beyond_a_minute_or_beside_a_cron_expression_is_refused() {
+    assert_snapshot!(refuse(&service("jitter = \"2m\"")), @r#"
+config.toml:7: service.jitter: "2m" is not between 0s and 1m
+"#);
+    assert_snapshot!(refuse(&service("cron = \"0 7 * * *\"\njitter = \"30s\"")), @r#"
+config.toml:8: service.jitter: belongs to `interval`, and stands beside `cron`; leave it out: a cron expression is kept to the second
+"#);
+}
+
+#[test]
 fn mail_is_refused_where_it_would_not_arrive_or_give_the_password_away() {
     let email = |lines: &str| {
         refuse(&and(&format!(
