@@ -99,7 +99,7 @@ impl Page {
             }
         }
         // Nobody changes it any more.
-        std::future::pending().await;
+        std::future::pending::<()>().await;
     }
 }
 
