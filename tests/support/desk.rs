@@ -24,7 +24,7 @@ use entra_scim::{
 };
 use serde_json::Value;
 use tokio::{
-    io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader},
+    io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, Lines},
     net::{TcpListener, UnixDatagram},
     process::{Child, Command},
 };
@@ -418,13 +418,13 @@ impl Running {
     /// What it says on stdout from now on, line by line.
     pub(crate) fn lines(&mut self) -> Spoken {
         let stdout = self.child.stdout.take().expect("nobody else listens");
-        Spoken(tokio::io::BufReader::new(stdout).lines())
+        Spoken(BufReader::new(stdout).lines())
     }
 
     /// What it says on stderr from now on.
     pub(crate) fn complaints(&mut self) -> Complaints {
         let stderr = self.child.stderr.take().expect("nobody else listens");
-        Complaints { lines: tokio::io::BufReader::new(stderr).lines(), heard: String::new() }
+        Complaints { lines: BufReader::new(stderr).lines(), heard: String::new() }
     }
 
     /// Sends a signal.
@@ -459,7 +459,7 @@ impl Running {
 }
 
 /// The documents that a command says, one in each line.
-pub(crate) struct Spoken(tokio::io::Lines<tokio::io::BufReader<tokio::process::ChildStdout>>);
+pub(crate) struct Spoken(Lines<BufReader<tokio::process::ChildStdout>>);
 
 impl Spoken {
     /// Waits for the next one.
@@ -472,7 +472,7 @@ impl Spoken {
 
 /// What a command says on stderr, while it runs.
 pub(crate) struct Complaints {
-    lines: tokio::io::Lines<tokio::io::BufReader<tokio::process::ChildStderr>>,
+    lines: Lines<BufReader<tokio::process::ChildStderr>>,
     heard: String,
 }
 
