@@ -10,6 +10,7 @@ mod config;
 mod cycle;
 mod fuzz_corpus;
 mod life;
+mod page;
 mod real_servers;
 mod simulation;
 mod support;

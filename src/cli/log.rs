@@ -17,8 +17,7 @@ use crate::{
     config::{AppSettings, Config},
     daemon::{SystemClock, stop_on_signals},
     model::{Clock, JobId},
-    provisioning::{Reason, csv_cell},
-    store::{LogRow, STAGED_DELETE},
+    store::{CSV_COLUMNS, LogRow},
     web::{LogQuery, UnknownWord},
 };
 
@@ -27,9 +26,6 @@ const FOLLOW_EVERY: Duration = Duration::from_millis(500);
 
 /// Rows printed at once while following.
 const FOLLOWED_AT_ONCE: u32 = 10_000;
-
-const CSV_COLUMNS: &str = "activityDateTime,app,action,status,sourceId,sourceName,targetId,reason,\
-                           detail,errorCode,errorDetail,durationInMilliseconds,cycleId,changeId";
 
 pub(super) async fn run(args: &LogArgs, global: &Global) -> anyhow::Result<ExitCode> {
     check_words(args)?;
@@ -113,7 +109,7 @@ fn print(app: &str, rows: &[LogRow], args: &LogArgs) -> anyhow::Result<()> {
     output::stream(|out| {
         for row in rows {
             if args.csv {
-                writeln!(out, "{}", csv(app, row))?;
+                writeln!(out, "{}", row.csv(app))?;
             } else {
                 table(out, app, row, args.which.all)?;
             }
@@ -138,36 +134,4 @@ fn table(out: &mut dyn Write, app: &str, row: &LogRow, all: bool) -> std::io::Re
         writeln!(out, "    {}", step.description)?;
     }
     Ok(())
-}
-
-fn csv(app: &str, row: &LogRow) -> String {
-    let error = row.error.as_ref();
-    let (mut code, mut problem) = error
-        .map(|failure| (failure.reason.to_string(), failure.detail.clone()))
-        .unwrap_or_default();
-    let mut action = row.action.as_str();
-    if row.held {
-        code = Reason::HeldBySafeguard.to_string();
-        row.held_because().unwrap_or_default().clone_into(&mut problem);
-        if row.action.is_removal() {
-            action = STAGED_DELETE;
-        }
-    }
-    let fields = [
-        row.at.to_rfc3339_opts(SecondsFormat::Millis, true),
-        app.to_owned(),
-        action.to_owned(),
-        row.status.as_str().to_owned(),
-        row.source.clone(),
-        row.source_name.clone(),
-        row.target.clone().unwrap_or_default(),
-        row.reason.to_string(),
-        row.detail.clone(),
-        code,
-        problem,
-        row.duration_ms.to_string(),
-        row.cycle_id.clone(),
-        row.change_id.clone(),
-    ];
-    fields.map(|field| csv_cell(&output::plain(&field))).join(",")
 }

@@ -6,7 +6,7 @@ use anstyle::{AnsiColor, Style};
 use serde_json::Value;
 
 use super::{document::reason, output, rows::Plan};
-pub(super) use crate::model::thousands;
+pub(super) use crate::model::{counted, duration, short, thousands};
 use crate::{
     model::{ObjectKind, moment},
     provisioning::{Action, ChangeStatus, PlannedChange, Quarantine},
@@ -189,29 +189,6 @@ pub(super) fn quarantine(app: &str, quarantine: &Quarantine) -> String {
     )
 }
 
-/// The beginning of a held plan's id, enough to name it.
-pub(super) fn short(plan: &str) -> &str {
-    plan.get(..8).unwrap_or(plan)
-}
-
-/// `1 removal`, `1,204 removals`.
-pub(super) fn counted(count: u64, noun: &str) -> String {
-    let plural = if count == 1 { "" } else { "s" };
-    format!("{} {noun}{plural}", thousands(count))
-}
-
-/// `350 ms`, `12.3 s`, `4 min 5 s`.
-pub(super) fn duration(milliseconds: u64) -> String {
-    match milliseconds {
-        0..1_000 => format!("{milliseconds} ms"),
-        1_000..60_000 => format!("{}.{} s", milliseconds / 1_000, milliseconds % 1_000 / 100),
-        60_000..3_600_000 => {
-            format!("{} min {} s", milliseconds / 60_000, milliseconds / 1_000 % 60)
-        }
-        _ => format!("{} h {} min", milliseconds / 3_600_000, milliseconds / 60_000 % 60),
-    }
-}
-
 /// What the cycle cost, and what a person should know.
 pub(super) fn footer(report: &CycleReport) -> String {
     let mut text = format!(
@@ -247,14 +224,6 @@ pub(super) fn revision(revision: &RevisionReport, dry_run: bool) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn numbers_are_grouped_and_durations_have_two_units_at_most() {
-        let shown: Vec<String> = [0, 999, 1_204, 1_234_567].map(thousands).into();
-        assert_eq!(shown, ["0", "999", "1,204", "1,234,567"]);
-        let shown: Vec<String> = [350, 12_345, 245_000, 7_320_000].map(duration).into();
-        assert_eq!(shown, ["350 ms", "12.3 s", "4 min 5 s", "2 h 2 min"]);
-    }
 
     #[test]
     fn totals_name_what_happened_and_leave_out_what_did_not() {

@@ -180,6 +180,7 @@ impl Start {
             warnings: told.warnings,
             revision: told.revision,
             quarantine: None,
+            linked: Some(context.store.read(|view| view.link_counts())?),
         };
         context.store.write(|tx| {
             if !self.dry_run {

@@ -7,11 +7,11 @@
 mod clock;
 mod fingerprint;
 mod id;
-mod number;
 mod plain;
 mod redaction;
 mod secret;
 mod source;
+mod wording;
 
 pub use clock::{Clock, Sleep, Timestamp, moment};
 pub use fingerprint::Fingerprint;
@@ -19,7 +19,6 @@ pub use id::{
     AppName, AppRoleId, ChangeId, CycleId, EmptyId, InvalidGuid, JobId, ServicePrincipalId,
     SourceId, TargetId, TypedGuid,
 };
-pub use number::thousands;
 pub use plain::{REPLACEMENT, escaped, is_unseen, plain};
 pub use redaction::{RedactionKey, is_sealed};
 pub use secret::Secret;
@@ -28,3 +27,4 @@ pub use source::{
     ManagerChange, MemberChange, MemberKind, ObjectKind, PrincipalKind, Removal, SourceObject,
     UserChange,
 };
+pub use wording::{counted, duration, short, thousands};

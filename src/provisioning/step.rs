@@ -22,6 +22,20 @@ pub enum StepKind {
     Export,
 }
 
+impl StepKind {
+    /// Graph's name.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Import => "import",
+            Self::Scoping => "scoping",
+            Self::Matching => "matching",
+            Self::Processing => "processing",
+            Self::ReferenceResolution => "referenceResolution",
+            Self::Export => "export",
+        }
+    }
+}
+
 /// How a step ended (Graph `provisioningResult`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

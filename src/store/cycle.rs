@@ -1,9 +1,16 @@
 //! Cycles: their reports, and the progress of the one under way.
 
+use std::time::Duration;
+
+use chrono::TimeDelta;
 use rusqlite::{OptionalExtension, params};
 use serde::{Deserialize, Serialize};
 
-use super::open::{StoreError, Tx, View};
+use super::{
+    link::LinkCounts,
+    notice::moment,
+    open::{StoreError, Tx, View},
+};
 use crate::{
     model::{CycleId, Timestamp},
     provisioning::{Action, ChangeStatus, Quarantine},
@@ -11,6 +18,12 @@ use crate::{
 
 /// The fact that a person asked for the next cycle to come at once.
 const DUE_NOW: &str = "due_now";
+
+/// How the state calls a cycle that reads everything.
+const INITIAL: &str = "initial";
+
+/// How long a phase goes on before its pace is told: the first second says little.
+const PACE_KNOWN_AFTER_MS: u32 = 2_000;
 
 /// What a cycle reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -126,6 +139,9 @@ pub struct CycleReport {
     /// The job's quarantine, where it is in one after this cycle.
     #[serde(default)]
     pub quarantine: Option<Quarantine>,
+    /// How many accounts and groups are linked after it; older reports do not say.
+    #[serde(default)]
+    pub linked: Option<LinkCounts>,
 }
 
 /// What the engine is doing.
@@ -139,7 +155,69 @@ pub struct Progress {
     pub total: Option<u64>,
 }
 
+/// The cycle under way, and how fast its phase goes on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Running {
+    /// Its id.
+    pub cycle: String,
+    /// What it reads.
+    pub kind: CycleKind,
+    /// When it began.
+    pub began: Timestamp,
+    /// What it is doing.
+    pub progress: Progress,
+    /// When that was written.
+    pub at: Timestamp,
+    /// Since when its phase goes on, and how many steps were done then.
+    pub phase_began: (Timestamp, u64),
+}
+
+impl Running {
+    /// Steps in a second since the phase began, where that is long enough ago to tell.
+    pub fn steps_per_second(&self) -> Option<f64> {
+        let (began, from) = self.phase_began;
+        let milliseconds = u32::try_from((self.at - began).num_milliseconds()).ok()?;
+        let steps = u32::try_from(self.progress.done.checked_sub(from)?).ok()?;
+        (milliseconds >= PACE_KNOWN_AFTER_MS && steps > 0)
+            .then(|| f64::from(steps) * 1_000.0 / f64::from(milliseconds))
+    }
+
+    /// How long the phase still takes if it goes on like this, from `now` on.
+    pub fn phase_left(&self, now: Timestamp) -> Option<TimeDelta> {
+        let left = self.progress.total?.checked_sub(self.progress.done)?;
+        let seconds = f64::from(u32::try_from(left).ok()?) / self.steps_per_second()?;
+        let at = self.at.checked_add_signed(
+            TimeDelta::from_std(Duration::try_from_secs_f64(seconds).ok()?).ok()?,
+        )?;
+        Some((at - now).max(TimeDelta::zero()))
+    }
+}
+
 impl View<'_> {
+    /// The cycle under way with its pace, unless none is.
+    pub fn running(&self) -> Result<Option<Running>, StoreError> {
+        let sql = "SELECT cycle.id, cycle.kind, cycle.began, phase, done, total, at, phase_began, \
+             phase_from FROM progress JOIN cycle ON cycle.id = progress.cycle";
+        let row = |row: &rusqlite::Row<'_>| {
+            let kind: String = row.get(1)?;
+            Ok(Running {
+                cycle: row.get(0)?,
+                kind: if kind == INITIAL { CycleKind::Initial } else { CycleKind::Incremental },
+                began: moment(row.get(2)?),
+                progress: Progress { phase: row.get(3)?, done: row.get(4)?, total: row.get(5)? },
+                at: moment(row.get(6)?),
+                phase_began: (moment(row.get(7)?), row.get(8)?),
+            })
+        };
+        Ok(self.connection.prepare_cached(sql)?.query_row([], row).optional()?)
+    }
+
+    /// The id of the last finished cycle.
+    pub fn last_finished(&self) -> Result<Option<String>, StoreError> {
+        let sql = "SELECT id FROM cycle WHERE report IS NOT NULL ORDER BY seq DESC LIMIT 1";
+        Ok(self.connection.prepare_cached(sql)?.query_row([], |row| row.get(0)).optional()?)
+    }
+
     /// The reports of the last `limit` finished cycles, newest first.
     pub fn cycles(&self, limit: u32) -> Result<Vec<CycleReport>, StoreError> {
         let mut statement = self.connection.prepare_cached(
@@ -229,7 +307,7 @@ impl Tx<'_> {
         began: Timestamp,
     ) -> Result<(), StoreError> {
         let kind = match kind {
-            CycleKind::Initial => "initial",
+            CycleKind::Initial => INITIAL,
             CycleKind::Incremental => "incremental",
         };
         self.connection.execute(
@@ -266,9 +344,13 @@ impl Tx<'_> {
         progress: &Progress,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        self.connection.execute(
-            "INSERT OR REPLACE INTO progress (one, cycle, phase, done, total, at) \
-             VALUES (1, ?1, ?2, ?3, ?4, ?5)",
+        self.connection.prepare_cached(
+            "INSERT INTO progress (one, cycle, phase, done, total, at, phase_began, phase_from) \
+             VALUES (1, ?1, ?2, ?3, ?4, ?5, ?5, ?3) ON CONFLICT (one) DO UPDATE SET \
+             phase_began = iif(cycle = ?1 AND phase = ?2, phase_began, ?5), \
+             phase_from = iif(cycle = ?1 AND phase = ?2, phase_from, ?3), \
+             cycle = ?1, phase = ?2, done = ?3, total = ?4, at = ?5",
+        )?.execute(
             params![
                 cycle.to_string(),
                 progress.phase,

@@ -110,6 +110,24 @@ impl View<'_> {
         self.escrows_where("escrow.given_up = 1", limit)
     }
 
+    /// Up to `limit` objects that failed, longest first, after this one by the time of its first
+    /// failure and its id.
+    pub fn escrow_page(
+        &self,
+        after: Option<(Timestamp, &str)>,
+        limit: usize,
+    ) -> Result<Vec<EscrowRow>, StoreError> {
+        let (since, source) = after.map_or((i64::MIN, ""), |(at, id)| (at.timestamp_millis(), id));
+        let sql = format!(
+            "SELECT {COLUMNS} WHERE escrow.source IN (SELECT source FROM escrow \
+             WHERE (since, source) > (?1, ?2) ORDER BY since, source LIMIT ?3) \
+             ORDER BY escrow.since, escrow.source"
+        );
+        let mut statement = self.connection.prepare_cached(&sql)?;
+        let rows = statement.query_map(params![since, source, limit as u64], read_row)?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
     /// Up to `limit` removals that failed in so many cycles or more, longest first.
     pub fn failing_removals(
         &self,

@@ -1,6 +1,7 @@
 //! Links, what was released, and creates without an outcome.
 
 use rusqlite::{OptionalExtension, params};
+use serde::{Deserialize, Serialize};
 
 use super::{
     forget::pseudonym,
@@ -18,7 +19,7 @@ use crate::{
 const UNCONFIRMED_MAX: usize = 8;
 
 /// How many accounts and groups are linked.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LinkCounts {
     /// Live links to accounts.
     pub linked: u64,

@@ -41,7 +41,7 @@ pub struct ModifiedProperty {
 
 impl ModifiedProperty {
     /// A change, with a stand-in for what is redacted.
-    fn of(change: &AttributeChange) -> Self {
+    pub fn of(change: &AttributeChange) -> Self {
         let text = |value: &Option<Value>| {
             let value = shown(value.as_ref()?);
             Some(value.as_str().map_or_else(|| value.to_string(), str::to_owned))
@@ -148,7 +148,7 @@ impl View<'_> {
                 ""
             };
             let condition = format!("action IN (SELECT value FROM json_each(?)){held}");
-            add(&condition, plan_actions(action));
+            add(&condition, json!(plan_actions(action)).to_string());
         }
         if let Some(status) = &filter.status {
             add("status = lower(?)", status.clone());
@@ -163,8 +163,7 @@ impl View<'_> {
             add("seq > CAST(? AS INTEGER)", after.to_string());
         }
         let sql = format!(
-            "SELECT seq, change_id, cycle_id, at, duration_ms, action, status, source, \
-             source_name, target, body FROM provisioning_log WHERE {} ORDER BY seq DESC LIMIT {limit}",
+            "SELECT {COLUMNS} FROM provisioning_log WHERE {} ORDER BY seq DESC LIMIT {limit}",
             conditions.join(" AND ")
         );
         let mut statement = self.connection.prepare(&sql)?;
@@ -175,18 +174,22 @@ impl View<'_> {
     }
 }
 
-/// The plan actions that a word names, as a JSON list: `update` in Graph's sense holds adoptions.
-fn plan_actions(word: &str) -> String {
+/// The plan actions that a word names.
+pub(super) fn plan_actions(word: &str) -> Vec<String> {
     let word = word.to_lowercase();
     let names: Vec<&str> = match word.as_str() {
         "other" => vec!["skip"],
         STAGED_DELETE => vec!["disable", "delete"],
         other => Action::parse(other).map(Action::as_str).into_iter().collect(),
     };
-    json!(names).to_string()
+    names.into_iter().map(str::to_owned).collect()
 }
 
-fn read_row(row: &rusqlite::Row<'_>) -> rusqlite::Result<Result<LogRow, StoreError>> {
+/// What [`read_row`] reads.
+pub(super) const COLUMNS: &str = "seq, change_id, cycle_id, at, duration_ms, action, status, \
+     source, source_name, target, body";
+
+pub(super) fn read_row(row: &rusqlite::Row<'_>) -> rusqlite::Result<Result<LogRow, StoreError>> {
     let (action, status): (String, String) = (row.get(5)?, row.get(6)?);
     let body: String = row.get(10)?;
     let at: i64 = row.get(3)?;

@@ -24,6 +24,8 @@ mod holder;
 mod key;
 mod link;
 mod log;
+mod log_csv;
+mod log_page;
 mod member;
 mod neighbour;
 mod notice;
@@ -32,6 +34,7 @@ mod open;
 mod outbox;
 mod outcome;
 mod plan;
+mod plan_page;
 mod private;
 mod reading;
 mod redaction;
@@ -46,7 +49,8 @@ pub use assignment::GroupObjects;
 pub use chain::Chain;
 pub use command::{Command, CommandAnswer};
 pub use cycle::{
-    Counted, CycleKind, CycleReport, HeldReport, Progress, Requests, RevisionReport, Totals,
+    Counted, CycleKind, CycleReport, HeldReport, Progress, Requests, RevisionReport, Running,
+    Totals,
 };
 pub use drift::{
     DriftBrokenOff, DriftCheck, DriftCounts, DriftListing, DriftPart, DriftStage, LinkedAccount,
@@ -59,11 +63,14 @@ pub use held_member::MembershipCounts;
 pub use holder::is_held;
 pub use link::LinkCounts;
 pub use log::{LogFilter, LogRow, ModifiedProperty, STAGED_DELETE};
+pub use log_csv::CSV_COLUMNS;
+pub use log_page::{LogKey, LogPage, LogSearch, LogStart};
 pub use member::{MemberCounts, PlannedMember};
 pub use neighbour::Neighbours;
 pub use notice::OpenNotice;
 pub use open::{Engine, Reader, StateRead, StoreError, Tx, View, preview_copy};
 pub use outbox::{OutboxCounts, OutboxRow};
 pub use plan::{PlanFilter, Retries};
+pub use plan_page::{PlanCounts, PlanPick};
 pub use source::FoundSource;
 pub use watch::{Commit, CommitWatch};

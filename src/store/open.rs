@@ -18,7 +18,7 @@ use crate::model::RedactionKey;
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior, config::DbConfig};
 
 /// The schema, as numbered steps that are never edited once released.
-const MIGRATIONS: [&str; 10] = [
+const MIGRATIONS: [&str; 11] = [
     include_str!("migrations/0001_state.sql"),
     include_str!("migrations/0002_filters.sql"),
     include_str!("migrations/0003_hints.sql"),
@@ -29,6 +29,7 @@ const MIGRATIONS: [&str; 10] = [
     include_str!("migrations/0008_unconfirmed.sql"),
     include_str!("migrations/0009_groups.sql"),
     include_str!("migrations/0011_drift.sql"),
+    include_str!("migrations/0012_page.sql"),
 ];
 
 /// The version of a file whose engine has not made its tables yet: there is no state so far.

@@ -360,7 +360,7 @@ fn a_shared_target_is_said_by_one_of_its_applications() {
     };
     let says = "shared_target = true";
     for (one, two) in [(says, says), (says, ""), ("", says)] {
-        assert_eq!(super::accept(&both(one, two)).apps.len(), 2);
+        assert_eq!(accept(&both(one, two)).apps.len(), 2);
     }
     assert_snapshot!(refuse(&both("", "")), @"config.toml:18: apps.second.target.tenant_url: is the target of application `crm` too; two applications that write the same accounts would undo each other's work; give each its own, or set `shared_target = true` in [apps.crm] or [apps.second]: then neither touches an account that the other has or had");
 }
@@ -491,7 +491,7 @@ config.toml:13: apps.crm.users.attributes: nothing is mapped to `active`, while 
     ))), @r#"
 config.toml:12: apps.crm.users.attributes: nothing is mapped to `active`, while safeguards.on_directory_delete is "disable"; add target = "active", expression = 'Not([IsSoftDeleted])', or set on_directory_delete to "delete" or "keep"
 "#);
-    super::accept(&and(&format!(
+    accept(&and(&format!(
         "{rows}\nmatch = 1\n[apps.crm.safeguards]\non_out_of_scope = \"delete\""
     )));
 }

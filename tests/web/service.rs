@@ -108,6 +108,7 @@ async fn a_service_without_a_cycle_or_with_an_old_one_is_not_ready_and_says_whic
         warnings: Vec::new(),
         revision: None,
         quarantine: None,
+        linked: None,
     };
     house.engine.write(|tx| tx.end_cycle(&report, began)).expect("a cycle");
     assert_eq!(why(200).await, "the last cycle is recent");

@@ -3,15 +3,23 @@
 use askama::Template;
 use axum::response::Html;
 
+use super::frame::Frame;
+
 #[derive(Template)]
 #[template(path = "login.html")]
 struct Login<'a> {
+    frame: Frame,
     next: &'a str,
     problem: Option<&'a str>,
 }
 
 /// The form; it leads on to `next`.
 pub(in crate::web) fn login(next: &str, problem: Option<&str>) -> Html<String> {
+    let frame = Frame::bare("Sign in");
     // What can't be rendered is said without the frame around it.
-    Html(Login { next, problem }.render().unwrap_or_else(|_| "the form cannot be shown".to_owned()))
+    Html(
+        Login { frame, next, problem }
+            .render()
+            .unwrap_or_else(|_| "the form cannot be shown".to_owned()),
+    )
 }
