@@ -18,7 +18,7 @@ use crate::model::RedactionKey;
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior, config::DbConfig};
 
 /// The schema, as numbered steps that are never edited once released.
-const MIGRATIONS: [&str; 11] = [
+const MIGRATIONS: [&str; 12] = [
     include_str!("migrations/0001_state.sql"),
     include_str!("migrations/0002_filters.sql"),
     include_str!("migrations/0003_hints.sql"),
@@ -30,6 +30,7 @@ const MIGRATIONS: [&str; 11] = [
     include_str!("migrations/0009_groups.sql"),
     include_str!("migrations/0011_drift.sql"),
     include_str!("migrations/0012_page.sql"),
+    include_str!("migrations/0013_access.sql"),
 ];
 
 /// The version of a file whose engine has not made its tables yet: there is no state so far.
@@ -452,10 +453,9 @@ fn version_of(connection: &Connection, path: &Path) -> Result<usize, StoreError>
     let known = MIGRATIONS.len();
     match usize::try_from(found) {
         Ok(version) if version <= known => {
+            let sql = "SELECT count(*) FROM sqlite_schema WHERE type = 'table'";
             let tables: i64 = connection
-                .query_row("SELECT count(*) FROM sqlite_schema WHERE type = 'table'", [], |row| {
-                    row.get(0)
-                })
+                .query_row(sql, [], |row| row.get(0))
                 .map_err(|error| classify(path, error))?;
             if version == 0 && tables > 0 {
                 let detail = "it holds another program's tables".to_owned();

@@ -24,7 +24,7 @@ use entra_scim::{
 };
 use serde_json::Value;
 use tokio::{
-    io::AsyncWriteExt as _,
+    io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader},
     net::{TcpListener, UnixDatagram},
     process::{Child, Command},
 };
@@ -407,6 +407,23 @@ impl Running {
         let id = self.child.id().expect("it still runs").to_string();
         let sent = Command::new("kill").args([signal, &id]).status().await;
         assert!(sent.expect("kill").success(), "the signal was not sent");
+    }
+
+    /// The first line on stderr that holds these words; what it says later is not kept.
+    pub(crate) async fn says(&mut self, words: &str) -> String {
+        let mut lines = BufReader::new(self.child.stderr.take().expect("a pipe")).lines();
+        let found = async {
+            while let Some(line) = lines.next_line().await.expect("a line") {
+                if line.contains(words) {
+                    return line;
+                }
+            }
+            panic!("it ended and did not say `{words}`");
+        };
+        let line = tokio::time::timeout(PATIENCE, found).await;
+        let line = line.unwrap_or_else(|_| panic!("it does not say `{words}`"));
+        tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
+        line
     }
 
     /// Waits for its end.
