@@ -5,6 +5,7 @@
 #![expect(clippy::panic, reason = "a test that can't go on says why and ends")]
 
 mod architecture;
+mod browser;
 mod cli;
 mod config;
 mod cycle;
@@ -15,4 +16,5 @@ mod real_servers;
 mod simulation;
 mod support;
 mod threats;
+mod web;
 mod wire;

@@ -10,8 +10,8 @@ use crate::{
     port::{FaultClass, Resource, TargetFault, TargetWrite},
     provisioning::{Capabilities, Discovered, Versions, capabilities, job::Job},
     scim::{
-        AttributeChange, Dialect, PatchRequest, Values, member_patch, members_shown, outstanding,
-        patch, replaced, with_members, without_read_only,
+        AttributeChange, Dialect, PatchRequest, Values, member_out, member_patch, members_shown,
+        outstanding, patch, replaced, with_members, without_read_only,
     },
     store::{Engine, StoreError},
 };
@@ -31,6 +31,8 @@ pub(super) enum Difference {
         /// Who leaves.
         removes: Vec<TargetId>,
     },
+    /// A member leaves a group that does not show whether it is still in it.
+    MemberOut(TargetId),
 }
 
 /// What became of a change.
@@ -258,7 +260,7 @@ impl Way {
 
 impl Difference {
     fn is_about_members(&self) -> bool {
-        matches!(self, Self::Members { .. })
+        matches!(self, Self::Members { .. } | Self::MemberOut(_))
     }
 
     /// A 404 means that the resource is gone; of a group it may be about a member as well, which is
@@ -276,6 +278,7 @@ impl Difference {
             Self::Members { adds, removes } => {
                 member_patch(adds, removes, job.capability.member_removal, job.dialect)
             }
+            Self::MemberOut(id) => member_out(id, job.capability.member_removal, job.dialect),
         }
     }
 
@@ -293,6 +296,7 @@ impl Difference {
                 }
                 Self::Members { adds, removes }
             }
+            Self::MemberOut(_) => self,
         }
     }
 
@@ -306,6 +310,7 @@ impl Difference {
                 replaced(kind, &found.document, (baseline, changes), dialect)
             }
             Self::Members { adds, removes } => with_members(&found.document, adds, removes),
+            Self::MemberOut(id) => with_members(&found.document, &[], std::slice::from_ref(id)),
         }
     }
 }

@@ -6,7 +6,10 @@
 //!
 //! **Invariant:** knows no target. A scope that depended on the target could never be previewed.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use super::{
     ClauseFinding, FilterInputs, FilterPrincipals, FilterResult, Reason, ScopingFilter, Step,
@@ -15,7 +18,7 @@ use super::{
     words::words,
 };
 use crate::model::{
-    AppRole, AppRoleId, Attributes, DEFAULT_ACCESS, ObjectKind, SourceId, Timestamp,
+    AppRole, AppRoleId, Attributes, DEFAULT_ACCESS, Fingerprint, ObjectKind, SourceId, Timestamp,
 };
 
 /// An entitlement older than this is established: its end is believed at once.
@@ -153,6 +156,15 @@ impl Subject {
         held.sort_by_key(|role| role.id);
         held
     }
+
+    /// Each access it has, a role by the path it comes through, as a fingerprint.
+    pub fn accesses(&self) -> BTreeSet<u64> {
+        let fingerprint = |grant: &Grant| {
+            let via = grant.via.as_ref().map(|(group, _)| group.to_string()).unwrap_or_default();
+            Fingerprint::of([grant.role.to_string().as_str(), &via]).seed()
+        };
+        self.grants.iter().map(fingerprint).collect()
+    }
 }
 
 /// Decides whether a person belongs to the job: by its assignments, then by the scoping filters.
@@ -254,14 +266,32 @@ fn is_active(subject: &Subject) -> bool {
 }
 
 /// What is remembered of a person's entitlement.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct EntitlementMemory {
-    /// Since when it has been in scope, where it has.
+    /// Since when it has been in scope by an access that it still has, where it has.
     pub since: Option<Timestamp>,
+    /// When each access that it has ([`Subject::accesses`]) was first seen.
+    pub accesses: BTreeMap<u64, Timestamp>,
     /// When it was first seen out of scope again, by which cycle it does not matter.
     pub missing_since: Option<Timestamp>,
     /// Since when its end has been believed, counted only while `delete_after` is configured.
     pub left_at: Option<Timestamp>,
+}
+
+impl EntitlementMemory {
+    /// What to remember of somebody who is in scope, and has these accesses.
+    ///
+    /// One that took the place of all others is as young as a first one: a replica that goes back
+    /// does not show it, and shows that the others ended.
+    pub(super) fn of(&self, accesses: &BTreeSet<u64>, now: Timestamp) -> Self {
+        // An older version did not remember them: they are as old as the entitlement.
+        let oldest = self.since.filter(|_| self.accesses.is_empty()).unwrap_or(now);
+        let seen = |access: &u64| self.accesses.get(access).copied().unwrap_or(oldest);
+        let accesses: BTreeMap<u64, Timestamp> =
+            accesses.iter().map(|access| (*access, seen(access))).collect();
+        let since = accesses.values().min().copied().or(self.since).or(Some(now));
+        Self { since, accesses, ..Self::default() }
+    }
 }
 
 /// Whether the end of an entitlement is believed.
@@ -280,7 +310,7 @@ pub enum Withdrawal {
 /// | never, or an hour or more | – | at once |
 /// | younger | in this cycle, less than 60 s ago | pending |
 /// | younger | earlier, or later than now because the clock was set back | confirmed by this read |
-pub fn confirm(memory: EntitlementMemory, cycle_began: Timestamp, now: Timestamp) -> Withdrawal {
+pub fn confirm(memory: &EntitlementMemory, cycle_began: Timestamp, now: Timestamp) -> Withdrawal {
     let Some(since) = memory.since else { return Withdrawal::Confirmed };
     let age = (now - since).to_std().unwrap_or_default();
     if age >= ENTITLEMENT_SETTLES_AFTER {

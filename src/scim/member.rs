@@ -44,6 +44,15 @@ pub fn member_patch(
     PatchRequest { schemas: vec![schema::PATCH_OP.to_owned()], operations }
 }
 
+/// The PATCH after which this member is not in the group, whether it was in it before or not: it is
+/// added, which changes nothing of a member, and taken out. The operations of a PATCH are made in
+/// their order, and all or none (RFC 7644 §3.5.2).
+pub fn member_out(id: &TargetId, removal: MemberRemoval, dialect: Dialect) -> PatchRequest {
+    let ids = std::slice::from_ref(id);
+    let operations = addition(ids, dialect).into_iter().chain(removals(ids, removal, dialect));
+    PatchRequest { schemas: vec![schema::PATCH_OP.to_owned()], operations: operations.collect() }
+}
+
 fn removals(ids: &[TargetId], removal: MemberRemoval, dialect: Dialect) -> Vec<Operation> {
     let op = match dialect {
         Dialect::Rfc7644 => "remove",

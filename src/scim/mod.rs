@@ -31,7 +31,7 @@ pub use error::{ScimError, names_schema};
 pub use fault::{FaultClass, TargetFault};
 pub use filter::EqFilter;
 pub use list::{InvalidList, ListResponse, member_ids, resource_id};
-pub use member::{MemberRemoval, member_patch};
+pub use member::{MemberRemoval, member_out, member_patch};
 pub use patch::{AttributeChange, Operation, PatchRequest, patch};
 pub use path::{AttributePath, ENTERPRISE_USER, InvalidPath, ValueFilter};
 pub use redacted::{REDACTED, STAND_IN, is_redacted, redact, shown};

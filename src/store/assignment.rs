@@ -192,7 +192,7 @@ impl Tx<'_> {
         &self,
         change: &GroupChange,
         objects: GroupObjects,
-        (generation, full_read): (u64, u64),
+        generation: u64,
     ) -> Result<(), StoreError> {
         let id = change.id.to_string();
         if let Some(removal) = change.removal {
@@ -208,7 +208,7 @@ impl Tx<'_> {
             .execute(params![id, name.unwrap_or_default()])?;
         // A group comes again and again while its members are told, not always with its properties.
         if name.is_some() && self.is_object(&id, objects)? {
-            self.upsert(ObjectKind::Group, change.id, &change.attributes, full_read)?;
+            self.upsert(ObjectKind::Group, change.id, &change.attributes, generation)?;
         }
         let mut add = self.connection.prepare_cached(
             "INSERT INTO membership (group_id, member_id, kind, generation) \
@@ -326,7 +326,8 @@ impl Tx<'_> {
         Ok(())
     }
 
-    /// Ends a complete reading of every group, in the same way.
+    /// Ends a complete reading of every group: a member that it did not show is none any more, and
+    /// no group is made that it did not show.
     pub fn finish_every_group(&self, generation: u64) -> Result<(), StoreError> {
         self.connection.execute(
             "UPDATE source_object SET dirty = 1 WHERE id IN (SELECT member_id FROM membership \
@@ -335,10 +336,10 @@ impl Tx<'_> {
             [generation],
         )?;
         self.connection.execute("DELETE FROM membership WHERE generation < ?1", [generation])?;
-        Ok(())
+        self.set_unshown_unseen(ObjectKind::Group, generation)
     }
 
-    /// Ends a complete reading of these groups: a member that it did not show is none any more.
+    /// Ends a complete reading of these groups, in the same way.
     pub fn finish_groups(&self, groups: &[SourceId], generation: u64) -> Result<(), StoreError> {
         let mut dirty = self.connection.prepare_cached(
             "UPDATE source_object SET dirty = 1 WHERE id IN (SELECT member_id FROM membership \
@@ -354,6 +355,7 @@ impl Tx<'_> {
             if remove.execute(params![id, generation])? > 0 {
                 dirty_around.execute([&id])?;
             }
+            self.set_unshown_group_unseen(*group, generation)?;
         }
         Ok(())
     }

@@ -8,6 +8,9 @@ use crate::model::{SourceId, Timestamp};
 /// The name of the chain of all users.
 pub(super) const USERS: &str = "users";
 
+/// The fact that holds the newest generation of a chain of groups: chains come and go.
+const GROUP_GENERATION: &str = "group_generation";
+
 /// Where a round of changes stands.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Chain {
@@ -48,17 +51,6 @@ impl View<'_> {
         rows.map(|row| row?).collect()
     }
 
-    /// A generation newer than that of any membership: what a reading from the beginning does not
-    /// confirm is older.
-    pub fn next_membership_generation(&self) -> Result<u64, StoreError> {
-        Ok(self.connection.query_row(
-            "SELECT 1 + max(coalesce((SELECT max(generation) FROM membership), 0), \
-             coalesce((SELECT max(generation) FROM chain WHERE name <> 'users'), 0))",
-            [],
-            |row| row.get(0),
-        )?)
-    }
-
     /// When the oldest chain's link was given: what the cycle has seen everything up to.
     pub fn watermark(&self) -> Result<Option<Timestamp>, StoreError> {
         let at: Option<i64> =
@@ -85,6 +77,15 @@ fn read_chain(row: &rusqlite::Row<'_>) -> rusqlite::Result<Result<Chain, StoreEr
 }
 
 impl Tx<'_> {
+    /// A generation newer than that of any group or membership: what a reading from the beginning
+    /// does not confirm is older.
+    pub fn next_group_generation(&self) -> Result<u64, StoreError> {
+        let last = self.fact(GROUP_GENERATION)?.and_then(|text| text.parse().ok());
+        let next = last.unwrap_or(0_u64) + 1;
+        self.set_fact(GROUP_GENERATION, Some(&next.to_string()))?;
+        Ok(next)
+    }
+
     /// Stores where a chain stands.
     pub fn set_chain(&self, chain: &Chain) -> Result<(), StoreError> {
         let members = serde_json::to_string(&chain.members)

@@ -1,6 +1,7 @@
 //! Complete readings of the directory: whom they show, and whom they do not.
 //!
-//! Each has a number, its generation, which grows; a user has that of the last one that showed it.
+//! Each has a number, its generation, which grows; a user has that of the last one that showed it,
+//! and a group that of the chain that follows it.
 
 use rusqlite::params;
 
@@ -37,6 +38,25 @@ impl View<'_> {
             .query_map(params![generation, stored_kind(kind)], |row| row.get::<_, String>(0))?;
         rows.map(|row| row?.parse().map_err(|error| StoreError::stored("id", error))).collect()
     }
+
+    /// Linked groups that the chain which follows them has not shown since it was last read from
+    /// the beginning. `every` is the chain that follows all of them.
+    pub fn unshown_groups(&self, every: &str) -> Result<Vec<SourceId>, StoreError> {
+        let mut statement = self.connection.prepare_cached(
+            "WITH followed (id, generation) AS ( \
+                 SELECT member.value, generation FROM chain, json_each(chain.members) AS member \
+                 WHERE name <> 'users' AND complete = 1 \
+                 UNION ALL SELECT link.source, generation FROM chain JOIN link ON link.kind = 1 \
+                 WHERE name = ?1 AND complete = 1) \
+             SELECT link.source FROM followed \
+             JOIN link ON link.source = followed.id AND link.kind = 1 \
+             JOIN source_object AS known ON known.id = link.source \
+             WHERE known.presence <> 2 AND known.read_generation < followed.generation \
+             ORDER BY link.source",
+        )?;
+        let rows = statement.query_map([every], |row| row.get::<_, String>(0))?;
+        rows.map(|row| row?.parse().map_err(|error| StoreError::stored("id", error))).collect()
+    }
 }
 
 impl Tx<'_> {
@@ -63,7 +83,31 @@ impl Tx<'_> {
         Ok(())
     }
 
-    /// Counts one more complete read that showed a user neither live nor deleted.
+    /// The same of one group.
+    pub(super) fn set_unshown_group_unseen(
+        &self,
+        id: SourceId,
+        generation: u64,
+    ) -> Result<(), StoreError> {
+        self.connection
+            .prepare_cached(
+                "UPDATE source_object SET presence = 3, dirty = 1 \
+                 WHERE id = ?1 AND kind = 1 AND presence = 0 AND read_generation < ?2 \
+                 AND id NOT IN (SELECT source FROM link)",
+            )?
+            .execute(params![id.to_string(), generation])?;
+        Ok(())
+    }
+
+    /// Forgets that reads did not show an object: it is there after all.
+    pub fn forget_misses(&self, id: SourceId) -> Result<(), StoreError> {
+        self.connection
+            .prepare_cached("UPDATE source_object SET misses = 0 WHERE id = ?1")?
+            .execute([id.to_string()])?;
+        Ok(())
+    }
+
+    /// Counts one more complete read that showed an object neither live nor deleted.
     ///
     /// Returns how many in a row there were.
     pub fn count_miss(&self, id: SourceId) -> Result<u32, StoreError> {

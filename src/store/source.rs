@@ -1,6 +1,6 @@
 //! Users and groups of the directory, as last read.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rusqlite::{OptionalExtension, params};
 
@@ -137,16 +137,26 @@ impl View<'_> {
 
     /// What is remembered of an object's entitlement.
     pub fn entitlement(&self, id: SourceId) -> Result<EntitlementMemory, StoreError> {
-        let row: Option<(Option<i64>, Option<i64>, Option<i64>)> = self
+        let at = |ms: Option<i64>| ms.and_then(Timestamp::from_timestamp_millis);
+        let row = self
             .connection
             .prepare_cached(
-                "SELECT entitled_since, missing_since, left_at FROM source_object WHERE id = ?1",
+                "SELECT entitled_since, missing_since, left_at, accesses FROM source_object \
+                 WHERE id = ?1",
             )?
-            .query_row([id.to_string()], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+            .query_row([id.to_string()], |row| {
+                let times = (at(row.get(0)?), at(row.get(1)?), at(row.get(2)?));
+                Ok((times, row.get::<_, String>(3)?))
+            })
             .optional()?;
-        let (since, missing, left) = row.unwrap_or_default();
-        let at = |ms: Option<i64>| ms.and_then(Timestamp::from_timestamp_millis);
-        Ok(EntitlementMemory { since: at(since), missing_since: at(missing), left_at: at(left) })
+        let Some(((since, missing_since, left_at), accesses)) = row else {
+            return Ok(EntitlementMemory::default());
+        };
+        let accesses: BTreeMap<u64, i64> = serde_json::from_str(&accesses)
+            .map_err(|error| StoreError::stored("entitlement", error))?;
+        let accesses =
+            accesses.into_iter().filter_map(|(access, ms)| Some((access, at(Some(ms))?)));
+        Ok(EntitlementMemory { since, accesses: accesses.collect(), missing_since, left_at })
     }
 
     /// Up to `limit` dirty objects of a kind after `after`, by id.
@@ -409,10 +419,14 @@ impl Tx<'_> {
     /// Stores what a decision leaves to remember; the object counts as drafted.
     pub fn remember_decision(&self, id: SourceId, decision: &Decision) -> Result<(), StoreError> {
         let ms = |at: Option<Timestamp>| at.map(|at| at.timestamp_millis());
+        let seen =
+            decision.memory.accesses.iter().map(|(access, at)| (access, at.timestamp_millis()));
+        let accesses = serde_json::to_string(&seen.collect::<BTreeMap<_, _>>())
+            .map_err(|error| StoreError::stored("entitlement", error))?;
         self.connection
             .prepare_cached(
                 "UPDATE source_object SET dirty = 2, in_scope = ?2, entitled_since = ?3, \
-                 missing_since = ?4, reconsider_at = ?5, left_at = ?6 WHERE id = ?1",
+                 missing_since = ?4, reconsider_at = ?5, left_at = ?6, accesses = ?7 WHERE id = ?1",
             )?
             .execute(params![
                 id.to_string(),
@@ -420,7 +434,8 @@ impl Tx<'_> {
                 ms(decision.memory.since),
                 ms(decision.memory.missing_since),
                 ms(decision.reconsider_at),
-                ms(decision.memory.left_at)
+                ms(decision.memory.left_at),
+                accesses
             ])?;
         Ok(())
     }

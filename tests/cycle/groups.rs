@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use entra_scim::{
     cycle::CycleOptions,
     model::{Clock, SourceId},
+    provisioning::Action,
     sandbox::application::{Fault, Matcher, Moment, Quirks},
     store::{LogFilter, LogRow},
 };
@@ -402,4 +403,123 @@ async fn taking_many_members_out_is_held_with_everything_else_that_removes() {
     world.sync_well().await;
     assert_eq!(members(&world, "Sales").len(), 13);
     world.is_settled().await;
+}
+
+/// A world in which the application shows a group without its members, and an error as plain text.
+async fn with_hidden_members() -> (World, SourceId) {
+    let (mut world, group) = group_of(GROUPS, "Sales", ["ada", "barbara", "chloe"]);
+    world.quirks(Quirks { hides_members: true, plain_errors: true, ..Quirks::default() });
+    world.expects_violations();
+    world.sync_well().await;
+    world.a_day_later();
+    (world, group)
+}
+
+#[tokio::test]
+async fn a_hidden_member_whose_leaving_had_no_answer_is_out_after_one_more_request() {
+    let (world, group) = with_hidden_members().await;
+    world.tenant.remove_member(group, world.id("ada"));
+    world.application.inject(
+        Fault::Reset(Moment::AfterApplying),
+        Matcher { path_prefix: Some("/Groups".to_owned()), ..Matcher::method(Method::PATCH) },
+    );
+    world.sync_well().await;
+    assert_eq!(members(&world, "Sales"), names(["barbara", "chloe"]));
+    world.later();
+    // Nobody can tell by now whether she left: taken out again, she is refused as nobody's member.
+    let end = world.sync_well().await;
+    assert_eq!(end.report.totals.failure, 0, "{}", world.last_plan());
+    assert_eq!(members(&world, "Sales"), names(["barbara", "chloe"]));
+    world.is_settled().await;
+}
+
+#[tokio::test]
+async fn a_hidden_member_whom_the_application_does_not_let_go_fails_and_stays_known() {
+    let (world, group) = with_hidden_members().await;
+    world.tenant.remove_member(group, world.id("ada"));
+    let patches =
+        Matcher { path_prefix: Some("/Groups".to_owned()), ..Matcher::method(Method::PATCH) };
+    world.application.inject_by_chance(Fault::status(400), patches, 1.0);
+    let end = world.sync().await;
+    assert_eq!(end.report.totals.failure, 1);
+    assert_eq!(members(&world, "Sales"), names(["ada", "barbara", "chloe"]));
+    world.application.clear_faults();
+    world.a_day_later();
+    world.sync_well().await;
+    assert_eq!(members(&world, "Sales"), names(["barbara", "chloe"]));
+    world.is_settled().await;
+}
+
+const EVERY_GROUP: &str = "scope = \"all\"\n---\n[apps.crm.groups]\nenabled = true\n";
+
+#[tokio::test]
+async fn a_group_that_a_complete_reading_missed_is_gone_after_two_cycles() {
+    for lines in [GROUPS, EVERY_GROUP] {
+        let (world, group) = group_of(lines, "Sales", ["ada"]);
+        world.tenant.switch(|tenant| tenant.lists_assignments_of_deleted = true);
+        world.sync_well().await;
+        // The link to the changes is forgotten before anybody hears of its end.
+        world.tenant.delete_group(group);
+        world.pass(std::time::Duration::from_secs(8 * 86_400));
+        world.sync_well().await;
+        assert_eq!(world.application.group_count(), 1, "one reading proves nothing: {lines}");
+        world.later();
+        world.sync_well().await;
+        assert_eq!(world.application.group_count(), 0, "{lines}: {:?}", log_of(&world, group));
+        world.is_settled().await;
+    }
+}
+
+#[tokio::test]
+async fn a_group_that_ends_while_another_joins_its_chain_is_gone_after_two_cycles() {
+    let (world, group) = group_of(GROUPS, "Sales", ["ada"]);
+    world.tenant.switch(|tenant| tenant.lists_assignments_of_deleted = true);
+    world.sync_well().await;
+    world.tenant.delete_group(group);
+    world.assigned_group("Support", world.editor);
+    world.sync_well().await;
+    assert_eq!(world.application.group_count(), 2);
+    world.later();
+    world.sync_well().await;
+    assert!(at_target(&world, "Sales").is_none() && at_target(&world, "Support").is_some());
+    world.is_settled().await;
+}
+
+#[tokio::test]
+async fn a_group_that_a_reading_missed_for_once_is_kept() {
+    let (world, group) = group_of(GROUPS, "Sales", ["ada"]);
+    world.sync_well().await;
+    world.tenant.delete_group(group);
+    world.assigned_group("Support", world.editor);
+    world.tenant.switch(|tenant| tenant.lists_assignments_of_deleted = true);
+    for _ in 0..2 {
+        world.sync_well().await;
+        world.tenant.restore_group(group);
+        world.later();
+    }
+    world.sync_well().await;
+    assert_eq!(members(&world, "Sales"), names(["ada"]));
+    assert!(!log_of(&world, group).iter().any(|row| row.action == Action::Delete));
+    world.is_settled().await;
+}
+
+#[tokio::test]
+async fn a_group_that_ended_before_it_could_be_made_is_never_made() {
+    for lines in [GROUPS, EVERY_GROUP] {
+        let (world, group) = group_of(lines, "Sales", ["ada"]);
+        world.tenant.switch(|tenant| tenant.lists_assignments_of_deleted = true);
+        let create =
+            Matcher { path_prefix: Some("/Groups".to_owned()), ..Matcher::method(Method::POST) };
+        world.application.inject(Fault::status(409), create);
+        world.sync().await;
+        assert_eq!(world.application.group_count(), 0);
+        world.tenant.delete_group(group);
+        world.pass(std::time::Duration::from_secs(8 * 86_400));
+        for _ in 0..3 {
+            world.later();
+            world.sync_well().await;
+        }
+        assert_eq!(world.application.group_count(), 0, "{lines}");
+        world.is_settled().await;
+    }
 }

@@ -233,6 +233,27 @@ async fn replica_that_goes_back_for_one_read_takes_nothing_away() {
 }
 
 #[tokio::test]
+async fn access_that_replaced_an_older_one_is_as_young_as_a_first_one() {
+    let mut world = World::with_users(["grace"]);
+    world.person("ada");
+    let editors = world.assigned_group("Editors", world.editor);
+    world.join(editors, "ada");
+    let world = world.all_provisioned().await;
+    world.assign("ada", Some(world.editor));
+    world.tenant.remove_member(editors, world.id("ada"));
+    world.sync_well().await;
+    world.later();
+    world.tenant.inject(entra_scim::sandbox::tenant::Fault::StaleAssignments { changes: 1 });
+    world.sync_well().await;
+    assert!(world.reason("ada").contains("AwaitingConfirmation"), "{}", world.reason("ada"));
+    world.later();
+    world.sync_well().await;
+    assert_eq!(world.active("ada"), Some(true));
+    assert_eq!(world.take_writes(), [""; 0]);
+    world.is_settled().await;
+}
+
+#[tokio::test]
 async fn established_entitlement_ends_at_once() {
     let world = World::with_users(["ada", "grace"]).all_provisioned().await;
     world.unassign("ada");

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::TimeDelta;
 use entra_scim::{
     cycle::{CycleEnd, CycleOptions},
-    model::{DEFAULT_ACCESS, ObjectKind, SourceId, Timestamp},
+    model::{CycleId, DEFAULT_ACCESS, ObjectKind, SourceId, Timestamp},
     provisioning::{Action, PlannedChange, Reason, Write},
     sandbox::application::{AccountEvent, AccountEventKind, RecordedRequest, ViolationKind},
     scim::AttributeChange,
@@ -48,6 +48,9 @@ pub(super) struct Judge {
     was_stormy: bool,
     /// The application lost accounts of ours once.
     lost_accounts: bool,
+    /// The last comparison that came to its end, and whether any ever met an account with a title.
+    compared: Option<CycleId>,
+    titles_were_shown: bool,
 }
 
 impl Judge {
@@ -157,6 +160,7 @@ impl Story {
         self.judge_local_groups()?;
         self.judge_writes(&requests, &rows)?;
         self.judge_wire(&rows)?;
+        self.note_shown_titles()?;
         let stormy = self.judge.was_stormy || !calm;
         // What a service hides is written whole, once more if an answer was lost; and one that
         // drops references to a deleted account itself leaves nothing to clear.
@@ -204,6 +208,23 @@ impl Story {
                 }
             }
         }
+        Ok(())
+    }
+
+    /// Remembers whether a comparison that just ended met an account with a title: of a list, or of
+    /// the accounts that were asked for one by one.
+    fn note_shown_titles(&mut self) -> Result<(), String> {
+        let check = self.world.state().read(|view| view.last_drift_check());
+        let check = check.map_err(|error| error.to_string())?.map(|check| check.id);
+        if self.judge.compared == check {
+            return Ok(());
+        }
+        self.judge.compared = check;
+        let is_listed = self.world.application.quirks().list_refused.is_none();
+        self.judge.titles_were_shown |= self.world.application.users().iter().any(|account| {
+            let is_read = is_listed || self.judge.owners.contains_key(text(account, "id"));
+            is_read && account.contains_key("title")
+        });
         Ok(())
     }
 
@@ -291,10 +312,9 @@ impl Story {
                 return Err(format!("an account of nobody we know was removed: {event:?}"));
             };
             let person = self.person(&key)?;
-            // An access that has just replaced another one is taken for as old as that, and so a
-            // lagging replica that does not show it is believed.
-            let is_swapped = event.at - person.swapped_at < TimeDelta::hours(3);
-            if (self.was_stale || self.was_late) && is_swapped {
+            // Of an access that replaced another one since the last good reading, a replica that
+            // lags shows the end of the old one alone.
+            if self.is_lagging && person.swapped_at > self.read_at {
                 continue;
             }
             if person.unentitled_at < recent {
@@ -491,13 +511,7 @@ impl Story {
 
     /// The application is what the tenant says.
     pub(super) fn judge_projection(&self) -> Result<(), String> {
-        let accounts: Vec<Map<String, Value>> = self
-            .world
-            .application
-            .users()
-            .into_iter()
-            .filter(|account| account.contains_key("externalId"))
-            .collect();
+        let accounts = self.world.application.users();
         let active = self.active();
         let in_scope = self.in_scope();
         let mut wrong = Vec::new();
@@ -549,6 +563,10 @@ impl Story {
         if title.is_null() && !account["title"].is_null() {
             title = local("title").unwrap_or_default();
         }
+        // An application that has never shown a title of anybody may keep titles to itself.
+        if self.was_meddled_with && account["title"].is_null() && !self.judge.titles_were_shown {
+            title = Value::Null;
+        }
         let mut pairs = vec![
             ("userName", source("userPrincipalName"), account["userName"].clone()),
             ("active", json!(true), account["active"].clone()),
@@ -586,7 +604,13 @@ impl Story {
         let manager = self.world.tenant.manager(person.id);
         let known = manager.and_then(|id| self.people.iter().find(|other| other.id == id));
         let Some(manager) = known else { return vec![Value::Null] };
-        let account = accounts.iter().find(|account| text(account, "externalId") == manager.key);
+        let keyed = accounts.iter().find(|account| text(account, "externalId") == manager.key);
+        // What was adopted without a write, or with one that was lost, has no key.
+        let is_adopted = |account: &&Map<String, Value>| {
+            !account.contains_key("externalId")
+                && self.judge.owners.get(text(account, "id")) == Some(&manager.key)
+        };
+        let account = keyed.or_else(|| accounts.iter().find(is_adopted));
         let account = account.map_or(Value::Null, |account| account["id"].clone());
         if self.setup.leaving != Leaving::Keep || self.in_scope().contains(&manager.id) {
             return vec![account];

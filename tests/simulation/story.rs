@@ -96,7 +96,7 @@ pub(super) struct Person {
     pub(super) names: BTreeSet<String>,
     /// When it was last seen not to be entitled and enabled.
     pub(super) unentitled_at: Timestamp,
-    /// When one access was last replaced by another.
+    /// When one access was last replaced by another, and nobody should notice.
     pub(super) swapped_at: Timestamp,
     /// When it was last seen in scope, disabled or not.
     pub(super) in_scope_at: Timestamp,
@@ -126,9 +126,11 @@ pub(super) struct Story {
     assignments: Vec<(SourceId, AppRoleId)>,
     /// No round of changes will begin anew in the next cycle.
     pub(super) rounds_stand: bool,
-    pub(super) was_stale: bool,
-    /// Whether changes of groups came late in this cycle.
-    pub(super) was_late: bool,
+    was_stale: bool,
+    /// Whether this cycle reads assignments or groups from a replica that lags.
+    pub(super) is_lagging: bool,
+    /// When the last cycle began that ended well and read from no such replica.
+    pub(super) read_at: Timestamp,
     was_empty: bool,
     /// The engine's clock was wrong once.
     pub(super) was_skewed: bool,
@@ -198,7 +200,8 @@ impl Story {
             assignments: Vec::new(),
             rounds_stand: false,
             was_stale: false,
-            was_late: false,
+            is_lagging: false,
+            read_at: Timestamp::default(),
             was_empty: false,
             was_skewed: false,
             meddler: fastrand::Rng::with_seed(seed ^ 0xd71f),
@@ -343,7 +346,6 @@ impl Story {
         let weather = Weather::draw(&mut self.rng, allowed);
         let is = |path: &str| weather.once.iter().any(|(part, _)| *part == path);
         self.was_stale = is("appRoleAssignedTo");
-        self.was_late = is("/groups/delta");
         self.was_empty |= self.was_stale;
         let initial = self.rng.u8(..12) == 0 && !is("/users/delta") && !is("/groups/delta");
         let seed = self.rng.u64(..);
@@ -361,7 +363,8 @@ impl Story {
         }
         let ran_out = end.as_ref().is_some_and(ran_out_of_time);
         let ended_well = end.is_some_and(|end| end.error.is_none());
-        self.rounds_stand = ended_well;
+        // Groups that a stale list did not name are followed from the next cycle on.
+        self.rounds_stand = ended_well && !self.was_stale;
         if weather.is_calm() && !ended_well && !ran_out {
             return Err("a cycle in calm weather did not end well".to_owned());
         }
@@ -379,6 +382,7 @@ impl Story {
             self.say(format!("weather: {}", weather.tell()));
         }
         let began = self.world.clock.now();
+        self.is_lagging = !weather.once.is_empty();
         let end = self.run(weather.blow, options).await;
         self.ledger.count(weather, &self.world);
         self.moments = self.world.wire.moments();
@@ -415,6 +419,9 @@ impl Story {
             }
         }
         self.judge_cycle(began, weather, end.as_ref())?;
+        if !self.is_lagging && end.as_ref().is_some_and(|end| end.error.is_none()) {
+            self.read_at = began;
+        }
         if let Some(end) = &end {
             self.ledger.messages += self.office.tell(&self.world, end).await?;
         }

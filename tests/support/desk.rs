@@ -24,7 +24,7 @@ use entra_scim::{
 };
 use serde_json::Value;
 use tokio::{
-    io::AsyncWriteExt as _,
+    io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, Lines},
     net::{TcpListener, UnixDatagram},
     process::{Child, Command},
 };
@@ -298,6 +298,19 @@ secret_token = {{ file = "{folder}/token" }}
         (running, supervisor)
     }
 
+    /// Starts the service, and waits until its page is there; returns the address.
+    pub(crate) async fn run_with_page(&self) -> (Running, String) {
+        const SAYS: &str = "the status page is at ";
+        let mut running = self.run().await;
+        let mut said = running.complaints();
+        said.until(SAYS).await;
+        let (_, address) = said.heard.rsplit_once(SAYS).expect("it was said");
+        let address = address.trim().to_owned();
+        // Whoever stops listening would stop the service at its next word.
+        tokio::spawn(said.all());
+        (running, address)
+    }
+
     /// Starts a command, as a script would that does not wait for it.
     pub(crate) fn start(&self, line: &str) -> Running {
         let mut command = self.command(line);
@@ -402,6 +415,18 @@ impl Running {
         assert_eq!(self.ended().await.code, -1, "it was over before it was killed");
     }
 
+    /// What it says on stdout from now on, line by line.
+    pub(crate) fn lines(&mut self) -> Spoken {
+        let stdout = self.child.stdout.take().expect("nobody else listens");
+        Spoken(BufReader::new(stdout).lines())
+    }
+
+    /// What it says on stderr from now on.
+    pub(crate) fn complaints(&mut self) -> Complaints {
+        let stderr = self.child.stderr.take().expect("nobody else listens");
+        Complaints { lines: BufReader::new(stderr).lines(), heard: String::new() }
+    }
+
     /// Sends a signal.
     pub(crate) async fn signal(&self, signal: &str) {
         let id = self.child.id().expect("it still runs").to_string();
@@ -409,9 +434,67 @@ impl Running {
         assert!(sent.expect("kill").success(), "the signal was not sent");
     }
 
+    /// The first line on stderr that holds these words; what it says later is not kept.
+    pub(crate) async fn says(&mut self, words: &str) -> String {
+        let mut lines = BufReader::new(self.child.stderr.take().expect("a pipe")).lines();
+        let found = async {
+            while let Some(line) = lines.next_line().await.expect("a line") {
+                if line.contains(words) {
+                    return line;
+                }
+            }
+            panic!("it ended and did not say `{words}`");
+        };
+        let line = tokio::time::timeout(PATIENCE, found).await;
+        let line = line.unwrap_or_else(|_| panic!("it does not say `{words}`"));
+        tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
+        line
+    }
+
     /// Waits for its end.
     pub(crate) async fn ended(self) -> Said {
         let output = tokio::time::timeout(PATIENCE, self.child.wait_with_output()).await;
         Said::of(&output.expect("the service ends").expect("its output"))
+    }
+}
+
+/// The documents that a command says, one in each line.
+pub(crate) struct Spoken(Lines<BufReader<tokio::process::ChildStdout>>);
+
+impl Spoken {
+    /// Waits for the next one.
+    pub(crate) async fn next(&mut self) -> Value {
+        let line = tokio::time::timeout(PATIENCE, self.0.next_line()).await;
+        let line = line.expect("a line comes").expect("readable").expect("it goes on");
+        serde_json::from_str(&line).unwrap_or_else(|error| panic!("no JSON ({error}): {line}"))
+    }
+}
+
+/// What a command says on stderr, while it runs.
+pub(crate) struct Complaints {
+    lines: Lines<BufReader<tokio::process::ChildStderr>>,
+    heard: String,
+}
+
+impl Complaints {
+    /// Waits until it says this.
+    pub(crate) async fn until(&mut self, text: &str) {
+        while !self.heard.contains(text) {
+            assert!(self.hear().await, "it ended without `{text}`:\n{}", self.heard);
+        }
+    }
+
+    /// Everything, once it has ended.
+    pub(crate) async fn all(mut self) -> String {
+        while self.hear().await {}
+        self.heard
+    }
+
+    async fn hear(&mut self) -> bool {
+        let line = tokio::time::timeout(PATIENCE, self.lines.next_line()).await;
+        let Some(line) = line.expect("it says more").expect("readable") else { return false };
+        self.heard.push_str(&line);
+        self.heard.push('\n');
+        true
     }
 }

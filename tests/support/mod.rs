@@ -1,5 +1,6 @@
 //! What several suites share.
 
+pub(crate) mod browser;
 pub(crate) mod company;
 pub(crate) mod desk;
 pub(crate) mod gate;

@@ -2,7 +2,8 @@
 //!
 //! Each request is committed as sent before it leaves, and what it changed when its answer is
 //! there, so that a death in the middle costs one reading of the group. A request that the target
-//! refuses is halved until it is known which member it refuses; that one fails alone.
+//! refuses is halved until it is known which member it refuses; that one fails alone. Where nothing
+//! tells whether somebody who is to leave has left already, one request adds and takes out.
 
 use crate::{
     cycle::{
@@ -53,6 +54,16 @@ enum Answer {
     End(Outcome, TargetFault),
 }
 
+/// What a refusal says of one member.
+enum Standing {
+    /// It is out of the group.
+    Out,
+    /// It may be in the group or not: the target shows nobody.
+    Hidden,
+    /// It is what it was.
+    Refused,
+}
+
 impl<D: Sync, W: TargetWrite> Sender<'_, D, W> {
     /// Sends every member of a row whose account is known; `exported` is what the group has from
     /// us beside its members.
@@ -93,16 +104,20 @@ impl<D: Sync, W: TargetWrite> Sender<'_, D, W> {
         refused: &mut Vec<Failure>,
     ) -> Result<Answer, CycleError> {
         let store = self.context.store;
-        let mut parts = vec![members];
-        while let Some(part) = parts.pop() {
+        let settle = |part: &[PlannedMember]| {
+            let now = self.context.clock.now();
+            store.write(|tx| tx.settle_members((about.seq, about.group), part, now))
+        };
+        let mut parts = vec![(difference(&members), members)];
+        while let Some((change, part)) = parts.pop() {
             let now = self.context.clock.now();
             store.write(|tx| tx.mark_members_sent(about.seq, &part, now))?;
             let place = (ObjectKind::Group, about.target);
-            let answer = self.changing().send(place, difference(&part), |_| false).await?;
-            let now = self.context.clock.now();
+            let is_last_try = matches!(change, Difference::MemberOut(_));
+            let answer = self.changing().send(place, change, |_| false).await?;
             let fault = match answer {
                 Ok(Changed::Sent(_) | Changed::Already) => {
-                    store.write(|tx| tx.settle_members((about.seq, about.group), &part, now))?;
+                    settle(&part)?;
                     continue;
                 }
                 Ok(Changed::Gone | Changed::Strange) => {
@@ -122,27 +137,25 @@ impl<D: Sync, W: TargetWrite> Sender<'_, D, W> {
                 return Ok(Answer::End(gone(), fault));
             }
             match part.as_slice() {
-                // Whoever is to leave and is not there has left.
-                [one] if one.is_removal && fault.class == FaultClass::Missing => {
-                    store.write(|tx| tx.settle_members((about.seq, about.group), &part, now))?;
-                }
-                [one] if one.is_removal && self.is_out(about, one, &fault).await? => {
-                    store.write(|tx| tx.settle_members((about.seq, about.group), &part, now))?;
-                }
-                [one] => {
-                    store.write(|tx| tx.drop_member(about.seq, one))?;
-                    refused.push(Failure {
-                        detail: format!("account `{}`: {}", one.target, fault.detail),
-                        ..failure_of(&fault)
-                    });
-                    if refused.len() >= REFUSED_MAX {
-                        return Ok(Answer::Done);
+                [one] => match self.standing(about, one, (is_last_try, &fault)).await? {
+                    Standing::Out => settle(&part)?,
+                    Standing::Hidden => {
+                        parts.push((Difference::MemberOut(one.target.clone()), part));
                     }
-                }
+                    Standing::Refused => {
+                        store.write(|tx| tx.drop_member(about.seq, one))?;
+                        refused.push(Failure {
+                            detail: format!("account `{}`: {}", one.target, fault.detail),
+                            ..failure_of(&fault)
+                        });
+                        if refused.len() >= REFUSED_MAX {
+                            return Ok(Answer::Done);
+                        }
+                    }
+                },
                 several => {
                     let (first, second) = several.split_at(several.len() / 2);
-                    parts.push(second.to_vec());
-                    parts.push(first.to_vec());
+                    parts.extend([second, first].map(|half| (difference(half), half.to_vec())));
                 }
             }
         }
@@ -155,23 +168,34 @@ impl<D: Sync, W: TargetWrite> Sender<'_, D, W> {
         Changing { job, store, clock, target, pacer, class: Class::GroupWrite }
     }
 
-    /// Whether somebody who could not be taken out is out already: the target says so, or shows
-    /// the group without them. Of a group that shows nobody that is believed only where nobody
-    /// else should be in it, since the target may hide them all.
-    async fn is_out(
+    /// What a refusal says of a member: somebody who could not be taken out is out already where
+    /// the target says so, or shows the group without them. Of a group that shows nobody that is
+    /// believed only where nobody else should be in it, since the target may hide them all.
+    async fn standing(
         &self,
         about: &About<'_>,
         member: &PlannedMember,
-        fault: &TargetFault,
-    ) -> Result<bool, CycleError> {
-        if fault.scim_type.as_deref() == Some("noTarget") {
-            return Ok(true);
+        (is_last_try, fault): (bool, &TargetFault),
+    ) -> Result<Standing, CycleError> {
+        if !member.is_removal {
+            return Ok(Standing::Refused);
+        }
+        let says_so = fault.scim_type.as_deref() == Some("noTarget");
+        if says_so || fault.class == FaultClass::Missing {
+            return Ok(Standing::Out);
         }
         let read = || self.target.get_whole(ObjectKind::Group, about.target);
-        let Ok(Some(group)) = self.pacer.ask(Class::Read, read).await else { return Ok(false) };
+        let Ok(Some(group)) = self.pacer.ask(Class::Read, read).await else {
+            return Ok(Standing::Refused);
+        };
         let shown = member_ids(&group.document);
         let count = self.context.store.read(|view| view.member_count(about.group))?;
-        Ok(!shown.contains(&member.target) && (!shown.is_empty() || count <= 1))
+        Ok(match (shown.is_empty(), shown.contains(&member.target)) {
+            (false, false) => Standing::Out,
+            (true, _) if count <= 1 => Standing::Out,
+            (true, _) if !is_last_try => Standing::Hidden,
+            (true | false, _) => Standing::Refused,
+        })
     }
 
     async fn is_gone(&self, target: &TargetId) -> Result<bool, CycleError> {

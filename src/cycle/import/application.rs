@@ -193,9 +193,10 @@ async fn round<D: Directory>(
     if context.job.scope == Scope::Assigned {
         read_assignments(context, application, tracker, warnings).await?;
     }
-    groups::read(context, (full, generation), tracker).await?;
+    groups::read(context, full, tracker).await?;
     filters::check(context)?;
     people::look_up(context, &selection, full, generation, tracker).await?;
+    groups::look_up(context).await?;
     if full {
         check_properties(context)?;
     }

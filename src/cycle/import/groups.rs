@@ -15,7 +15,7 @@ use crate::{
         context::{Context, CycleError, Tracker},
         pace,
     },
-    model::{ObjectKind, SourceId},
+    model::SourceId,
     port::{Directory, GROUPS_PER_CHAIN_MAX, GroupsAt, IDS_PER_LOOKUP_MAX, Link, RoundEnd},
     provisioning::{
         Operand, Presence,
@@ -61,20 +61,18 @@ struct Reading<'a, D> {
     tracker: &'a Tracker<'a, D>,
     objects: GroupObjects,
     properties: BTreeSet<String>,
-    /// The number of this complete reading, or of the last one.
-    full_read: u64,
 }
 
 /// Reads changes of the groups, and works out whose members count for which.
 pub(super) async fn read<D: Directory>(
     context: &Context<'_, D>,
-    (full, full_read): (bool, u64),
+    full: bool,
     tracker: &Tracker<'_, D>,
 ) -> Result<(), CycleError> {
     let objects = objects_of(context.job);
     let nested = context.job.nested_groups;
     let properties = group_properties(context.job);
-    let reading = Reading { context, tracker, objects, properties, full_read };
+    let reading = Reading { context, tracker, objects, properties };
     let mut followed: BTreeSet<SourceId> = BTreeSet::new();
     let mut is_first = true;
     loop {
@@ -92,8 +90,30 @@ pub(super) async fn read<D: Directory>(
         is_first = false;
     }
     context.store.write(|tx| tx.arrange_group_paths(objects, nested))?;
-    if full && objects == GroupObjects::Every {
-        reading.resolve_unshown().await?;
+    Ok(())
+}
+
+/// Looks linked groups up that a complete reading did not show, and no round since: gone for good
+/// once two cycles in a row have not found them.
+pub(super) async fn look_up<D: Directory>(context: &Context<'_, D>) -> Result<(), CycleError> {
+    if context.job.groups.is_none() {
+        return Ok(());
+    }
+    let unshown = context.store.read(|view| view.unshown_groups(EVERY_GROUP))?;
+    for ids in unshown.chunks(IDS_PER_LOOKUP_MAX) {
+        context.check_stop()?;
+        let found = pace::directory(context.clock, || context.directory.groups_by_id(ids)).await?;
+        let live: BTreeSet<SourceId> = found.iter().map(|group| group.id).collect();
+        context.store.write(|tx| {
+            for id in ids {
+                if live.contains(id) {
+                    tx.forget_misses(*id)?;
+                } else if tx.count_miss(*id)? >= MISSES_PROVE_DELETION {
+                    tx.set_presence(*id, Presence::Deleted)?;
+                }
+            }
+            Ok(())
+        })?;
     }
     Ok(())
 }
@@ -107,7 +127,7 @@ fn arrange<D>(
     let now = context.clock.now();
     context.store.write(|tx| {
         let mut chains = tx.group_chains()?;
-        let generation = tx.next_membership_generation()?;
+        let generation = tx.next_group_generation()?;
         let empty = |name: &str, members: Vec<SourceId>| Chain {
             name: name.to_owned(),
             link: None,
@@ -218,7 +238,7 @@ impl<D: Directory> Reading<'_, D> {
                 // A link goes on about groups that nobody follows any more.
                 let ours = page.items.iter().filter(|c| is_every || chain.members.contains(&c.id));
                 for change in ours {
-                    tx.apply_group(change, self.objects, (chain.generation, self.full_read))?;
+                    tx.apply_group(change, self.objects, chain.generation)?;
                 }
                 if complete && is_every {
                     tx.finish_every_group(chain.generation)?;
@@ -233,28 +253,5 @@ impl<D: Directory> Reading<'_, D> {
             }
         }
         Err(endless())
-    }
-
-    /// Linked groups that a complete reading of all of them did not show: gone for good once two
-    /// cycles in a row have found them so.
-    async fn resolve_unshown(&self) -> Result<(), CycleError> {
-        let context = self.context;
-        let unshown =
-            context.store.read(|view| view.unshown_linked(ObjectKind::Group, self.full_read))?;
-        for ids in unshown.chunks(IDS_PER_LOOKUP_MAX) {
-            let found =
-                pace::directory(context.clock, || context.directory.groups_by_id(ids)).await?;
-            let live: BTreeSet<SourceId> = found.iter().map(|group| group.id).collect();
-            context.store.write(|tx| {
-                for id in ids.iter().filter(|id| !live.contains(id)) {
-                    if tx.count_miss(*id)? >= MISSES_PROVE_DELETION {
-                        tx.set_presence(*id, Presence::Deleted)?;
-                    }
-                }
-                Ok(())
-            })?;
-        }
-        context.store.write(|tx| tx.set_unshown_unseen(ObjectKind::Group, self.full_read))?;
-        Ok(())
     }
 }

@@ -91,7 +91,7 @@ impl<'a> Case<'a> {
             inputs,
             steps: vec![import, step],
             in_scope,
-            memory: inputs.memory,
+            memory: inputs.memory.clone(),
             looked: false,
             reconsider_at: None,
             sticky: Vec::new(),

@@ -44,17 +44,12 @@ pub fn decide(inputs: &PlanInputs<'_>) -> Verdict {
         && link.standing == LinkStanding::Linked
     {
         case.out_of_scope();
-        if confirm(case.memory, inputs.cycle.1, inputs.now) == Withdrawal::Pending {
+        if confirm(&case.memory, inputs.cycle.1, inputs.now) == Withdrawal::Pending {
             return case.pending();
         }
     }
     match &scoping {
-        Scoping::In => {
-            case.memory = EntitlementMemory {
-                since: inputs.memory.since.or(Some(inputs.now)),
-                ..EntitlementMemory::default()
-            }
-        }
+        Scoping::In => case.memory = inputs.memory.of(&inputs.subject.accesses(), inputs.now),
         Scoping::Out(_) => case.memory = EntitlementMemory::default(),
         Scoping::Undecided(_) => {}
     }

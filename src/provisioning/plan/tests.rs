@@ -162,7 +162,7 @@ impl Story {
             subject: &self.subject,
             declared_roles: &[],
             principals: &FilterPrincipals::default(),
-            memory: self.memory,
+            memory: self.memory.clone(),
             link: self.link.as_ref(),
             unsettled: self.unsettled.clone(),
             evidence: self.evidence.clone(),

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 
 use crate::{
     model::TargetId,
-    scim::{AttributePath, Dialect, MemberRemoval, PatchRequest, member_patch},
+    scim::{AttributePath, Dialect, MemberRemoval, PatchRequest, member_out, member_patch},
 };
 
 const DIALECTS: [Dialect; 2] = [Dialect::Rfc7644, Dialect::EntraLegacy];
@@ -45,6 +45,20 @@ fn entra_without_the_flag_removes_by_value_and_adds_with_an_empty_reference() {
     assert_snapshot!(told, @r#"
     {"op":"Remove","path":"members","value":[{"value":"1"},{"value":"2"}]}
     {"op":"Add","path":"members","value":[{"$ref":null,"value":"7"},{"$ref":null,"value":"8"}]}
+    "#);
+}
+
+#[test]
+fn who_is_to_be_out_whatever_was_before_is_added_and_then_removed() {
+    let one = ids(["1"]).remove(0);
+    let told = |dialect| lines(&member_out(&one, MemberRemoval::of(dialect), dialect));
+    assert_snapshot!(told(Dialect::Rfc7644), @r#"
+    {"op":"add","path":"members","value":[{"value":"1"}]}
+    {"op":"remove","path":"members[value eq \"1\"]"}
+    "#);
+    assert_snapshot!(told(Dialect::EntraLegacy), @r#"
+    {"op":"Add","path":"members","value":[{"$ref":null,"value":"1"}]}
+    {"op":"Remove","path":"members","value":[{"value":"1"}]}
     "#);
 }
 
