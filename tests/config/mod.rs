@@ -4,6 +4,7 @@ mod abilities;
 mod example;
 mod groups;
 mod mistakes;
+mod packaging;
 mod secrets;
 mod settings;
 mod sign_in;

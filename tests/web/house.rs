@@ -184,6 +184,11 @@ impl Answer {
         lines.find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value)
     }
 
+    /// Every byte of it.
+    pub(super) fn whole(&self) -> String {
+        format!("{}\r\n\r\n{}", self.head, self.body)
+    }
+
     #[track_caller]
     pub(super) fn has(self, status: u16) -> Self {
         assert_eq!(self.status, status, "{self:#?}");
