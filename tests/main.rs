@@ -16,4 +16,5 @@ mod real_servers;
 mod simulation;
 mod support;
 mod threats;
+mod web;
 mod wire;

@@ -30,7 +30,9 @@ pub(super) async fn run(args: &ApproveArgs, global: &Global) -> anyhow::Result<E
     let (Some(reader), Some(held)) = (reader, held) else {
         if let Some(wanted) = wanted {
             let message = format!("nothing is held under plan `{wanted}`: nothing is held at all");
-            return Err(Problem::usage(message).into());
+            return Err(Problem::usage(message)
+                .with_hint(format!("`entra-scim status {name}` says what a cycle left"))
+                .into());
         }
         if global.json {
             output::json(&json!({ "app": name, "plan": null, "approved": 0 }))?;
@@ -120,13 +122,13 @@ async fn release(
             ))?;
             Ok(ExitCode::Done)
         }
-        Answer::Refused { message } => Err(Problem::new(ExitCode::Held, message).into()),
+        Answer::Refused { message } => {
+            let hint = format!("`entra-scim plan {name} --held` shows what is held now");
+            Err(Problem::new(ExitCode::Held, message).with_hint(hint).into())
+        }
         Answer::Done { .. }
         | Answer::Cycle { .. }
         | Answer::Forgotten(_)
-        | Answer::Provisioned(_) => {
-            let message = "the service answered something else";
-            Err(Problem::new(ExitCode::Unexpected, message).into())
-        }
+        | Answer::Provisioned(_) => Err(Problem::answered_otherwise().into()),
     }
 }

@@ -30,7 +30,10 @@ pub(super) fn choose<'c>(
 /// The one application that is meant.
 pub(super) fn one<'c>(config: &'c Config, name: Option<&str>) -> Result<&'c AppSettings, Problem> {
     let chosen = choose(config, name, false)?;
-    chosen.first().copied().ok_or_else(|| Problem::usage("the file has no application"))
+    chosen.first().copied().ok_or_else(|| {
+        Problem::usage("the file has no application")
+            .with_hint("add a section [apps.NAME]; config.toml.example has every key of one")
+    })
 }
 
 fn named<'c>(config: &'c Config, name: &str) -> Result<&'c AppSettings, Problem> {

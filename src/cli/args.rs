@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use chrono::DateTime;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use super::{completions::CompletionsArgs, man::ManArgs};
+use super::{completions::CompletionsArgs, man::ManArgs, service::ServiceArgs};
 use crate::{model::Timestamp, store::AccountStanding, web::Since};
 
 /// Provisions users and groups from Microsoft Entra ID into SCIM applications
@@ -43,8 +43,8 @@ pub(super) struct Global {
     /// Show skipped objects too
     #[arg(long, short, global = true)]
     pub(super) verbose: bool,
-    /// How log lines look
-    #[arg(long, global = true, value_name = "FORMAT", default_value = "text")]
+    /// How log lines look: auto is text, or fields where the journal listens
+    #[arg(long, global = true, value_name = "FORMAT", default_value = "auto")]
     pub(super) log_format: LogFormat,
     /// Which log lines are shown, such as `debug` or `entra_scim::target=debug`
     #[arg(long, global = true, value_name = "FILTER", env = "RUST_LOG")]
@@ -54,8 +54,10 @@ pub(super) struct Global {
 /// How log lines look.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub(super) enum LogFormat {
-    /// For people.
+    /// Fields for the journal where stderr leads there, else text.
     #[default]
+    Auto,
+    /// For people.
     Text,
     /// One JSON object per line.
     Json,
@@ -75,6 +77,8 @@ pub(super) enum Command {
     #[command(after_help = "It ends on SIGTERM, at the next request; the next start goes on \
                               from there.\n\nExample: entra-scim run --log-format json")]
     Run,
+    /// Print or install the systemd unit
+    Service(ServiceArgs),
     /// Provision one person or group, now
     Provision(ProvisionArgs),
     /// Say why somebody is in scope or not, and what would be sent
@@ -331,8 +335,8 @@ pub(super) struct LogArgs {
     /// Print comma-separated values
     #[arg(long, conflicts_with_all = ["json", "follow"])]
     pub(super) csv: bool,
-    /// Go on printing new rows until interrupted
-    #[arg(long, conflicts_with_all = ["json", "all"])]
+    /// Go on printing new rows until interrupted; with --json, one document per line
+    #[arg(long)]
     pub(super) follow: bool,
 }
 
@@ -432,7 +436,7 @@ pub(super) struct GalleryArgs {
 #[derive(Args, Clone, Debug)]
 #[command(after_help = "Example: entra-scim demo --keep-running")]
 pub(super) struct DemoArgs {
-    /// Keep the simulated services running until interrupted
+    /// Keep the simulated services and the service with its status page running until interrupted
     #[arg(long)]
     pub(super) keep_running: bool,
     /// Where to put its files [default: a temporary folder]

@@ -101,15 +101,13 @@ async fn each(
         let changed = match give(&config, app, wanted).await? {
             Answer::Done { changed } => changed,
             Answer::Refused { message } => {
-                return Err(Problem::new(ExitCode::Unexpected, message).into());
+                let app = app.job.app.as_str();
+                return Err(Problem::refused(ExitCode::Unexpected, app, message).into());
             }
             Answer::Approved { .. }
             | Answer::Cycle { .. }
             | Answer::Provisioned(_)
-            | Answer::Forgotten(_) => {
-                let message = "the service answered something else";
-                return Err(Problem::new(ExitCode::Unexpected, message).into());
-            }
+            | Answer::Forgotten(_) => return Err(Problem::answered_otherwise().into()),
         };
         let (document, text) = tell(app.job.app.as_str(), changed);
         if global.json {

@@ -7,14 +7,18 @@ use tracing_subscriber::EnvFilter;
 
 use super::{
     accounts, approve,
-    args::{Cli, Command, Global, LogFormat},
+    args::{Cli, Command, Global},
     check, completions, control, demo, drift,
     exit::ExitCode,
-    explain, expression, forget, gallery, help, import_schema, init, log, man, notify_test, output,
-    plan,
+    explain, expression, forget, gallery, help, import_schema, init, log, log_lines, man,
+    notify_test, output, plan,
     problem::Problem,
-    provision, run, status, sync,
+    provision, run, service, status, sync,
 };
+
+/// Threads that carry requests, on a machine of any size: what is computed is computed on the
+/// thread of each application, and each thread has memory of its own.
+const WORKER_THREADS: usize = 2;
 
 /// Characters of a hint's line; six blanks stand before it.
 const HINT_LINE_CHARS: usize = 84;
@@ -40,8 +44,11 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
 }
 
 fn start(cli: &Cli) -> anyhow::Result<ExitCode> {
-    log_lines(&cli.global, &cli.command)?;
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    begin_log(&cli.global, &cli.command)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(WORKER_THREADS)
+        .enable_all()
+        .build()?;
     let ended = runtime.block_on(dispatch(cli));
     // Whatever still runs has nothing left to do for anybody.
     runtime.shutdown_background();
@@ -50,10 +57,7 @@ fn start(cli: &Cli) -> anyhow::Result<ExitCode> {
 
 async fn dispatch(cli: &Cli) -> anyhow::Result<ExitCode> {
     let global = &cli.global;
-    let refuse_json = |command: &str| {
-        let message = format!("`{command}` has no JSON document");
-        if global.json { Err(Problem::usage(message)) } else { Ok(()) }
-    };
+    let refuse_json = |command: &str| if global.json { Err(no_json(command)) } else { Ok(()) };
     match &cli.command {
         Command::Init(args) => {
             refuse_json("init")?;
@@ -65,6 +69,10 @@ async fn dispatch(cli: &Cli) -> anyhow::Result<ExitCode> {
         Command::Run => {
             refuse_json("run")?;
             run::run(global).await
+        }
+        Command::Service(args) => {
+            refuse_json("service")?;
+            service::run(args, global).await
         }
         Command::Provision(args) => provision::run(args, global).await,
         Command::Explain(args) => explain::run(args, global).await,
@@ -99,8 +107,23 @@ async fn dispatch(cli: &Cli) -> anyhow::Result<ExitCode> {
     }
 }
 
+/// What a command prints that has no JSON document, and what a script takes instead.
+fn no_json(command: &str) -> Problem {
+    let instead = match command {
+        "run" => {
+            "`--log-format json` prints log lines as JSON, and `entra-scim status --json` says how \
+             the service is doing"
+        }
+        "init" => "it writes a configuration; leave --json out",
+        "import-schema" => "it prints TOML for the configuration; leave --json out",
+        "demo" => "`entra-scim demo --keep-running`, then the other commands with --json beside it",
+        _ => "it prints a text that another program reads; leave --json out",
+    };
+    Problem::usage(format!("`{command}` has no JSON document")).with_hint(instead)
+}
+
 /// Log lines go to stderr. A command for a person shows only what went wrong.
-fn log_lines(global: &Global, command: &Command) -> Result<(), Problem> {
+fn begin_log(global: &Global, command: &Command) -> Result<(), Problem> {
     let default = match command {
         Command::Run if !global.quiet => "info",
         Command::Run => "warn",
@@ -108,6 +131,7 @@ fn log_lines(global: &Global, command: &Command) -> Result<(), Problem> {
         | Command::Check(_)
         | Command::Plan(_)
         | Command::Sync(_)
+        | Command::Service(_)
         | Command::Provision(_)
         | Command::Explain(_)
         | Command::Accounts(_)
@@ -129,19 +153,11 @@ fn log_lines(global: &Global, command: &Command) -> Result<(), Problem> {
     };
     let wanted = global.log_filter.as_deref().filter(|filter| !filter.is_empty());
     let filter = EnvFilter::try_new(wanted.unwrap_or(default)).map_err(|error| {
-        Problem::usage("the log filter (--log-filter or $RUST_LOG) is not usable").caused_by(error)
+        Problem::usage("the log filter (--log-filter or $RUST_LOG) is not usable")
+            .with_hint("write a level such as `info`, or `entra_scim::target=debug`")
+            .caused_by(error)
     })?;
-    let colors = anstream::AutoStream::choice(&std::io::stderr()) != anstream::ColorChoice::Never;
-    let lines = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .with_ansi(colors);
-    let set = match global.log_format {
-        LogFormat::Text => lines.try_init(),
-        LogFormat::Json => lines.json().flatten_event(true).try_init(),
-    };
-    // A second call, as in a test, keeps the first one's subscriber.
-    drop(set);
+    log_lines::begin(global.log_format, filter);
     Ok(())
 }
 

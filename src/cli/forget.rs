@@ -154,13 +154,13 @@ async fn forget(
 ) -> Result<Forgotten, Problem> {
     match give(config, app, &Order::Forget { person }).await? {
         Answer::Forgotten(forgotten) => Ok(forgotten),
-        Answer::Refused { message } => Err(Problem::new(ExitCode::Unexpected, message)),
+        Answer::Refused { message } => {
+            Err(Problem::refused(ExitCode::Unexpected, app.job.app.as_str(), message))
+        }
         Answer::Done { .. }
         | Answer::Approved { .. }
         | Answer::Cycle { .. }
-        | Answer::Provisioned(_) => {
-            Err(Problem::new(ExitCode::Unexpected, "the service answered something else"))
-        }
+        | Answer::Provisioned(_) => Err(Problem::answered_otherwise()),
     }
 }
 

@@ -14,7 +14,7 @@ pub(super) const GROUPS: &[(&str, &[&str])] = &[
     ("Provision", &["plan", "sync", "run", "provision", "approve"]),
     ("See", &["status", "log", "explain", "accounts", "drift"]),
     ("Steer", &["pause", "resume", "restart", "forget"]),
-    ("Install", &["completions", "man"]),
+    ("Install", &["service", "completions", "man"]),
 ];
 
 /// Blanks between the longest name and what the command does.

@@ -41,7 +41,11 @@ pub(super) async fn run(args: &ImportSchemaArgs, global: &Global) -> anyhow::Res
             fetched(app, args, global).await?
         }
         (None, Some(file)) => (read(file)?, place_of(args, global)?),
-        (None, None) => return Err(Problem::usage("which file is meant?").into()),
+        (None, None) => {
+            return Err(Problem::usage("which file is meant?")
+                .with_hint("name a file, or say --from-entra to fetch the schema")
+                .into());
+        }
     };
     let options = SchemaOptions { app: &place.app, profile: place.profile };
     let imported = import_schema(&json, options).map_err(|error| refused(error, args))?;
@@ -98,7 +102,9 @@ fn named(name: &str, known: &[AppSettings]) -> Result<Place, Problem> {
 fn read(file: &Path) -> Result<String, Problem> {
     let name = file.display();
     let unreadable = |error: io::Error| {
-        Problem::usage(format!("the schema {name} cannot be read")).caused_by(error)
+        Problem::usage(format!("the schema {name} cannot be read"))
+            .with_hint("name a file that is there, - for stdin, or say --from-entra to fetch it")
+            .caused_by(error)
     };
     let mut bytes = Vec::new();
     // One byte more than is allowed shows that it is too long.
@@ -116,7 +122,10 @@ fn read(file: &Path) -> Result<String, Problem> {
         }
         None => String::from_utf8(bytes).ok(),
     };
-    text.ok_or_else(|| Problem::usage(format!("the schema {name} is neither UTF-8 nor UTF-16")))
+    text.ok_or_else(|| {
+        Problem::usage(format!("the schema {name} is neither UTF-8 nor UTF-16"))
+            .with_hint("download it from the portal again, or say --from-entra to fetch it")
+    })
 }
 
 /// The schema of Entra's own provisioning of an application of the configuration.

@@ -217,6 +217,12 @@ mod tests {
         let text = init_template(&answers);
         let config = config::parse(&text, "config.toml").expect("the template loads");
         assert_eq!(config.apps.len(), 1);
+        assert!(config.apps[0].job.groups.is_none());
+
+        let with_groups = text.replace("# [apps.app.groups]", "[apps.app.groups]");
+        let with_groups = with_groups.replace("# enabled = true", "enabled = true");
+        let config = config::parse(&with_groups, "config.toml").expect("its groups load");
+        assert!(config.apps[0].job.groups.is_some());
     }
 
     #[test]

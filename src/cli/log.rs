@@ -1,6 +1,6 @@
 //! The command `log`: the provisioning log as a table, as JSON, or as comma-separated values.
 
-use std::{io::Write, time::Duration};
+use std::io::Write;
 
 use chrono::SecondsFormat;
 use serde_json::Value;
@@ -9,30 +9,24 @@ use super::{
     apps,
     args::{Global, LogArgs},
     exit::ExitCode,
+    follow::follow,
     output,
     plan::open,
     problem::Problem,
 };
 use crate::{
-    config::{AppSettings, Config},
-    daemon::{SystemClock, stop_on_signals},
+    daemon::SystemClock,
     model::{Clock, JobId},
     store::{CSV_COLUMNS, LogRow},
     web::{LogQuery, UnknownWord},
 };
-
-/// How often new rows are looked for.
-const FOLLOW_EVERY: Duration = Duration::from_millis(500);
-
-/// Rows printed at once while following.
-const FOLLOWED_AT_ONCE: u32 = 10_000;
 
 pub(super) async fn run(args: &LogArgs, global: &Global) -> anyhow::Result<ExitCode> {
     check_words(args)?;
     let config = apps::configuration(global)?;
     let chosen = apps::choose(&config, args.which.app.as_deref(), args.which.all)?;
     if args.follow {
-        return follow(&config, chosen[0], args).await;
+        return follow(&config, &chosen, args, global).await;
     }
     let mut documents = Vec::new();
     if args.csv {
@@ -71,7 +65,8 @@ fn check_words(args: &LogArgs) -> Result<(), Problem> {
     })
 }
 
-fn query(args: &LogArgs, after: Option<i64>, limit: u32) -> LogQuery {
+/// What was asked for: the newest `limit` rows, or the first of those after a number.
+pub(super) fn query(args: &LogArgs, after: Option<i64>, limit: u32) -> LogQuery {
     LogQuery {
         who: args.who.clone(),
         action: args.action.clone(),
@@ -83,29 +78,7 @@ fn query(args: &LogArgs, after: Option<i64>, limit: u32) -> LogQuery {
     }
 }
 
-async fn follow(config: &Config, app: &AppSettings, args: &LogArgs) -> anyhow::Result<ExitCode> {
-    let name = app.job.app.as_str();
-    let stop = stop_on_signals().map_err(Problem::from)?;
-    let mut reader = None;
-    let mut after = None;
-    while !stop.is_requested() {
-        if reader.is_none() {
-            reader = open(config, app)?;
-        }
-        if let Some(reader) = &reader {
-            let limit = if after.is_none() { args.limit } else { FOLLOWED_AT_ONCE };
-            let rows = query(args, after, limit)
-                .rows(reader)
-                .map_err(|error| Problem::of_store(name, error))?;
-            print(name, &rows, args)?;
-            after = rows.last().map(|row| row.seq).or(after).or(Some(0));
-        }
-        SystemClock.sleep(FOLLOW_EVERY).await;
-    }
-    Ok(ExitCode::Done)
-}
-
-fn print(app: &str, rows: &[LogRow], args: &LogArgs) -> anyhow::Result<()> {
+pub(super) fn print(app: &str, rows: &[LogRow], args: &LogArgs) -> anyhow::Result<()> {
     output::stream(|out| {
         for row in rows {
             if args.csv {

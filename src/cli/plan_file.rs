@@ -25,27 +25,40 @@ pub(super) fn save(path: &Path, document: &Value) -> Result<(), Problem> {
         writeln!(file, "{document:#}")
     });
     written.map_err(|error| {
-        Problem::usage(format!("the plan cannot be saved to {}", path.display())).caused_by(error)
+        Problem::usage(format!("the plan cannot be saved to {}", path.display()))
+            .with_hint("name a file in a folder that you can write to")
+            .caused_by(error)
     })
 }
 
 /// Reads a saved plan of this application.
 pub(super) fn read(path: &Path, app: &str) -> Result<Value, Problem> {
     let text = fs::read_to_string(path).map_err(|error| {
-        Problem::usage(format!("the saved plan {} cannot be read", path.display())).caused_by(error)
+        Problem::usage(format!("the saved plan {} cannot be read", path.display()))
+            .with_hint(saving(app))
+            .caused_by(error)
     })?;
     let saved: Value = serde_json::from_str(&text).map_err(|error| {
-        Problem::usage(format!("{} is no saved plan", path.display())).caused_by(error)
+        Problem::usage(format!("{} is no saved plan", path.display()))
+            .with_hint(saving(app))
+            .caused_by(error)
     })?;
     match saved["app"].as_str() {
         Some(name) if name == app && saved["changes"].is_array() => Ok(saved),
         Some(name) if saved["changes"].is_array() => Err(Problem::usage(format!(
             "{} is a plan of application `{name}`, not of `{app}`",
             path.display()
-        ))),
-        Some(_) | None => Err(Problem::usage(format!("{} is no saved plan", path.display()))
-            .with_hint(format!("`entra-scim plan {app} --out FILE` saves one"))),
+        ))
+        .with_hint(saving(app))),
+        Some(_) | None => {
+            Err(Problem::usage(format!("{} is no saved plan", path.display()))
+                .with_hint(saving(app)))
+        }
     }
+}
+
+fn saving(app: &str) -> String {
+    format!("`entra-scim plan {app} --out FILE` saves one")
 }
 
 /// Refuses where the plan of now is not the saved one.

@@ -42,6 +42,21 @@ impl Problem {
         Self::new(ExitCode::Usage, message)
     }
 
+    /// The service said no.
+    pub(super) fn refused(exit: ExitCode, app: &str, message: impl Into<String>) -> Self {
+        Self::new(exit, message).with_hint(format!(
+            "nothing was changed; `entra-scim status {app}` says what the service does"
+        ))
+    }
+
+    /// The service answered what this program did not ask.
+    pub(super) fn answered_otherwise() -> Self {
+        Self::new(ExitCode::Unexpected, "the service answered something else").with_hint(
+            "the service is of another version, most often: restart it with `systemctl restart \
+             entra-scim`, and run the command again",
+        )
+    }
+
     /// What to do next.
     pub(super) fn with_hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
@@ -148,7 +163,9 @@ fn hint_of(trouble: Trouble, app: &str) -> Option<String> {
 impl From<DaemonError> for Problem {
     fn from(error: DaemonError) -> Self {
         match error {
-            DaemonError::Connect(source) => Self::usage(source.to_string()).caused_by_inner(source),
+            DaemonError::Connect(source) => Self::usage(source.to_string())
+                .with_hint("`entra-scim check` tests each connection, and says what is missing")
+                .caused_by_inner(source),
             DaemonError::Store { app, source } => Self::of_store(&app, source),
             DaemonError::Unanswered { ref app } => Self::new(ExitCode::Locked, error.to_string())
                 .with_hint(format!(
@@ -160,7 +177,9 @@ impl From<DaemonError> for Problem {
                     "run the command again; `entra-scim log {app}` says what happened"
                 )),
             DaemonError::Interrupted | DaemonError::Signals(_) | DaemonError::Task(_) => {
-                Self::new(ExitCode::Unexpected, error.to_string()).caused_by_inner(error)
+                Self::new(ExitCode::Unexpected, error.to_string())
+                    .with_hint("what was done so far is recorded; run the command again")
+                    .caused_by_inner(error)
             }
         }
     }
@@ -232,7 +251,9 @@ impl From<LoadError> for Problem {
                     )
                     .caused_by_inner(error)
             }
-            LoadError::Invalid { .. } => Self::usage(error.report()),
+            LoadError::Invalid { .. } => Self::usage(error.report()).with_hint(
+                "mend the file, then run `entra-scim check`; config.toml.example has every key",
+            ),
         }
     }
 }

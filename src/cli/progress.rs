@@ -72,9 +72,9 @@ impl Meter {
 
 fn style(has_total: bool) -> ProgressStyle {
     let template = if has_total {
-        "{prefix}: {msg} {wide_bar} {pos}/{len} {eta}"
+        "{prefix}: {msg} {wide_bar} {human_pos} of {human_len}, {eta} left"
     } else {
-        "{prefix}: {msg} {pos} {elapsed}"
+        "{prefix}: {msg} {human_pos}, {elapsed}"
     };
     ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
 }

@@ -92,6 +92,7 @@ impl Sync<'_> {
         let reader = Reader::open(&path).map_err(|error| Problem::of_store(name, error))?;
         let report = reader.read(|view| view.cycle(&id))?.ok_or_else(|| {
             Problem::new(ExitCode::Unexpected, format!("cycle {id} has no report"))
+                .with_hint(format!("`entra-scim log {name}` shows what was done"))
         })?;
         let ended = Ended { app: name, report: &report, trouble, plan: &reader };
         ended.tell(self.global, documents)?;
@@ -107,13 +108,14 @@ impl Sync<'_> {
         meter.end();
         match answer? {
             Answer::Cycle { id, trouble } => Ok((id, trouble)),
-            Answer::Refused { message } => Err(Problem::new(ExitCode::Unexpected, message)),
+            Answer::Refused { message } => {
+                let app = self.app.job.app.as_str();
+                Err(Problem::refused(ExitCode::Unexpected, app, message))
+            }
             Answer::Done { .. }
             | Answer::Approved { .. }
             | Answer::Forgotten(_)
-            | Answer::Provisioned(_) => {
-                Err(Problem::new(ExitCode::Unexpected, "the service answered something else"))
-            }
+            | Answer::Provisioned(_) => Err(Problem::answered_otherwise()),
         }
     }
 }

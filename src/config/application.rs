@@ -1,5 +1,7 @@
 //! `[apps.NAME]`: one application, compiled into a job.
 
+use std::time::Duration;
+
 use chrono_tz::Tz;
 
 use super::{
@@ -26,7 +28,7 @@ use crate::{
     },
 };
 
-pub(super) const KEYS: [&str; 16] = [
+pub(super) const KEYS: [&str; 17] = [
     "enterprise_app",
     "profile",
     "provisioning",
@@ -35,6 +37,7 @@ pub(super) const KEYS: [&str; 16] = [
     "nested_groups",
     "interval",
     "cron",
+    "jitter",
     "drift",
     "drift_cron",
     "notify",
@@ -52,6 +55,7 @@ const DISPLAY_NAME_CHARS_MAX: usize = 256;
 pub(super) struct Defaults<'a> {
     pub(super) tenant: &'a str,
     pub(super) schedule: &'a Schedule,
+    pub(super) jitter: Duration,
     pub(super) zone: Tz,
     pub(super) surroundings: Surroundings,
     /// Whether there is a mail server.
@@ -89,6 +93,8 @@ pub(super) fn decode(
     let nested_groups = section.flag("nested_groups", false, findings);
     let schedule = schedule::decode(&section, defaults.zone, findings)
         .unwrap_or_else(|| defaults.schedule.clone());
+    let jitter = schedule::jitter(&section, findings).unwrap_or(defaults.jitter);
+    let schedule = schedule.spread(jitter, Fingerprint::of([defaults.tenant, name]).seed());
     let drift = schedule::drift(&section, defaults.zone, findings);
     let shared_target = section.flag("shared_target", false, findings);
     let notify = notify(&section, defaults.has_email, findings);

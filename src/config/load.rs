@@ -113,13 +113,14 @@ fn decode(
     let tenant = root
         .required("tenant", &mut findings)
         .and_then(|node| tenant::decode(&node, surroundings, &mut findings));
-    let service = service::decode(root.get("service").as_ref(), &mut findings);
+    let service = service::decode(root.get("service").as_ref(), surroundings, &mut findings);
     let email =
         root.get("email").and_then(|node| email::decode(&node, surroundings, &mut findings));
     let webhooks = webhook::decode(&root, surroundings, &mut findings);
     let defaults = Defaults {
         tenant: tenant.as_ref().map_or("", |tenant| tenant.id.as_str()),
         schedule: &service.schedule,
+        jitter: service.jitter,
         zone: service.zone,
         surroundings,
         has_email: root.get("email").is_some(),

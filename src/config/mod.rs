@@ -19,6 +19,7 @@ mod fit;
 mod groups;
 mod load;
 mod mapping;
+mod page;
 mod raw;
 mod revision;
 mod safeguards;
@@ -39,13 +40,15 @@ pub use diagnosis::{Diagnosis, Severity, nearest};
 pub use entra_schema::{
     ImportedSchema, SCHEMA_BYTES_MAX, SchemaError, SchemaOptions, import_schema,
 };
-pub use environment::{IdentityEndpoint, managed_identity_endpoint, operator};
+pub use environment::{
+    IdentityEndpoint, journal_stream, managed_identity_endpoint, operator, own_program, own_user,
+};
 pub use load::{CONFIG_PATH_DEFAULT, CONFIG_PATH_VARIABLE, LoadError, load, parse};
 pub use secret_source::SecretSource;
 pub use settings::{
     AppSettings, ClientCertificateSettings, Cloud, Config, CredentialSettings, EmailSettings,
-    MailServer, OAuthAuth, OAuthCredential, OAuthSettings, ServiceSettings, StartTls,
-    TargetConnection, TargetSignIn, TenantSettings, WebhookFormat, WebhookSettings,
+    MailServer, OAuthAuth, OAuthCredential, OAuthSettings, PageSettings, ServiceSettings, StartTls,
+    TargetConnection, TargetSignIn, TenantSettings, TlsSettings, WebhookFormat, WebhookSettings,
 };
 pub use surroundings::temporary_folder;
 pub use template::{InitAnswers, init_template};

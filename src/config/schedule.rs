@@ -1,5 +1,5 @@
-//! `interval`, `cron` and `timezone`, in `[service]` and in each application; `drift` and its own
-//! schedule in each application.
+//! `interval`, `cron`, `jitter` and `timezone`, in `[service]` and in each application; `drift` and
+//! its own schedule in each application.
 
 use std::time::Duration;
 
@@ -18,6 +18,9 @@ pub(super) const INTERVAL_DEFAULT: Duration = Duration::from_secs(40 * 60);
 /// The shortest interval; a cycle is always finished before the next one starts.
 const INTERVAL_MIN: Duration = Duration::from_secs(1);
 
+/// How far apart the beats of an application may be, and are unless the file says less.
+pub(super) const JITTER_MAX: Duration = Duration::from_secs(60);
+
 /// When accounts are compared with what was exported to them: Sundays at three.
 const DRIFT_CRON_DEFAULT: &str = "0 3 * * SUN";
 
@@ -34,6 +37,20 @@ pub(super) fn decode(
         return None;
     }
     interval.map(|interval| Schedule::Every(interval.value)).or(cron)
+}
+
+/// `jitter` of this section, or `None` where it has none or a wrong one.
+pub(super) fn jitter(section: &Section<'_, '_>, findings: &mut Findings<'_>) -> Option<Duration> {
+    let jitter = duration::get(section, "jitter", Duration::ZERO, JITTER_MAX, findings)?;
+    if section.get("cron").is_some() {
+        findings.error_hint(
+            &jitter.at,
+            "belongs to `interval`, and stands beside `cron`",
+            "leave it out: a cron expression is kept to the second",
+        );
+        return None;
+    }
+    Some(jitter.value)
 }
 
 /// `drift` and `drift_cron`, in the zone of the schedule.

@@ -20,13 +20,13 @@ pub(super) const KEYS: [&str; 4] = ["file", "env", "credential", "value"];
 const SECRET_BYTES_MAX: u64 = 64 * 1024;
 
 /// Where a secret is kept.
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct SecretSource {
     key_path: String,
     place: Place,
 }
 
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq)]
 enum Place {
     File(PathBuf),
     Env(String),

@@ -1,25 +1,24 @@
 //! `[service]`.
 
-use std::{
-    net::{IpAddr, Ipv4Addr, SocketAddr},
-    path::PathBuf,
-    time::Duration,
-};
+use std::{path::PathBuf, time::Duration};
 
 use chrono_tz::Tz;
 
 use super::{
     diagnosis::Findings,
     duration::{self, DURATION_MAX},
-    raw::{Located, Node, Section},
-    schedule::{self, INTERVAL_DEFAULT},
+    page,
+    raw::{Node, Section},
+    schedule::{self, INTERVAL_DEFAULT, JITTER_MAX},
     secret_source::absolute_path,
-    settings::ServiceSettings,
+    settings::{PageSettings, ServiceSettings},
+    surroundings::Surroundings,
 };
 use crate::provisioning::Schedule;
 
-pub(super) const KEYS: [&str; 6] =
-    ["state_dir", "interval", "cron", "timezone", "listen", "log_retention"];
+/// The keys, but for those of the status page ([`page::KEYS`]).
+const KEYS: [&str; 7] =
+    ["state_dir", "interval", "cron", "jitter", "timezone", "log_retention", "log_file"];
 
 /// Where systemd's `StateDirectory=entra-scim` is.
 const STATE_DIR_DEFAULT: &str = "/var/lib/entra-scim";
@@ -27,13 +26,11 @@ const STATE_DIR_DEFAULT: &str = "/var/lib/entra-scim";
 const LOG_RETENTION_DEFAULT: Duration = Duration::from_secs(90 * 86_400);
 const LOG_RETENTION_MIN: Duration = Duration::from_secs(3_600);
 
-/// The page is for whoever is on the machine, unless the configuration says otherwise.
-const LISTEN_DEFAULT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8640);
-
 /// What `[service]` says, and what it says to every application.
 pub(super) struct Service {
     pub(super) settings: ServiceSettings,
     pub(super) schedule: Schedule,
+    pub(super) jitter: Duration,
     pub(super) zone: Tz,
 }
 
@@ -43,19 +40,26 @@ impl Default for Service {
             settings: ServiceSettings {
                 state_dir: PathBuf::from(STATE_DIR_DEFAULT),
                 log_retention: LOG_RETENTION_DEFAULT,
+                log_file: None,
                 zone: Tz::UTC,
-                listen: Some(LISTEN_DEFAULT),
+                page: Some(PageSettings::default()),
             },
             schedule: Schedule::Every(INTERVAL_DEFAULT),
+            jitter: JITTER_MAX,
             zone: Tz::UTC,
         }
     }
 }
 
 /// Decodes `[service]`; a missing section has every default.
-pub(super) fn decode(node: Option<&Node<'_, '_>>, findings: &mut Findings<'_>) -> Service {
+pub(super) fn decode(
+    node: Option<&Node<'_, '_>>,
+    surroundings: Surroundings,
+    findings: &mut Findings<'_>,
+) -> Service {
     let mut service = Service::default();
-    let Some(section) = node.and_then(|node| Section::open(node, &KEYS, findings)) else {
+    let keys = [KEYS.as_slice(), &page::KEYS].concat();
+    let Some(section) = node.and_then(|node| Section::open(node, &keys, findings)) else {
         return service;
     };
     if let Some(path) = section.string("state_dir", findings)
@@ -68,31 +72,15 @@ pub(super) fn decode(node: Option<&Node<'_, '_>>, findings: &mut Findings<'_>) -
     if let Some(retention) = retention {
         service.settings.log_retention = retention.value;
     }
+    if let Some(path) = section.string("log_file", findings) {
+        service.settings.log_file = absolute_path(&path, findings);
+    }
     service.zone = schedule::zone(&section, findings);
     service.settings.zone = service.zone;
     if let Some(schedule) = schedule::decode(&section, service.zone, findings) {
         service.schedule = schedule;
     }
-    if let Some(text) = section.string("listen", findings) {
-        service.settings.listen = listen(&text, findings);
-    }
+    service.jitter = schedule::jitter(&section, findings).unwrap_or(service.jitter);
+    service.settings.page = page::decode(&section, surroundings, findings);
     service
-}
-
-fn listen(text: &Located<String>, findings: &mut Findings<'_>) -> Option<SocketAddr> {
-    if text.value == "off" {
-        return None;
-    }
-    let Ok(address) = text.value.parse::<SocketAddr>() else {
-        findings.error_hint(
-            &text.at,
-            format!("{:?} is not an address with a port", text.value),
-            "write for example \"127.0.0.1:8640\" or \"[::1]:8640\", or \"off\" for no status page",
-        );
-        return None;
-    };
-    if !address.ip().is_loopback() {
-        findings.error(&text.at, "is not a loopback address");
-    }
-    Some(address)
 }

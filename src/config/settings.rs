@@ -114,10 +114,36 @@ pub struct ServiceSettings {
     pub state_dir: PathBuf,
     /// How long the provisioning log is kept.
     pub log_retention: Duration,
+    /// Where the provisioning log is forwarded to as JSON lines.
+    pub log_file: Option<PathBuf>,
     /// The zone of times of day.
     pub zone: Tz,
-    /// Where the status page listens; `None` turns it off.
-    pub listen: Option<SocketAddr>,
+    /// The status page; `None` where it is off.
+    pub page: Option<PageSettings>,
+}
+
+/// Where the status page listens, and who is let in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PageSettings {
+    /// Its address.
+    pub listen: SocketAddr,
+    /// What has to be shown to see anything; nobody is asked where there is none.
+    pub access_token: Option<SecretSource>,
+    /// With which certificate it speaks TLS.
+    pub tls: Option<TlsSettings>,
+    /// Whether a proxy that speaks TLS stands before it, and says whom it asks for.
+    pub behind_proxy: bool,
+    /// Names under which it may be asked for, beside addresses and `localhost`.
+    pub allowed_hosts: Vec<String>,
+}
+
+/// `service.tls`: the certificate of the status page.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TlsSettings {
+    /// The certificate, and those up to its authority, PEM; public.
+    pub cert: PathBuf,
+    /// Its private key, PEM.
+    pub key: SecretSource,
 }
 
 /// `[email]`: who is written to, and about what.

@@ -64,11 +64,18 @@ on_out_of_scope = "disable"
 # delete_after = "30d"
 # Removals are sent within these hours only. Without this line at any hour.
 # removals_between = "08:00-18:00"
+
+# Groups as objects, with their members; without it only the people in them get accounts. It needs a
+# profile whose application has groups: `entra-scim gallery {profile_name}` says so. `plan` shows first
+# which of the assigned groups would be created.
+# [apps.{app}.groups]
+# enabled = true
 "#,
         tenant_id = quoted(tenant_id),
         client_id = quoted(client_id),
         enterprise_app = quoted(enterprise_app),
         tenant_url = quoted(tenant_url),
+        profile_name = profile,
         profile = quoted(profile),
     )
 }

@@ -19,6 +19,7 @@ use tracing::{error, info};
 
 use super::{
     ConnectError, DaemonError,
+    forward::Forwarder,
     heartbeat::{Doing, Heartbeat},
     seat::{Change, Seat, Settings},
     service::Service,
@@ -27,7 +28,7 @@ use crate::{
     config::Config,
     cycle::Stop,
     model::{AppName, Clock, Timestamp},
-    store::{Engine, StoreError},
+    store::{Bell, Engine, StoreError},
 };
 
 /// How often a state that cannot be used is tried again: a command may hold it for an hour.
@@ -36,6 +37,8 @@ const OPEN_AGAIN: Duration = Duration::from_secs(10);
 /// The applications that run.
 pub(super) struct Applications {
     seats: BTreeMap<AppName, Arc<Seat>>,
+    /// One look for all of them: a thread that looked for itself would have to wake for it.
+    bells: BTreeMap<AppName, Bell>,
     tasks: JoinSet<AppName>,
     /// The longest that one of them may take to end.
     end_max: Duration,
@@ -61,6 +64,7 @@ impl Applications {
     ) -> Result<Self, DaemonError> {
         let mut apps = Self {
             seats: BTreeMap::new(),
+            bells: BTreeMap::new(),
             tasks: JoinSet::new(),
             end_max: Duration::ZERO,
             stop,
@@ -114,11 +118,14 @@ impl Applications {
 
     /// What this configuration starts or changes. Nothing is opened yet.
     fn prepare(&mut self, config: &Config) -> Result<Vec<Start>, ConnectError> {
+        // One for all: they share the file.
+        let forwarder = Forwarder::of(config).map(Arc::new);
         let enabled = config.apps.iter().filter(|app| app.job.provisioning);
         let starts = enabled.map(|app| {
             let new = || Arc::new(Seat::new(Arc::clone(&self.stop), Arc::clone(&self.clock)));
             let seat = self.seats.get(&app.job.app).map_or_else(new, Arc::clone);
-            Settings::of(config, app, &seat).map(|settings| Start { seat, settings })
+            Settings::of(config, app, forwarder.as_ref(), &seat)
+                .map(|settings| Start { seat, settings })
         });
         let starts: Vec<Start> = starts.collect::<Result<_, _>>()?;
         let longest = starts.iter().map(|start| start.settings.end_max()).max();
@@ -130,6 +137,7 @@ impl Applications {
     fn spawn(&mut self, start: Start, state: Option<Result<Opened, String>>) {
         let app = start.settings.app.job.app.clone();
         self.seats.insert(app.clone(), Arc::clone(&start.seat));
+        self.bells.insert(app.clone(), Bell::of(&start.settings.state));
         let runtime = Handle::current();
         self.tasks.spawn_blocking(move || {
             runtime.block_on(async move {
@@ -145,6 +153,7 @@ impl Applications {
     pub(super) async fn left(&mut self) -> Result<(), JoinError> {
         let Some(left) = self.tasks.join_next().await else { return std::future::pending().await };
         let app = left?;
+        self.bells.remove(&app);
         // A change that came while it was leaving wants it back.
         if let Some(seat) = self.seats.remove(&app)
             && let Some(Change::Settings(settings)) = seat.take_change()
@@ -153,6 +162,17 @@ impl Applications {
             self.spawn(Start { seat, settings: *settings }, None);
         }
         Ok(())
+    }
+
+    /// Wakes those to whose state something was written.
+    pub(super) fn ring(&mut self) {
+        for (app, bell) in &mut self.bells {
+            if bell.rings()
+                && let Some(seat) = self.seats.get(app)
+            {
+                seat.ring();
+            }
+        }
     }
 
     /// Whether none is there any more.
@@ -193,6 +213,7 @@ impl Start {
                     let neighbours = std::mem::take(&mut self.settings.neighbours);
                     let Self { seat, settings } = self;
                     let engine = engine.beside(neighbours);
+                    engine.count_requests(settings.connection.meters());
                     return Some(Service { settings, seat, engine, started });
                 }
                 Err(failed) => failed,
@@ -210,7 +231,7 @@ impl Start {
             }
             tokio::select! {
                 () = self.seat.stop.requested() => return None,
-                () = self.seat.changed() => {}
+                () = self.seat.told() => {}
                 () = self.seat.clock.sleep(OPEN_AGAIN) => {}
             }
             match self.seat.take_change() {

@@ -13,7 +13,7 @@ use crate::{
     config::{AppSettings, Config},
     graph::{self, GraphDirectory, GraphSettings},
     http::{Authorizer, ClientCertificate, Exchange, Network, NetworkFault, NetworkOptions},
-    model::Clock,
+    model::{Clock, Meter},
     port::MailFault,
     target::{ScimTarget, TargetSettings},
 };
@@ -38,6 +38,13 @@ pub struct Connection {
     pub target: ScimTarget,
     /// The time.
     pub clock: Arc<dyn Clock>,
+}
+
+impl Connection {
+    /// What counts the requests to either side.
+    pub(super) fn meters(&self) -> [Arc<Meter>; 2] {
+        [self.directory.meter(), self.target.meter()]
+    }
 }
 
 /// Why the adapters cannot be built. Each is a mistake of the configuration.

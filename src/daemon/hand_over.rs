@@ -6,8 +6,10 @@ use serde_json::Value;
 
 use super::{
     Answer, Channels, DaemonError, OnDemand, Order, Trouble,
+    forward::{Forwarder, Origin},
     once::{Observer, neighbours, run_cycle, run_on_demand, state_path},
     order::execute,
+    upkeep::Upkeep,
 };
 use crate::{
     config::{AppSettings, Config, operator},
@@ -50,6 +52,7 @@ pub async fn order(
         Order::Sync { initial } => initial,
         Order::Provision { object } => {
             let connection = connect(config, app, clock)?;
+            engine.count_requests(connection.meters());
             let done = run_on_demand(app, &connection, &engine, object, stop, observer).await;
             return done.map(|done| Answer::Provisioned(OnDemand::of(&done))).map_err(store);
         }
@@ -62,11 +65,21 @@ pub async fn order(
         }
     };
     let connection = connect(config, app, clock)?;
+    engine.count_requests(connection.meters());
     let options = CycleOptions { initial, occasion: Occasion::Asked };
     let channels = Channels::connect(config, app)?;
     let clock = Arc::clone(&connection.clock);
     let end = run_cycle(app, &connection, &engine, options, stop, observer).await.map_err(store)?;
     channels.after_cycle(&connection.directory, &engine, &end, clock.as_ref()).await;
+    let forwarder = Forwarder::of(config);
+    Upkeep {
+        engine: &engine,
+        clock: clock.as_ref(),
+        log_retention: config.service.log_retention,
+        forwarder: forwarder.as_ref(),
+        origin: &Origin::of(config, app),
+    }
+    .once();
     let trouble = end.error.as_ref().map(Trouble::of);
     Ok(Answer::Cycle { id: end.report.id.to_string(), trouble })
 }

@@ -11,6 +11,7 @@
 mod applications;
 mod clock;
 mod connect;
+mod forward;
 mod hand_over;
 mod heartbeat;
 mod notices;
@@ -24,6 +25,8 @@ mod sign_in;
 mod signals;
 mod supervisor;
 mod trouble;
+mod unit;
+mod upkeep;
 
 pub use clock::SystemClock;
 pub use connect::{ConnectError, Connection, connect};
@@ -38,3 +41,4 @@ pub use page::{shown, shown_app};
 pub use run::{Control, Reload, run};
 pub use signals::{reloads_on_hang_up, stop_on_signals};
 pub use trouble::Trouble;
+pub use unit::{SYSUSERS, UNIT, unit_for};

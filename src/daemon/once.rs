@@ -95,6 +95,7 @@ pub async fn sync_once(
     let path = state_path(config, &app.job.app);
     let engine = Engine::open(&path).map_err(DaemonError::store(app))?;
     let engine = engine.beside(neighbours(config, app));
+    engine.count_requests(connection.meters());
     run_cycle(app, &connection, &engine, options, stop, observer)
         .await
         .map_err(DaemonError::store(app))

@@ -1,11 +1,14 @@
 //! The service: every enabled application side by side, until it is asked to stop.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use tokio::sync::{mpsc, watch};
 use tracing::{error, info, warn};
 
-use super::{DaemonError, applications::Applications, page::open_page, supervisor::Supervisor};
+use super::{
+    DaemonError, applications::Applications, page::open_page, service::ORDERS_EVERY,
+    supervisor::Supervisor,
+};
 use crate::{
     config::{Config, LoadError},
     cycle::Stop,
@@ -44,8 +47,9 @@ pub async fn run(config: Config, control: Control) -> Result<(), DaemonError> {
     info!(jobs = apps.count(), "entra-scim {} runs", env!("CARGO_PKG_VERSION"));
     supervisor.ready();
     let (mut ends, mut broken) = (false, None);
+    let mut since_look = Duration::ZERO;
     while !(ends && apps.are_gone()) {
-        let every = supervisor.look_every();
+        let every = ORDERS_EVERY.min(supervisor.look_every());
         tokio::select! {
             left = apps.left() => if let Err(error) = left {
                 // The others end cleanly; the supervisor starts everything anew.
@@ -62,8 +66,13 @@ pub async fn run(config: Config, control: Control) -> Result<(), DaemonError> {
                 supervisor.ready();
             },
             () = clock.sleep(every) => {
-                let zone = settings.borrow().service.zone;
-                supervisor.look(every, apps.heartbeats(), zone);
+                apps.ring();
+                since_look += every;
+                if since_look >= supervisor.look_every() {
+                    let zone = settings.borrow().service.zone;
+                    supervisor.look(since_look, apps.heartbeats(), zone);
+                    since_look = Duration::ZERO;
+                }
             }
         }
     }

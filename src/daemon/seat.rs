@@ -11,6 +11,7 @@ use tokio::sync::Notify;
 use super::{
     Channels, ConnectError, Connection,
     connect::connect_watched,
+    forward::{Forwarder, Origin},
     heartbeat::Heartbeat,
     once::{neighbours, state_path},
     service::STOP_GRACE,
@@ -30,6 +31,8 @@ pub(super) struct Settings {
     pub(super) channels: Channels<SmtpMailer>,
     pub(super) neighbours: Neighbours,
     pub(super) log_retention: Duration,
+    pub(super) forwarder: Option<Arc<Forwarder>>,
+    pub(super) origin: Origin,
     pub(super) state: PathBuf,
 }
 
@@ -38,6 +41,7 @@ impl Settings {
     pub(super) fn of(
         config: &Config,
         app: &AppSettings,
+        forwarder: Option<&Arc<Forwarder>>,
         seat: &Seat,
     ) -> Result<Self, ConnectError> {
         let clock = Arc::clone(&seat.clock);
@@ -46,6 +50,8 @@ impl Settings {
             channels: Channels::connect(config, app)?,
             neighbours: neighbours(config, app),
             log_retention: config.service.log_retention,
+            forwarder: forwarder.cloned(),
+            origin: Origin::of(config, app),
             state: state_path(config, &app.job.app),
             app: app.clone(),
         })
@@ -91,8 +97,13 @@ impl Seat {
         self.told.notify_one();
     }
 
-    /// Completes once a change was told, which may have been taken already.
-    pub(super) async fn changed(&self) {
+    /// Tells the loop that something was written to its state: an order perhaps.
+    pub(super) fn ring(&self) {
+        self.told.notify_one();
+    }
+
+    /// Completes once there may be something new, which may have been taken already.
+    pub(super) async fn told(&self) {
         self.told.notified().await;
     }
 

@@ -5,7 +5,6 @@
 
 use std::{sync::Arc, time::Duration};
 
-use chrono::TimeDelta;
 use tracing::{error, info, warn};
 
 use super::{
@@ -14,6 +13,7 @@ use super::{
     once::{run_cycle, run_on_demand},
     order::execute,
     seat::{Change, Seat, Settings},
+    upkeep::Upkeep,
 };
 use crate::{
     cycle::{CycleEnd, CycleError, CycleOptions},
@@ -23,14 +23,15 @@ use crate::{
 };
 
 /// How often orders are looked for: a person waits for the answer.
-const ORDERS_EVERY: Duration = Duration::from_millis(250);
+pub(super) const ORDERS_EVERY: Duration = Duration::from_millis(250);
+
+/// How often the state is looked at between two cycles although nothing was written to it: the
+/// clock may have been set.
+const LOOK_AGAIN: Duration = Duration::from_secs(5);
 
 /// Beyond the time-out of one request, how long a cycle may take to end once it is asked to. A
 /// cycle that waits for a throttling service is cut short; what it sent is looked up next time.
 pub(super) const STOP_GRACE: Duration = Duration::from_secs(5);
-
-/// Log rows deleted in one transaction, so that nobody waits for long.
-const PRUNED_AT_ONCE: u32 = 500;
 
 /// Everything that keeps one application going.
 pub(super) struct Service {
@@ -104,18 +105,29 @@ impl Service {
             if let Some(id) = asked {
                 self.answer(id, &answer);
             }
-            self.prune().await;
         }
         for taken in waiting {
             let message = "the service is stopping".to_owned();
             self.answer(taken.id, &Answer::Refused { message });
         }
+        self.upkeep().forward_last();
         info!(job.name = %job, "job `{job}` stopped");
+    }
+
+    fn upkeep(&self) -> Upkeep<'_> {
+        Upkeep {
+            engine: &self.engine,
+            clock: self.clock(),
+            log_retention: self.settings.log_retention,
+            forwarder: self.settings.forwarder.as_deref(),
+            origin: &self.settings.origin,
+        }
     }
 
     /// The same application under other settings.
     fn under(self, mut settings: Settings) -> Self {
         let engine = self.engine.beside(std::mem::take(&mut settings.neighbours));
+        engine.count_requests(settings.connection.meters());
         Self { settings, engine, ..self }
     }
 
@@ -123,15 +135,17 @@ impl Service {
         self.seat.clock.as_ref()
     }
 
-    /// Does `work`, and delivers notices meanwhile, once a minute. A delivery under way is brought
+    /// Does `work`, keeps the state up, and delivers notices meanwhile, once a minute. A delivery under way is brought
     /// to its end, so that no mail goes twice, unless the service is asked to stop.
     async fn while_delivering<T>(&self, work: impl Future<Output = T>) -> T {
         let gate = tokio::sync::Mutex::new(());
         let channels = &self.settings.channels;
         let delivering = channels.keep_delivering(&self.engine, self.clock(), &gate);
         let mut delivering = std::pin::pin!(delivering);
+        let upkeep = self.upkeep();
         let done = tokio::select! {
             done = work => done,
+            never = upkeep.keep() => match never {},
             never = &mut delivering => match never {},
         };
         tokio::select! {
@@ -170,20 +184,26 @@ impl Service {
                 return Wake::Asked(taken);
             }
             let now = self.clock().now();
-            let due = self
-                .engine
-                .read(|view| view.due_at(&self.settings.app.schedule, last_began, now))
-                .unwrap_or_else(|_| {
-                    let schedule = &self.settings.app.schedule;
-                    Some(last_began.map_or(now, |began| schedule.next_after(began, now)))
-                });
+            let due = self.due(last_began, now);
             if due.is_some_and(|due| due <= now) {
                 return Wake::Due;
             }
             self.seat.heartbeat.does(Doing::Waiting(due));
-            let left = due.and_then(|due| (due - now).to_std().ok()).unwrap_or(ORDERS_EVERY);
-            self.clock().sleep(left.min(ORDERS_EVERY)).await;
+            let left = due.and_then(|due| (due - now).to_std().ok()).unwrap_or(LOOK_AGAIN);
+            tokio::select! {
+                () = self.seat.told() => {}
+                () = self.seat.stop.requested() => {}
+                () = self.clock().sleep(left.min(LOOK_AGAIN)) => {}
+            }
         }
+    }
+
+    /// When the next cycle starts; where the state cannot say, as if it were without one.
+    fn due(&self, last_began: Option<Timestamp>, now: Timestamp) -> Option<Timestamp> {
+        let schedule = &self.settings.app.schedule;
+        self.engine.read(|view| view.due_at(schedule, last_began, now)).unwrap_or_else(|_| {
+            Some(last_began.map_or(now, |began| schedule.next_after(began, now)))
+        })
     }
 
     /// Runs one cycle; orders are carried out meanwhile, and those that cannot be go to `waiting`.
@@ -335,22 +355,6 @@ impl Service {
             })?;
         }
         Ok(())
-    }
-
-    async fn prune(&self) {
-        let age = TimeDelta::from_std(self.settings.log_retention).unwrap_or(TimeDelta::MAX);
-        let Some(before) = self.clock().now().checked_sub_signed(age) else { return };
-        while !self.seat.stop.is_requested() {
-            match self.engine.write(|tx| tx.prune_log(before, PRUNED_AT_ONCE)) {
-                Ok(count) if count >= PRUNED_AT_ONCE as usize => tokio::task::yield_now().await,
-                Ok(_) => return,
-                Err(failure) => {
-                    let failed: &dyn std::error::Error = &failure;
-                    warn!(error = failed, "the provisioning log could not be pruned");
-                    return;
-                }
-            }
-        }
     }
 }
 

@@ -20,7 +20,7 @@ use uuid::Uuid;
 use super::fault::{self, Reading};
 use crate::{
     http::{Authorizer, Exchange, retry_after, same_origin},
-    model::Clock,
+    model::{Clock, Meter, RequestClass},
     port::{DirectoryFault, Link},
 };
 
@@ -50,6 +50,7 @@ pub(super) struct Client {
     authorizer: Authorizer,
     clock: Arc<dyn Clock>,
     requests: AtomicU64,
+    meter: Arc<Meter>,
 }
 
 /// A request without credential and host headers; what it reads, for the message of a refusal.
@@ -79,7 +80,8 @@ impl Client {
         base.set_path(&format!("{}{VERSION}", base.path().trim_end_matches('/')));
         base.set_query(None);
         base.set_fragment(None);
-        Self { base, exchange, authorizer, clock, requests: AtomicU64::new(0) }
+        let (requests, meter) = (AtomicU64::new(0), Arc::default());
+        Self { base, exchange, authorizer, clock, requests, meter }
     }
 
     pub(super) fn authorizer(&self) -> &Authorizer {
@@ -88,6 +90,10 @@ impl Client {
 
     pub(super) fn requests(&self) -> u64 {
         self.requests.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn meter(&self) -> Arc<Meter> {
+        Arc::clone(&self.meter)
     }
 
     /// Takes the SDK's finished request and points it at our Graph. Its credential is dropped.
@@ -176,7 +182,10 @@ impl Client {
             .body(prepared.body.clone())
             .map_err(|_| DirectoryFault::Malformed("an address is not usable".to_owned()))?;
         self.requests.fetch_add(1, Ordering::Relaxed);
+        let began = self.clock.now();
         let answer = self.exchange.exchange(request).await;
+        let status = answer.as_ref().ok().map(|response| response.status().as_u16());
+        self.meter.count(RequestClass::GraphRead, status, (began, self.clock.now()));
         let response = answer.map_err(|fault| fault::unreachable(&fault))?;
         // The two ids and the date are what Microsoft's support asks for.
         let request_id = response.headers().get("request-id").and_then(|id| id.to_str().ok());

@@ -22,8 +22,8 @@ use super::{
 use crate::{
     http::{Authorizer, Exchange},
     model::{
-        Application, ApplicationRef, Assignment, Clock, GroupChange, ServicePrincipalId, SourceId,
-        SourceObject, UserChange,
+        Application, ApplicationRef, Assignment, Clock, GroupChange, Meter, ServicePrincipalId,
+        SourceId, SourceObject, UserChange,
     },
     port::{
         DeltaPage, Directory, DirectoryFault, GROUPS_PER_CHAIN_MAX, GroupsAt, IDS_PER_LOOKUP_MAX,
@@ -54,6 +54,11 @@ impl GraphDirectory {
         clock: Arc<dyn Clock>,
     ) -> Self {
         Self { client: Client::new(settings, exchange, authorizer, clock) }
+    }
+
+    /// What counts the requests.
+    pub fn meter(&self) -> Arc<Meter> {
+        self.client.meter()
     }
 
     /// The application permissions that the access token says were granted; `None` where the token

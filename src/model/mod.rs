@@ -1,4 +1,5 @@
-//! Shared nouns: typed ids, attribute values, source objects, secrets, and the clock.
+//! Shared nouns: typed ids, attribute values, source objects, secrets, the clock, and the meter of
+//! requests.
 //!
 //! Everything above speaks in these words. The room holds values and small rules about them
 //! (parsing an id, printing no secret, showing no control character); it performs no I/O and
@@ -11,6 +12,7 @@ mod plain;
 mod redaction;
 mod secret;
 mod source;
+mod traffic;
 mod wording;
 
 pub use clock::{Clock, Sleep, Timestamp, moment};
@@ -27,4 +29,5 @@ pub use source::{
     ManagerChange, MemberChange, MemberKind, ObjectKind, PrincipalKind, Removal, SourceObject,
     UserChange,
 };
+pub use traffic::{LATENCY_BOUNDS, Latency, Meter, RequestClass, Traffic};
 pub use wording::{counted, duration, short, thousands};

@@ -1,5 +1,8 @@
 //! When a job's next cycle starts: every so often, or by the clock on a wall somewhere.
 //!
+//! Applications with the same interval would all start in the same second, for ever. So each has
+//! beats of its own, and its regular starts fall on them ([`Spread`]).
+//!
 //! **Invariant:** of several missed starts one is made up for, at once; and two starts of one job
 //! are always in order, whatever a time zone does to its clocks.
 
@@ -16,8 +19,24 @@ use crate::model::Timestamp;
 pub enum Schedule {
     /// So long after the start of the cycle before.
     Every(Duration),
+    /// The same, on a beat of the application's own.
+    Spread(Box<Spread>),
     /// Whenever a cron expression says.
     Cron(Box<CronSchedule>),
+}
+
+/// An interval that is divided into equal beats, whose place in time is the application's own.
+///
+/// A cycle that started at once, being the first, overdue or asked for, is followed by the first
+/// beat that is an interval away or more. From there the interval leads from beat to beat: starts
+/// are exactly an interval apart, and a start that came a little late delays no other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Spread {
+    interval_ms: i128,
+    /// Beats in an interval.
+    beats: i128,
+    /// Where one of the beats is, after the beginning of time.
+    offset_ms: i128,
 }
 
 /// A cron expression and the time zone it is meant in.
@@ -59,6 +78,12 @@ const FIELDS: [&str; 5] = [
     "month (1 to 12, or JAN to DEC)",
 ];
 
+/// Jitter beyond this share of an interval would be seen as a wrong interval.
+const JITTER_SHARE_MAX: u128 = 20;
+
+/// How late a start may be and still count as one on its beat.
+const LATENESS_MAX_MS: i128 = 1_000;
+
 /// How far in the future a last start may be: clocks are corrected by less all the time.
 const CLOCK_CORRECTION_MAX: TimeDelta = TimeDelta::minutes(1);
 
@@ -75,6 +100,34 @@ impl Schedule {
         CronSchedule::parse(text, zone).map(|cron| Self::Cron(Box::new(cron)))
     }
 
+    /// The same schedule on beats that the seed says, at most `jitter_max` and a twentieth of the
+    /// interval apart. A cron expression stays as it is: whoever writes 07:30 means 07:30.
+    #[must_use]
+    pub fn spread(self, jitter_max: Duration, seed: u64) -> Self {
+        let Self::Every(interval) = self else { return self };
+        let interval_ms = interval.as_millis();
+        let beat_ms = jitter_max.as_millis().min(interval_ms / JITTER_SHARE_MAX);
+        if beat_ms == 0 {
+            return self;
+        }
+        let beats = interval_ms.div_ceil(beat_ms);
+        let offset_ms = u128::from(seed) % (interval_ms / beats);
+        let whole = |number: u128| i128::try_from(number).unwrap_or(i128::MAX);
+        let (interval_ms, beats, offset_ms) = (whole(interval_ms), whole(beats), whole(offset_ms));
+        Self::Spread(Box::new(Spread { interval_ms, beats, offset_ms }))
+    }
+
+    /// From start to start, where that is always the same.
+    pub fn interval(&self) -> Option<Duration> {
+        match self {
+            Self::Every(interval) => Some(*interval),
+            Self::Spread(spread) => {
+                u64::try_from(spread.interval_ms).ok().map(Duration::from_millis)
+            }
+            Self::Cron(_) => None,
+        }
+    }
+
     /// When the cycle after the one that started at `last_start` begins: never before `now`, and
     /// at `now` where it is overdue.
     ///
@@ -89,9 +142,28 @@ impl Schedule {
                 .ok()
                 .and_then(|interval| last_start.checked_add_signed(interval))
                 .unwrap_or(DateTime::<Utc>::MAX_UTC),
+            Self::Spread(spread) => spread.next_beat(last_start),
             Self::Cron(cron) => cron.next_fire(last_start),
         };
         due.max(now)
+    }
+}
+
+impl Spread {
+    /// The first beat that is an interval after `last_start`, or a little less where that start
+    /// came late.
+    fn next_beat(&self, last_start: Timestamp) -> Timestamp {
+        let Self { interval_ms, beats, offset_ms } = *self;
+        let late_ms = LATENESS_MAX_MS.min(interval_ms / beats / 2);
+        let earliest_ms = i128::from(last_start.timestamp_millis()) + interval_ms - late_ms;
+        let since_ms = earliest_ms - offset_ms;
+        // Rounded up, without a quotient that the sign of a number could turn around.
+        let beat = -(-since_ms * beats).div_euclid(interval_ms);
+        let at_ms = (beat * interval_ms).div_euclid(beats) + offset_ms;
+        i64::try_from(at_ms)
+            .ok()
+            .and_then(Timestamp::from_timestamp_millis)
+            .unwrap_or(DateTime::<Utc>::MAX_UTC)
     }
 }
 
@@ -268,6 +340,51 @@ mod tests {
             schedule.next_after(began, at("2026-11-23T10:15:00Z")),
             at("2026-11-23T10:40:00Z")
         );
+    }
+
+    #[test]
+    fn with_jitter_starts_are_an_interval_apart_however_late_each_one_came() {
+        let interval = Duration::from_secs(2_400);
+        for seed in [0, 7, 59_999, u64::MAX] {
+            let schedule = Schedule::Every(interval).spread(Duration::from_secs(60), seed);
+            let first = at("2026-11-23T10:00:00.250Z");
+            let second = schedule.next_after(first, first);
+            let waits = second - first;
+            assert!(waits >= TimeDelta::seconds(2_399), "{waits}");
+            assert!(waits <= TimeDelta::seconds(2_460), "{waits}");
+            let mut start = second;
+            for cycle in 1..1_000 {
+                let late = start + TimeDelta::milliseconds(i64::from(cycle) % 900);
+                start = schedule.next_after(late, late);
+                assert_eq!(start, second + TimeDelta::seconds(2_400) * cycle, "seed {seed}");
+            }
+        }
+    }
+
+    #[test]
+    fn jitter_keeps_two_applications_apart_and_missed_starts_come_at_once_all_the_same() {
+        let every = |seed| {
+            Schedule::Every(Duration::from_secs(2_400)).spread(Duration::from_secs(60), seed)
+        };
+        let first = at("2026-11-23T10:00:00Z");
+        assert_ne!(every(1_000).next_after(first, first), every(31_000).next_after(first, first));
+        let late = at("2026-11-23T17:13:00Z");
+        assert_eq!(every(1_000).next_after(first, late), late);
+    }
+
+    #[test]
+    fn jitter_is_at_most_a_twentieth_of_the_interval_and_none_where_there_is_none() {
+        let minute = Schedule::Every(Duration::from_secs(60));
+        let first = at("2026-11-23T10:00:00Z");
+        for seed in 0..200 {
+            let spread = minute.clone().spread(Duration::from_secs(60), seed * 37);
+            let waits = spread.next_after(first, first) - first;
+            assert!(waits <= TimeDelta::milliseconds(63_000), "{waits}");
+            assert!(waits >= TimeDelta::milliseconds(59_000), "{waits}");
+        }
+        assert_eq!(minute.clone().spread(Duration::ZERO, 7), minute);
+        let cron = Schedule::cron("30 7 * * *", Tz::UTC).expect("a rule");
+        assert_eq!(cron.clone().spread(Duration::from_secs(60), 7), cron);
     }
 
     #[test]

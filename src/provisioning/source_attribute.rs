@@ -305,6 +305,18 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_misspelt_attribute_of_a_person_or_of_a_group_is_told_its_right_name() {
+        for name in PROPERTIES.iter().chain(&GROUP_PROPERTIES) {
+            let text = format!("[{name}x]");
+            let expression = crate::expression::Expression::parse(&text).expect("an expression");
+            let mistakes =
+                expression.check(&|known| known == *name, crate::expression::Role::Plain);
+            let told: Vec<&str> = mistakes.iter().map(|it| it.message.as_str()).collect();
+            assert_eq!(told, [format!("unknown attribute [{name}x]; did you mean [{name}]?")]);
+        }
+    }
+
+    #[test]
     fn the_portals_names_reach_graphs_properties() {
         let attributes: Attributes = [
             ("businessPhones".to_owned(), json!(["+1 555", "+1 556"])),

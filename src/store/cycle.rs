@@ -35,6 +35,16 @@ pub enum CycleKind {
     Incremental,
 }
 
+impl CycleKind {
+    /// The word for it in the state, in documents and in metrics.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Initial => INITIAL,
+            Self::Incremental => "incremental",
+        }
+    }
+}
+
 /// Objects by what was done with them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Totals {
@@ -306,13 +316,9 @@ impl Tx<'_> {
         kind: CycleKind,
         began: Timestamp,
     ) -> Result<(), StoreError> {
-        let kind = match kind {
-            CycleKind::Initial => INITIAL,
-            CycleKind::Incremental => "incremental",
-        };
         self.connection.execute(
             "INSERT INTO cycle (id, seq, kind, began) VALUES (?1, ?2, ?3, ?4)",
-            params![id.to_string(), seq, kind, began.timestamp_millis()],
+            params![id.to_string(), seq, kind.as_str(), began.timestamp_millis()],
         )?;
         self.set_fact(DUE_NOW, None)?;
         self.connection
@@ -334,6 +340,8 @@ impl Tx<'_> {
             params![report.id.to_string(), ended.timestamp_millis(), text],
         )?;
         self.connection.execute("DELETE FROM progress", [])?;
+        self.count_cycle(report);
+        self.count_traffic();
         Ok(())
     }
 
@@ -359,6 +367,7 @@ impl Tx<'_> {
                 now.timestamp_millis()
             ],
         )?;
+        self.count_traffic();
         Ok(())
     }
 }

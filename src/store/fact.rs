@@ -44,6 +44,10 @@ const QUARANTINE: &str = "quarantine";
 /// The fact that holds what is known of the target.
 const DISCOVERED: &str = "target_description";
 
+/// The facts that hold up to which row the log was forwarded, and when credentials end.
+const LOG_FORWARDED: &str = "log_forwarded";
+const CREDENTIAL_EXPIRIES: &str = "credential_expiries";
+
 /// Who paused a job, and when.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Paused {
@@ -118,6 +122,22 @@ impl View<'_> {
         Ok(self.fact(DISCOVERED)?.and_then(|text| serde_json::from_str(&text).ok()))
     }
 
+    /// The number of the last row of the log that was forwarded.
+    pub fn log_forwarded(&self) -> Result<i64, StoreError> {
+        Ok(self.fact(LOG_FORWARDED)?.and_then(|text| text.parse().ok()).unwrap_or_default())
+    }
+
+    /// When credentials end, as far as was known after the last cycle.
+    pub fn credential_expiries(&self) -> Result<BTreeMap<String, Timestamp>, StoreError> {
+        self.fact(CREDENTIAL_EXPIRIES)?.map_or_else(
+            || Ok(BTreeMap::new()),
+            |text| {
+                serde_json::from_str(&text)
+                    .map_err(|error| StoreError::stored("ends of credentials", error))
+            },
+        )
+    }
+
     /// The readable revision of the last finished cycle.
     pub fn revision_parts(&self) -> Result<Option<RevisionParts>, StoreError> {
         self.fact("revision_parts")?
@@ -169,6 +189,21 @@ impl Tx<'_> {
         let text = serde_json::to_string(discovered);
         let text = text.map_err(|error| StoreError::stored("description of the target", error))?;
         self.set_fact(DISCOVERED, Some(&text))
+    }
+
+    /// Stores up to which row the log was forwarded.
+    pub fn set_log_forwarded(&self, seq: i64) -> Result<(), StoreError> {
+        self.set_fact(LOG_FORWARDED, Some(&seq.to_string()))
+    }
+
+    /// Stores when credentials end.
+    pub fn set_credential_expiries(
+        &self,
+        ends: &BTreeMap<String, Timestamp>,
+    ) -> Result<(), StoreError> {
+        let text = serde_json::to_string(ends);
+        let text = text.map_err(|error| StoreError::stored("ends of credentials", error))?;
+        self.set_fact(CREDENTIAL_EXPIRIES, Some(&text))
     }
 
     /// Stores a fact, or forgets it.

@@ -308,6 +308,7 @@ impl Tx<'_> {
 
     fn delete_rows_of(&self, person: SourceId) -> Result<(), StoreError> {
         let key = person.to_string();
+        self.keep_log_end()?;
         for (table, column) in OWN_ROWS {
             self.connection.execute(&format!("DELETE FROM {table} WHERE {column} = ?1"), [&key])?;
         }

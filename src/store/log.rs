@@ -125,7 +125,7 @@ pub struct LogFilter {
 }
 
 impl View<'_> {
-    /// The newest `limit` rows that pass, oldest first.
+    /// The newest `limit` rows that pass, or the first ones of those after a number; oldest first.
     pub fn log_rows(&self, filter: &LogFilter, limit: u32) -> Result<Vec<LogRow>, StoreError> {
         let mut conditions = vec!["1".to_owned()];
         let mut values: Vec<Sql> = Vec::new();
@@ -162,14 +162,15 @@ impl View<'_> {
         if let Some(after) = filter.after {
             add("seq > CAST(? AS INTEGER)", after.to_string());
         }
+        let order = if filter.after.is_some() { "ASC" } else { "DESC" };
         let sql = format!(
-            "SELECT {COLUMNS} FROM provisioning_log WHERE {} ORDER BY seq DESC LIMIT {limit}",
+            "SELECT {COLUMNS} FROM provisioning_log WHERE {} ORDER BY seq {order} LIMIT {limit}",
             conditions.join(" AND ")
         );
         let mut statement = self.connection.prepare(&sql)?;
         let rows = statement.query_map(params_from_iter(values), read_row)?;
         let mut rows: Vec<LogRow> = rows.map(|row| row?).collect::<Result<_, StoreError>>()?;
-        rows.reverse();
+        rows.sort_by_key(|row| row.seq);
         Ok(rows)
     }
 }
@@ -296,9 +297,9 @@ impl Tx<'_> {
     ) -> Result<(), StoreError> {
         self.connection
             .prepare_cached(
-                "INSERT INTO provisioning_log (change_id, cycle_id, at, duration_ms, action, \
+                "INSERT INTO provisioning_log (seq, change_id, cycle_id, at, duration_ms, action, \
                  status, source, source_name, target, target_name, code, version, body) \
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, NULL, ?10, ?11, ?12)",
+                 VALUES (?13, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, NULL, ?10, ?11, ?12)",
             )?
             .execute(params![
                 change.to_string(),
@@ -312,18 +313,13 @@ impl Tx<'_> {
                 target.map(TargetId::as_str),
                 body.reason.to_string(),
                 BODY_VERSION,
-                serde_json::to_string(body).map_err(|e| StoreError::stored("log row", e))?
+                serde_json::to_string(body).map_err(|e| StoreError::stored("log row", e))?,
+                self.log_end()? + 1
             ])?;
+        // A held change is skipped in Graph's words; whoever counts wants to tell them apart.
+        let status = if body.held { ChangeStatus::Held } else { status };
+        self.count_object(body.kind, action, status);
         Ok(())
-    }
-
-    /// Deletes log rows from before `before`, at most `limit` of them; returns how many went.
-    pub fn prune_log(&self, before: Timestamp, limit: u32) -> Result<usize, StoreError> {
-        Ok(self.connection.execute(
-            "DELETE FROM provisioning_log WHERE seq IN \
-             (SELECT seq FROM provisioning_log WHERE at < ?1 ORDER BY at LIMIT ?2)",
-            params![before.timestamp_millis(), limit],
-        )?)
     }
 }
 

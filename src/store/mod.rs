@@ -9,11 +9,14 @@
 
 mod account;
 mod assignment;
+mod bell;
 mod chain;
 mod command;
+mod counter;
 mod cycle;
 mod drift;
 mod due;
+mod error;
 mod escrow;
 mod fact;
 mod filter;
@@ -38,6 +41,7 @@ mod plan_page;
 mod private;
 mod reading;
 mod redaction;
+mod retention;
 mod settle;
 mod source;
 mod survey;
@@ -46,8 +50,13 @@ mod watch;
 
 pub use account::{AccountRow, AccountStanding};
 pub use assignment::GroupObjects;
+pub use bell::Bell;
 pub use chain::Chain;
 pub use command::{Command, CommandAnswer};
+pub use counter::{
+    ANSWER_SECONDS, ANSWERS_WITHIN, BEYOND, CYCLE_SECONDS, CYCLES, Counter, OBJECTS, REQUESTS,
+    THROTTLED_SECONDS,
+};
 pub use cycle::{
     Counted, CycleKind, CycleReport, HeldReport, Progress, Requests, RevisionReport, Running,
     Totals,

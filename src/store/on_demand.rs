@@ -175,6 +175,7 @@ impl Tx<'_> {
             [&id],
         )?;
         self.connection.execute("DELETE FROM progress", [])?;
+        self.count_traffic();
         Ok(())
     }
 

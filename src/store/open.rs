@@ -1,6 +1,7 @@
 //! Opening a state file: the lock, the migrations, and the two ways to hold it.
 
 use std::{
+    cell::RefCell,
     fs::File,
     ops::Deref,
     path::{Path, PathBuf},
@@ -8,7 +9,9 @@ use std::{
     time::Duration,
 };
 
+pub use super::error::StoreError;
 use super::{
+    counter::{Meters, Pending},
     key,
     neighbour::Neighbours,
     private::own,
@@ -18,7 +21,7 @@ use crate::model::RedactionKey;
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior, config::DbConfig};
 
 /// The schema, as numbered steps that are never edited once released.
-const MIGRATIONS: [&str; 12] = [
+const MIGRATIONS: [&str; 13] = [
     include_str!("migrations/0001_state.sql"),
     include_str!("migrations/0002_filters.sql"),
     include_str!("migrations/0003_hints.sql"),
@@ -30,7 +33,8 @@ const MIGRATIONS: [&str; 12] = [
     include_str!("migrations/0009_groups.sql"),
     include_str!("migrations/0011_drift.sql"),
     include_str!("migrations/0012_page.sql"),
-    include_str!("migrations/0013_access.sql"),
+    include_str!("migrations/0013_counter.sql"),
+    include_str!("migrations/0014_access.sql"),
 ];
 
 /// The version of a file whose engine has not made its tables yet: there is no state so far.
@@ -42,89 +46,13 @@ const STATEMENTS_KEPT: usize = 200;
 /// How long a reader waits for a writer's commit.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Why the state cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub enum StoreError {
-    /// Another process holds the state file.
-    #[error("another process holds the state file {0}")]
-    Locked(PathBuf),
-    /// The file is not a state file, or is damaged.
-    #[error(
-        "the state file {path} is damaged or is not one: {detail}. Restore it from a backup, or \
-         move it away and run `entra-scim sync`, which matches every account again"
-    )]
-    Corrupt {
-        /// Which file.
-        path: PathBuf,
-        /// What SQLite says.
-        detail: String,
-    },
-    /// A newer version of the program wrote the file.
-    #[error(
-        "the state file {path} has version {found}; this program knows {known}. Install the newer \
-         program again, or restore a backup made before the upgrade"
-    )]
-    Newer {
-        /// Which file.
-        path: PathBuf,
-        /// Its version.
-        found: i64,
-        /// The newest this program knows.
-        known: i64,
-    },
-    /// An older version of the program wrote the file, and only the engine may migrate it.
-    #[error(
-        "an older version wrote the state file {0}; run `entra-scim sync` or start the service once"
-    )]
-    Older(PathBuf),
-    /// There is no state file yet.
-    #[error("there is no state yet: {0} does not exist. Run `entra-scim sync` first")]
-    Missing(PathBuf),
-    /// The folder or file cannot be used.
-    #[error("use the state file {path}: {detail}")]
-    File {
-        /// Which file or folder.
-        path: PathBuf,
-        /// Why.
-        detail: String,
-    },
-    /// The disk does not take what is written.
-    #[error(
-        "the state file {path} cannot be written: {detail}. What was done so far is recorded, and \
-         what is not recorded is looked up in the next cycle. Make room on the disk, or see to it \
-         that it is writable, and run `entra-scim sync` again"
-    )]
-    Disk {
-        /// Which file.
-        path: PathBuf,
-        /// What SQLite says.
-        detail: String,
-    },
-    /// A statement failed.
-    #[error("read or write the state")]
-    Sql(#[from] rusqlite::Error),
-    /// A stored text is not what its version promises.
-    #[error("understand a stored {what}: {detail}")]
-    Stored {
-        /// Which kind of text.
-        what: &'static str,
-        /// What is wrong with it.
-        detail: String,
-    },
-}
-
-impl StoreError {
-    pub(super) fn stored(what: &'static str, error: impl std::fmt::Display) -> Self {
-        Self::Stored { what, detail: error.to_string() }
-    }
-}
-
 /// The engine's hold on a state file: the lock and the one writing connection.
 pub struct Engine {
     connection: Mutex<Connection>,
     path: PathBuf,
     key: Box<RedactionKey>,
     neighbours: Neighbours,
+    pub(super) meters: Meters,
     lock: Option<File>,
     watch: Option<CommitWatch>,
 }
@@ -186,6 +114,14 @@ pub struct View<'c> {
 /// What can be changed, all together or not at all.
 pub struct Tx<'c> {
     view: View<'c>,
+    /// What the counters are raised by once the work is done.
+    pub(super) pending: RefCell<Pending>,
+}
+
+impl<'c> Tx<'c> {
+    fn new(view: View<'c>) -> Self {
+        Self { view, pending: RefCell::default() }
+    }
 }
 
 impl<'c> Deref for Tx<'c> {
@@ -222,6 +158,7 @@ impl Engine {
             path: path.to_owned(),
             key: Box::new(key::read_or_make(path)?),
             neighbours: Neighbours::default(),
+            meters: Meters::default(),
             lock: Some(lock),
             watch: None,
         };
@@ -277,9 +214,13 @@ impl Engine {
         let mut connection = self.connection();
         let transaction: Transaction<'_> =
             connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let result = work(&Tx { view: self.view(&transaction) })?;
+        let tx = Tx::new(self.view(&transaction));
+        let result = work(&tx)?;
+        let metered = tx.raise_counters(&self.meters)?;
+        drop(tx);
         tell(Commit::Before)?;
         transaction.commit()?;
+        self.meters.stored(metered);
         tell(Commit::After)?;
         Ok(result)
     }
@@ -386,7 +327,7 @@ impl Reader {
     ) -> Result<T, StoreError> {
         let mut connection = self.connection.lock().unwrap_or_else(PoisonError::into_inner);
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let result = work(&Tx { view: self.view(&transaction) })?;
+        let result = work(&Tx::new(self.view(&transaction)))?;
         transaction.commit()?;
         Ok(result)
     }
@@ -413,6 +354,7 @@ pub fn preview_copy(path: &Path) -> Result<Engine, StoreError> {
         path: path.to_owned(),
         key: Box::new(key::read_or_invent(path)?),
         neighbours: Neighbours::default(),
+        meters: Meters::default(),
         lock: None,
         watch: None,
     };

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     http::{Exchange, SignIn, SignedHeaders},
-    model::Clock,
+    model::{Clock, Meter, RequestClass},
     port::{FaultClass, TargetFault},
 };
 
@@ -26,6 +26,7 @@ const SCIM_JSON: HeaderValue = HeaderValue::from_static("application/scim+json")
 /// A request as the service above phrases it.
 pub(super) struct Call {
     pub(super) about: About,
+    pub(super) class: RequestClass,
     pub(super) method: Method,
     /// Absolute, escaped.
     pub(super) uri: String,
@@ -42,6 +43,7 @@ pub(super) struct Client {
     pub(super) sign_in: SignIn,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) sent: AtomicU64,
+    pub(super) meter: Arc<Meter>,
 }
 
 impl Client {
@@ -87,6 +89,10 @@ impl Client {
         })?;
         signed.apply(request.headers_mut());
         self.sent.fetch_add(1, Ordering::Relaxed);
-        self.exchange.exchange(request).await.map_err(|broken| transport(&broken, &call.method))
+        let began = self.clock.now();
+        let answer = self.exchange.exchange(request).await;
+        let status = answer.as_ref().ok().map(|answer| answer.status().as_u16());
+        self.meter.count(call.class, status, (began, self.clock.now()));
+        answer.map_err(|broken| transport(&broken, &call.method))
     }
 }

@@ -21,7 +21,7 @@ use super::{
 };
 use crate::{
     http::{Exchange, SignIn},
-    model::{Clock, ObjectKind, TargetId},
+    model::{Clock, Meter, ObjectKind, RequestClass, TargetId},
     port::{FaultClass, ListAt, ListPage, Resource, TargetFault, TargetRead, TargetWrite},
     scim::{
         CORE_GROUP, CORE_USER, Discovery, EqFilter, ListResponse, PatchRequest, ScimError,
@@ -65,7 +65,13 @@ impl ScimTarget {
             sign_in: sign_in.into(),
             clock,
             sent: AtomicU64::new(0),
+            meter: Arc::default(),
         }))
+    }
+
+    /// What counts the requests of both hands.
+    pub fn meter(&self) -> Arc<Meter> {
+        Arc::clone(&self.0.meter)
     }
 
     /// Eyes without hands: what a preview gets.
@@ -76,6 +82,13 @@ impl ScimTarget {
     /// Eyes and hands.
     pub fn writer(&self) -> ScimWriter {
         ScimWriter(self.reader())
+    }
+}
+
+const fn writes(kind: ObjectKind) -> RequestClass {
+    match kind {
+        ObjectKind::User => RequestClass::TargetUserWrite,
+        ObjectKind::Group => RequestClass::TargetGroupWrite,
     }
 }
 
@@ -96,6 +109,7 @@ impl ScimReader {
         let parameters: Vec<_> = projection(kind).into_iter().chain(parameters.to_vec()).collect();
         let call = Call {
             about: About::Query,
+            class: RequestClass::TargetRead,
             method: Method::GET,
             uri: self.0.address.list(kind, &parameters),
             body: None,
@@ -137,7 +151,8 @@ impl ScimReader {
             return Err(fault(FaultClass::Malformed, None, detail));
         };
         let Ask { method, body, .. } = ask;
-        self.0.send(Call { about: About::Resource, method, uri, body, version }).await
+        let class = if method == Method::GET { RequestClass::TargetRead } else { writes(kind) };
+        self.0.send(Call { about: About::Resource, class, method, uri, body, version }).await
     }
 
     async fn read(
@@ -192,6 +207,7 @@ impl TargetRead for ScimReader {
     async fn discover(&self, endpoint: Discovery) -> Result<Option<Value>, TargetFault> {
         let call = Call {
             about: About::Query,
+            class: RequestClass::TargetRead,
             method: Method::GET,
             uri: self.0.address.below(endpoint.as_str()),
             body: None,
@@ -336,6 +352,7 @@ impl TargetWrite for ScimWriter {
         let client = &self.0.0;
         let call = Call {
             about: About::Creation,
+            class: writes(kind),
             method: Method::POST,
             uri: client.address.list(kind, &[]),
             body: Some(json(body)),

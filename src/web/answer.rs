@@ -77,11 +77,23 @@ impl IntoResponse for Refusal {
     }
 }
 
+fn is_document(path: &str) -> bool {
+    path.starts_with("/api/")
+}
+
+fn is_text(path: &str) -> bool {
+    matches!(path, "/metrics" | "/healthz" | "/readyz")
+}
+
+/// Whether no person looks at the answer.
+pub(super) fn is_for_a_machine(path: &str) -> bool {
+    is_document(path) || is_text(path)
+}
+
 /// Phrases refusals: JSON below `/api`, a line of text for machines, a page for everybody else.
 pub(super) async fn phrase(request: Request, next: Next) -> Response {
     let path = request.uri().path();
-    let is_document = path.starts_with("/api/");
-    let is_text = matches!(path, "/metrics" | "/healthz" | "/readyz");
+    let (is_document, is_text) = (is_document(path), is_text(path));
     let mut response = next.run(request).await;
     let Some(refusal) = response.extensions_mut().remove::<Refusal>() else { return response };
     let headers = std::mem::take(response.headers_mut());

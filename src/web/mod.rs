@@ -9,24 +9,33 @@
 //! sign-in is its only POST. It knows no configuration, no engine and no secret but the access
 //! token. That it fails, or is slow, is noticed by whoever looks and by no cycle.
 
+mod access;
 mod answer;
 mod api;
+mod attempts;
 mod document;
+mod door;
 mod drift;
+mod health;
 mod log;
+mod login;
 mod metrics;
 mod page;
 mod readers;
 mod router;
 mod server;
+mod session;
 mod shown;
 mod site;
 mod standing;
+mod tls;
 
 pub use document::held_document;
+pub use door::{AccessToken, Door};
 pub use drift::DriftStanding;
 pub use log::{LogQuery, Since, UnknownWord};
 pub use server::{Limits, serve};
 pub use shown::{Shown, ShownApp};
 pub use site::Site;
 pub use standing::Standing;
+pub use tls::{Tls, TlsFiles};

@@ -3,14 +3,15 @@
 use axum::{
     Router,
     http::{HeaderValue, StatusCode, header},
-    middleware::{from_fn, map_response},
+    middleware::{from_fn, from_fn_with_state, map_response},
     response::Response,
     routing::get,
 };
 
 use super::{
+    access,
     answer::{self, Refusal},
-    api, metrics, page,
+    api, health, login, metrics, page,
     site::Site,
 };
 
@@ -24,9 +25,13 @@ impl Site {
         Router::new()
             .merge(page::routes())
             .merge(api::routes())
+            .merge(health::routes())
+            .merge(login::routes())
             .route("/metrics", get(metrics::answer))
             .fallback(nothing_here)
             .method_not_allowed_fallback(only_reading)
+            .layer(from_fn_with_state(self.clone(), access::with_token))
+            .layer(from_fn_with_state(self.clone(), access::under_its_name))
             .layer(from_fn(answer::phrase))
             .layer(map_response(with_headers))
             .with_state(self)
@@ -49,7 +54,7 @@ async fn with_headers(mut response: Response) -> Response {
         (header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY),
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (header::X_FRAME_OPTIONS, "DENY"),
-        (header::REFERRER_POLICY, "no-referrer"),
+        (header::REFERRER_POLICY, "same-origin"),
         (header::CACHE_CONTROL, "no-store"),
     ] {
         response.headers_mut().entry(name).or_insert(HeaderValue::from_static(value));

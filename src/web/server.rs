@@ -3,6 +3,7 @@
 use std::{
     collections::BTreeMap,
     future::Future,
+    io,
     net::SocketAddr,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
@@ -12,14 +13,16 @@ use axum::{Router, body::Body, extract::ConnectInfo, http::Request};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{
+    io::{AsyncRead, AsyncWrite},
     net::{TcpListener, TcpStream},
     sync::Notify,
     task::JoinSet,
 };
+use tokio_rustls::TlsAcceptor;
 use tower::ServiceExt as _;
 use tracing::{debug, warn};
 
-use super::site::Site;
+use super::{site::Site, tls::Tls};
 
 /// What a client may take up.
 #[derive(Clone, Debug)]
@@ -54,6 +57,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 pub async fn serve(
     site: Site,
     listener: TcpListener,
+    tls: Option<Tls>,
     limits: Limits,
     stopped: impl Future<Output = ()>,
 ) {
@@ -79,8 +83,13 @@ pub async fn serve(
                 continue;
             }
         };
+        // Answers are small and whole: waiting to fill a packet would only delay them.
+        drop(stream.set_nodelay(true));
         let place = Crowd::enter(&crowd, limits.connections);
-        tasks.spawn(connection(http.clone(), site.clone(), router.clone(), stream, peer, place));
+        let (http, site, router) = (http.clone(), site.clone(), router.clone());
+        let acceptor = tls.as_ref().map(|tls| tls.acceptor(site.now()));
+        let visit = Visit { http, site, router, peer, place };
+        tasks.spawn(visit.begin(stream, acceptor, limits.header_time));
     }
     drop(listener);
     site.close();
@@ -91,34 +100,53 @@ pub async fn serve(
     }
 }
 
-async fn connection(
+/// One connection, from its beginning to its end.
+struct Visit {
     http: http1::Builder,
     site: Site,
     router: Router,
-    stream: TcpStream,
     peer: SocketAddr,
     place: Place,
-) {
-    // Answers are small and whole: waiting to fill a packet would only delay them.
-    drop(stream.set_nodelay(true));
-    let asked = place.clone();
-    let answer = service_fn(move |mut request: Request<Incoming>| {
-        asked.is_active();
-        request.extensions_mut().insert(ConnectInfo(peer));
-        let router = router.clone();
-        router.oneshot(request.map(Body::new))
-    });
-    let mut connection = std::pin::pin!(http.serve_connection(TokioIo::new(stream), answer));
-    let ended = tokio::select! {
-        ended = connection.as_mut() => ended,
-        () = place.lost() => return,
-        () = site.closed() => {
-            connection.as_mut().graceful_shutdown();
-            connection.await
+}
+
+impl Visit {
+    /// Speaks TLS first, where that is wanted.
+    async fn begin(self, stream: TcpStream, tls: Option<TlsAcceptor>, patience: Duration) {
+        let Some(acceptor) = tls else { return self.talk(stream).await };
+        let accepted = tokio::select! {
+            accepted = acceptor.accept(stream) => accepted,
+            () = self.site.clock().sleep(patience) => Err(io::ErrorKind::TimedOut.into()),
+            () = self.place.lost() => return,
+            () = self.site.closed() => return,
+        };
+        match accepted {
+            Ok(stream) => self.talk(stream).await,
+            Err(error) => {
+                debug!(error = &error as &dyn std::error::Error, "a TLS handshake broke off");
+            }
         }
-    };
-    if let Err(error) = ended {
-        debug!(error = &error as &dyn std::error::Error, "a connection broke off");
+    }
+
+    async fn talk(self, stream: impl AsyncRead + AsyncWrite + Unpin) {
+        let Self { http, site, router, peer, place } = self;
+        let asked = place.clone();
+        let answer = service_fn(move |mut request: Request<Incoming>| {
+            asked.is_active();
+            request.extensions_mut().insert(ConnectInfo(peer));
+            router.clone().oneshot(request.map(Body::new))
+        });
+        let mut connection = std::pin::pin!(http.serve_connection(TokioIo::new(stream), answer));
+        let ended = tokio::select! {
+            ended = connection.as_mut() => ended,
+            () = place.lost() => return,
+            () = site.closed() => {
+                connection.as_mut().graceful_shutdown();
+                connection.await
+            }
+        };
+        if let Err(error) = ended {
+            debug!(error = &error as &dyn std::error::Error, "a connection broke off");
+        }
     }
 }
 

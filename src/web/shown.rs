@@ -47,4 +47,6 @@ pub struct ShownApp {
     pub drift: DriftRule,
     /// When the application's token ends, where the configuration says so.
     pub secret_token_expires: Option<NaiveDate>,
+    /// Whether its log is forwarded to a file.
+    pub log_forwarded: bool,
 }

@@ -6,7 +6,10 @@ use tokio::sync::watch;
 
 use super::{
     answer::Refusal,
+    attempts::Attempts,
+    door::Door,
     readers::Readers,
+    session::Sessions,
     shown::{Shown, ShownApp},
     standing::Standing,
 };
@@ -22,13 +25,39 @@ pub struct Site {
     clock: Arc<dyn Clock>,
     readers: Readers,
     closing: Arc<watch::Sender<bool>>,
+    entrance: Arc<Entrance>,
+}
+
+/// Who is let in, and who was.
+struct Entrance {
+    door: Door,
+    sessions: Sessions,
+    attempts: Attempts,
 }
 
 impl Site {
-    /// A site that shows what `shown` says at the time of each request.
-    pub fn new(shown: watch::Receiver<Arc<Shown>>, clock: Arc<dyn Clock>) -> Self {
-        let closing = Arc::new(watch::Sender::new(false));
-        Self { shown, clock, readers: Readers::new(), closing }
+    /// A site that shows what `shown` says at the time of each request, to whom `door` lets in.
+    pub fn new(shown: watch::Receiver<Arc<Shown>>, door: Door, clock: Arc<dyn Clock>) -> Self {
+        let (sessions, attempts) = (Sessions::default(), Attempts::default());
+        Self {
+            shown,
+            clock,
+            readers: Readers::new(),
+            closing: Arc::new(watch::Sender::new(false)),
+            entrance: Arc::new(Entrance { door, sessions, attempts }),
+        }
+    }
+
+    pub(super) fn door(&self) -> &Door {
+        &self.entrance.door
+    }
+
+    pub(super) fn sessions(&self) -> &Sessions {
+        &self.entrance.sessions
+    }
+
+    pub(super) fn attempts(&self) -> &Attempts {
+        &self.entrance.attempts
     }
 
     /// What is shown now.

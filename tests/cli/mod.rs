@@ -1,6 +1,7 @@
 //! The program as a person or a script meets it: commands in, text, JSON and exit codes out.
 
 mod accounts;
+mod backup;
 mod beginnings;
 mod cycle;
 mod deaths;
@@ -12,6 +13,8 @@ mod forget;
 mod gallery;
 mod hostile;
 mod import_schema;
+mod log;
+mod metrics;
 mod notices;
 mod oauth;
 mod provision;
@@ -23,3 +26,5 @@ mod service;
 mod shell;
 mod sign_in;
 mod supervised;
+mod terminal;
+mod unit;

@@ -95,10 +95,12 @@ async fn a_redacted_value_can_neither_match_nor_enable() {
     let refused = desk.say("plan").await.ends(2).stderr;
     insta::assert_snapshot!(refused.replace(&desk.config().display().to_string(), "config.toml"), @"
     error: the configuration config.toml has 2 mistakes
-      config.toml:22: apps.crm.users.attributes[1].expression: `Redact` cannot match accounts: the value would stand in the address of a request, and addresses are logged (line 1, column 9)
+      config.toml:23: apps.crm.users.attributes[1].expression: `Redact` cannot match accounts: the value would stand in the address of a request, and addresses are logged (line 1, column 9)
         ToLower(Redact([userPrincipalName]))
                 ^
-      config.toml:26: apps.crm.users.attributes[2].expression: whether an account is enabled cannot be redacted: the safeguards count it; write the expression without `Redact`
+      config.toml:27: apps.crm.users.attributes[2].expression: whether an account is enabled cannot be redacted: the safeguards count it; write the expression without `Redact`
+
+    hint: mend the file, then run `entra-scim check`; config.toml.example has every key
     ");
 }
 
@@ -114,7 +116,7 @@ async fn what_redact_cannot_hide_is_warned_of() {
     let warned: Vec<&str> = said.lines().filter(|line| line.contains("warning")).collect();
     let warned = warned.join("\n").replace(&desk.config().display().to_string(), "config.toml");
     insta::assert_snapshot!(warned, @"
-    config.toml:22: warning: apps.crm.users.attributes: `employeeId` is redacted at `title` and flows in clear to `urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:employeeNumber`, where plans, logs and the state show it
-    config.toml:24: warning: apps.crm.users.attributes[1].expression: `displayName` is shown of every person in plans and logs, and is stored in clear; `Redact` hides it at `title` only
+    config.toml:23: warning: apps.crm.users.attributes: `employeeId` is redacted at `title` and flows in clear to `urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:employeeNumber`, where plans, logs and the state show it
+    config.toml:25: warning: apps.crm.users.attributes[1].expression: `displayName` is shown of every person in plans and logs, and is stored in clear; `Redact` hides it at `title` only
     ");
 }

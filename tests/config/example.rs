@@ -5,7 +5,7 @@ use std::{fs, time::Duration};
 use entra_scim::{
     config::{InitAnswers, init_template, load, parse},
     model::ObjectKind,
-    provisioning::{Schedule, job::MappingSource},
+    provisioning::job::MappingSource,
 };
 
 use super::accept;
@@ -19,7 +19,7 @@ fn the_example_loads_as_it_is() {
     assert_eq!(config.apps.len(), 1);
     let app = &config.apps[0];
     assert_eq!(app.job.app.as_str(), "whimsical");
-    assert_eq!(app.schedule, Schedule::Every(Duration::from_secs(2_400)));
+    assert_eq!(app.schedule.interval(), Some(Duration::from_secs(2_400)));
     assert_eq!(app.target.base.as_str(), "https://whimsical.com/public-api/scim-v2");
     let rows: Vec<_> = app.job.attributes.iter().map(|row| row.target.to_string()).collect();
     assert_eq!(

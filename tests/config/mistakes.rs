@@ -2,7 +2,7 @@
 
 use insta::assert_snapshot;
 
-use super::{and, refuse, with};
+use super::{accept, and, refuse, with};
 
 const SECRET: &str = "client_secret = { env = \"GRAPH_SECRET\" }";
 const TOKEN: &str = "secret_token = { env = \"CRM_TOKEN\" }";
@@ -69,6 +69,43 @@ config.toml:6: unclosed table, expected `]`
 fn the_page_listens_on_an_address_with_a_port_or_not_at_all() {
     assert_snapshot!(refuse(&service("listen = \"8640\"")), @r#"
 config.toml:7: service.listen: "8640" is not an address with a port; write for example "127.0.0.1:8640" or "[::1]:8640", or "off" for no status page
+"#);
+    assert_snapshot!(refuse(&service("allowed_hosts = [\"https://scim.example.com\"]")), @r#"
+config.toml:7: service.allowed_hosts[1]: "https://scim.example.com" is not a host name, such as "scim.example.com"
+"#);
+}
+
+#[test]
+fn an_address_for_other_machines_needs_a_token_and_tls() {
+    let page = |lines: &str| service(&format!("listen = \"0.0.0.0:8640\"\n{lines}"));
+    assert_snapshot!(refuse(&page("")), @r#"
+config.toml:7: service.listen: 0.0.0.0:8640 can be reached from other machines, and there is no `access_token`; write access_token = { file = "/etc/entra-scim/page-token" }, made with `openssl rand -base64 32`; or listen on "127.0.0.1:8640"
+config.toml:7: service.listen: 0.0.0.0:8640 can be reached from other machines, and what is said is in clear; write tls = { cert = "….pem", key = { file = "….key" } }; or behind_proxy = true where a proxy before it speaks TLS; or listen on "127.0.0.1:8640"
+"#);
+    let token = "access_token = { env = \"PAGE_TOKEN\" }";
+    assert!(refuse(&page(token)).contains("in clear"));
+    assert!(refuse(&page("behind_proxy = true")).contains("no `access_token`"));
+    for sealed in
+        ["behind_proxy = true", "tls = { cert = \"/page.pem\", key = { env = \"PAGE_KEY\" } }"]
+    {
+        let config = accept(&page(&format!("{token}\n{sealed}")));
+        assert_eq!(config.warnings, []);
+        let page = config.service.page.expect("the page is on");
+        assert_eq!(page.listen.to_string(), "0.0.0.0:8640");
+        assert_eq!((page.access_token.is_some(), page.tls.is_some()), (true, !page.behind_proxy));
+    }
+    let open = accept(&service("behind_proxy = true"));
+    assert!(open.warnings[0].message.contains("whoever reaches the proxy"), "{:?}", open.warnings);
+    assert!(accept(&service("listen = \"off\"")).service.page.is_none());
+}
+
+#[test]
+fn jitter_beyond_a_minute_or_beside_a_cron_expression_is_refused() {
+    assert_snapshot!(refuse(&service("jitter = \"2m\"")), @r#"
+config.toml:7: service.jitter: "2m" is not between 0s and 1m
+"#);
+    assert_snapshot!(refuse(&service("cron = \"0 7 * * *\"\njitter = \"30s\"")), @r#"
+config.toml:8: service.jitter: belongs to `interval`, and stands beside `cron`; leave it out: a cron expression is kept to the second
 "#);
 }
 
@@ -333,7 +370,7 @@ fn a_shared_target_is_said_by_one_of_its_applications() {
     };
     let says = "shared_target = true";
     for (one, two) in [(says, says), (says, ""), ("", says)] {
-        assert_eq!(super::accept(&both(one, two)).apps.len(), 2);
+        assert_eq!(accept(&both(one, two)).apps.len(), 2);
     }
     assert_snapshot!(refuse(&both("", "")), @"config.toml:18: apps.second.target.tenant_url: is the target of application `crm` too; two applications that write the same accounts would undo each other's work; give each its own, or set `shared_target = true` in [apps.crm] or [apps.second]: then neither touches an account that the other has or had");
 }
@@ -464,7 +501,7 @@ config.toml:13: apps.crm.users.attributes: nothing is mapped to `active`, while 
     ))), @r#"
 config.toml:12: apps.crm.users.attributes: nothing is mapped to `active`, while safeguards.on_directory_delete is "disable"; add target = "active", expression = 'Not([IsSoftDeleted])', or set on_directory_delete to "delete" or "keep"
 "#);
-    super::accept(&and(&format!(
+    accept(&and(&format!(
         "{rows}\nmatch = 1\n[apps.crm.safeguards]\non_out_of_scope = \"delete\""
     )));
 }

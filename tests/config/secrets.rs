@@ -142,3 +142,30 @@ fn a_configuration_that_is_not_there_is_named() {
     let error = load(Some(Path::new("/nonexistent/config.toml"))).expect_err("not there");
     assert_eq!(error.to_string(), "read the configuration /nonexistent/config.toml");
 }
+
+#[test]
+fn an_access_token_that_could_be_guessed_or_not_be_sent_is_refused_and_not_shown() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join("token");
+    let text = |token: &str| {
+        private_file(&path, token);
+        let secret = format!("{{ file = \"{}\" }}", path.display());
+        let text = MINIMAL
+            .replace("{ env = \"GRAPH_SECRET\" }", &secret)
+            .replace("{ env = \"CRM_TOKEN\" }", &secret);
+        let config = folder.path().join("config.toml");
+        fs::write(&config, format!("{text}\n[service]\naccess_token = {secret}\n"))
+            .expect("write the configuration");
+        match load(Some(&config)) {
+            Ok(_) => String::new(),
+            Err(LoadError::Invalid { findings, .. }) => findings[0].to_string(),
+            Err(error @ LoadError::Read { .. }) => error.to_string(),
+        }
+    };
+    let short = text("too-short-for-that");
+    assert!(short.contains("service.access_token: is shorter than 20 characters"), "{short}");
+    let unsendable = text("long enough, with blänks in it");
+    assert!(unsendable.contains("characters that a header cannot carry"), "{unsendable}");
+    assert!(!short.contains("too-short") && !unsendable.contains("enough"));
+    assert_eq!(text("long-enough-and-not-guessed"), "");
+}

@@ -25,7 +25,7 @@ fn what_is_left_out_has_the_promised_defaults() {
     assert_eq!(config.service.log_retention, Duration::from_secs(90 * 86_400));
     let app = &config.apps[0];
     assert_eq!(app.profile, "generic");
-    assert_eq!(app.schedule, Schedule::Every(Duration::from_secs(40 * 60)));
+    assert_eq!(app.schedule.interval(), Some(Duration::from_secs(40 * 60)));
     assert_eq!(app.job.application, ApplicationRef::DisplayName("CRM".to_owned()));
     assert!(app.job.provisioning);
     assert_eq!(app.job.scope, Scope::Assigned);
@@ -109,7 +109,7 @@ fn an_application_overrides_the_services_schedule() {
         "[apps.crm]",
         "[service]\ncron = \"0 7 * * 1-5\"\ntimezone = \"Europe/Berlin\"\n\n[apps.crm]\ninterval = \"15m\"",
     ));
-    assert_eq!(config.apps[0].schedule, Schedule::Every(Duration::from_secs(900)));
+    assert_eq!(config.apps[0].schedule.interval(), Some(Duration::from_secs(900)));
     let config = accept(&with(
         "[apps.crm]",
         "[service]\ntimezone = \"Europe/Berlin\"\n\n[apps.crm]\ncron = \"0 7 * * 1-5\"",
@@ -354,4 +354,18 @@ fn drift_has_a_schedule_of_its_own_in_the_zone_of_the_schedule() {
     assert_eq!(drift.mode, DriftMode::Repair);
     let expected = Schedule::cron("30 0 4 * * SAT", Tz::Europe__Berlin).expect("a schedule");
     assert_eq!(drift.schedule, expected);
+}
+
+#[test]
+fn jitter_gives_each_application_a_place_of_its_own_and_can_be_turned_off() {
+    let started = "2026-11-23T10:00:00Z".parse().expect("a moment");
+    let next = |text: &str| accept(text).apps[0].schedule.next_after(started, started);
+    let interval = chrono::TimeDelta::minutes(40);
+    let off = with("[apps.crm]", "[service]\njitter = \"0s\"\n\n[apps.crm]");
+    assert_eq!(next(&off), started + interval);
+    let named = |name: &str| next(&MINIMAL.replace("apps.crm", &format!("apps.{name}")));
+    assert_ne!(named("crm"), named("hr"));
+    assert_eq!(named("crm"), named("crm"));
+    let own = with("[apps.crm]", "[service]\njitter = \"0s\"\n\n[apps.crm]\njitter = \"1m\"");
+    assert_eq!(next(&own), named("crm"));
 }

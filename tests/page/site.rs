@@ -7,7 +7,7 @@ use chrono::TimeDelta;
 use entra_scim::{
     model::{AppName, Clock, JobId},
     provisioning::{DriftMode, DriftRule, Schedule},
-    web::{Shown, ShownApp, Site},
+    web::{Door, Shown, ShownApp, Site},
 };
 use http::{Request, StatusCode, header};
 use http_body_util::BodyExt as _;
@@ -66,6 +66,7 @@ pub(super) fn shown_app(world: &World, name: &str) -> ShownApp {
         removals_between: None,
         drift: DriftRule { mode: DriftMode::Report, schedule: weekly },
         secret_token_expires: None,
+        log_forwarded: false,
     }
 }
 
@@ -84,7 +85,7 @@ impl Visitor {
         let shown = Shown { apps, zone: chrono_tz::Europe::Berlin };
         let (sender, receiver) = watch::channel(Arc::new(shown));
         let clock: Arc<dyn Clock> = Arc::new(world.clock.clone());
-        Self { site: Site::new(receiver, clock), _shown: sender }
+        Self { site: Site::new(receiver, Door::default(), clock), _shown: sender }
     }
 
     pub(super) async fn ask(&self, address: &str) -> Seen {

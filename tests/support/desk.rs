@@ -24,7 +24,7 @@ use entra_scim::{
 };
 use serde_json::Value;
 use tokio::{
-    io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader},
+    io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, Lines},
     net::{TcpListener, UnixDatagram},
     process::{Child, Command},
 };
@@ -298,6 +298,19 @@ secret_token = {{ file = "{folder}/token" }}
         (running, supervisor)
     }
 
+    /// Starts the service, and waits until its page is there; returns the address.
+    pub(crate) async fn run_with_page(&self) -> (Running, String) {
+        const SAYS: &str = "the status page is at ";
+        let mut running = self.run().await;
+        let mut said = running.complaints();
+        said.until(SAYS).await;
+        let (_, address) = said.heard.rsplit_once(SAYS).expect("it was said");
+        let address = address.trim().to_owned();
+        // Whoever stops listening would stop the service at its next word.
+        tokio::spawn(said.all());
+        (running, address)
+    }
+
     /// Starts a command, as a script would that does not wait for it.
     pub(crate) fn start(&self, line: &str) -> Running {
         let mut command = self.command(line);
@@ -402,6 +415,18 @@ impl Running {
         assert_eq!(self.ended().await.code, -1, "it was over before it was killed");
     }
 
+    /// What it says on stdout from now on, line by line.
+    pub(crate) fn lines(&mut self) -> Spoken {
+        let stdout = self.child.stdout.take().expect("nobody else listens");
+        Spoken(BufReader::new(stdout).lines())
+    }
+
+    /// What it says on stderr from now on.
+    pub(crate) fn complaints(&mut self) -> Complaints {
+        let stderr = self.child.stderr.take().expect("nobody else listens");
+        Complaints { lines: BufReader::new(stderr).lines(), heard: String::new() }
+    }
+
     /// Sends a signal.
     pub(crate) async fn signal(&self, signal: &str) {
         let id = self.child.id().expect("it still runs").to_string();
@@ -430,5 +455,46 @@ impl Running {
     pub(crate) async fn ended(self) -> Said {
         let output = tokio::time::timeout(PATIENCE, self.child.wait_with_output()).await;
         Said::of(&output.expect("the service ends").expect("its output"))
+    }
+}
+
+/// The documents that a command says, one in each line.
+pub(crate) struct Spoken(Lines<BufReader<tokio::process::ChildStdout>>);
+
+impl Spoken {
+    /// Waits for the next one.
+    pub(crate) async fn next(&mut self) -> Value {
+        let line = tokio::time::timeout(PATIENCE, self.0.next_line()).await;
+        let line = line.expect("a line comes").expect("readable").expect("it goes on");
+        serde_json::from_str(&line).unwrap_or_else(|error| panic!("no JSON ({error}): {line}"))
+    }
+}
+
+/// What a command says on stderr, while it runs.
+pub(crate) struct Complaints {
+    lines: Lines<BufReader<tokio::process::ChildStderr>>,
+    heard: String,
+}
+
+impl Complaints {
+    /// Waits until it says this.
+    pub(crate) async fn until(&mut self, text: &str) {
+        while !self.heard.contains(text) {
+            assert!(self.hear().await, "it ended without `{text}`:\n{}", self.heard);
+        }
+    }
+
+    /// Everything, once it has ended.
+    pub(crate) async fn all(mut self) -> String {
+        while self.hear().await {}
+        self.heard
+    }
+
+    async fn hear(&mut self) -> bool {
+        let line = tokio::time::timeout(PATIENCE, self.lines.next_line()).await;
+        let Some(line) = line.expect("it says more").expect("readable") else { return false };
+        self.heard.push_str(&line);
+        self.heard.push('\n');
+        true
     }
 }

@@ -115,8 +115,11 @@ pub(super) fn ending(world: &World) -> String {
 
 /// What goes on.
 pub(super) fn still_running(world: &World) -> String {
+    let page = world.config.service.page.as_ref().map(|page| page.listen);
+    let page = page.map(|page| format!("\nThe status page is at http://{page}/\n"));
+    let page = page.unwrap_or_default();
     format!(
-        "\nBoth simulated services and the service keep running ({} and {}).\n\
+        "{page}\nBoth simulated services and the service keep running ({} and {}).\n\
          The commands above work beside them. End with Ctrl-C.\n",
         world.tenant_url, world.application_url,
     )

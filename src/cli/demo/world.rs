@@ -3,6 +3,7 @@
 use std::{
     fs,
     io::Write as _,
+    net::SocketAddr,
     os::unix::fs::OpenOptionsExt as _,
     path::{Path, PathBuf},
     sync::Arc,
@@ -32,6 +33,9 @@ pub(in crate::cli) const APP: &str = "demo";
 const SEED: u64 = 1;
 
 const TENANT_ID: Uuid = Uuid::from_u128(0xc0de_50c0_0000_4000_8000_0000_0000_0001);
+
+/// The default of `service.listen`.
+const PAGE: &str = "127.0.0.1:8640";
 
 /// Everything that the demo runs against.
 pub(in crate::cli) struct World {
@@ -82,7 +86,8 @@ pub(in crate::cli) async fn start(folder: &Path, now: Timestamp) -> anyhow::Resu
     let (client_id, secret) = tenant.default_client();
     write_new(&folder.join("graph-secret"), secret.expose())?;
     write_new(&folder.join("application-token"), &token)?;
-    let text = config_text(&folder, &client_id, &contoso, &tenant_url, &application_url);
+    let urls = [tenant_url.as_str(), &application_url];
+    let text = config_text(&folder, &client_id, &contoso, urls, page_address().await?);
     write_new(&config_path, &text)?;
     let config = config::load(Some(&config_path)).context("read the demo's own configuration")?;
     Ok(World {
@@ -120,12 +125,22 @@ fn seed_accounts(application: &Application) {
     })));
 }
 
+/// Where the status page listens: at its usual place, or at a free one where that is taken.
+async fn page_address() -> std::io::Result<SocketAddr> {
+    let usual = TcpListener::bind(PAGE).await;
+    let listener = match usual {
+        Ok(listener) => listener,
+        Err(_) => TcpListener::bind("127.0.0.1:0").await?,
+    };
+    listener.local_addr()
+}
+
 fn config_text(
     folder: &Path,
     client_id: &str,
     contoso: &Contoso,
-    tenant_url: &str,
-    application_url: &str,
+    [tenant_url, application_url]: [&str; 2],
+    listen: SocketAddr,
 ) -> String {
     let quoted = |text: &str| Value::from(text).to_string();
     let path = |name: &str| quoted(&folder.join(name).display().to_string());
@@ -143,6 +158,7 @@ graph_url = {tenant_url}
 [service]
 state_dir = {state}
 interval = "40m"
+listen = "{listen}"
 
 [apps.{APP}]
 enterprise_app = {app_id}

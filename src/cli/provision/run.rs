@@ -130,15 +130,13 @@ async fn carry_out(
     let done = match answer.map_err(Problem::from)? {
         Answer::Provisioned(done) => done,
         Answer::Refused { message } => {
-            return Err(Problem::new(ExitCode::Unexpected, message).into());
+            let app = app.job.app.as_str();
+            return Err(Problem::refused(ExitCode::Unexpected, app, message).into());
         }
         Answer::Done { .. }
         | Answer::Cycle { .. }
         | Answer::Approved { .. }
-        | Answer::Forgotten(_) => {
-            let message = "the service answered something else";
-            return Err(Problem::new(ExitCode::Unexpected, message).into());
-        }
+        | Answer::Forgotten(_) => return Err(Problem::answered_otherwise().into()),
     };
     let Some(reader) = open(config, app)? else { return Ok((done, Vec::new())) };
     let rows = reader.read(|view| view.rows_of(done.id))?;

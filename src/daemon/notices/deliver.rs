@@ -6,7 +6,7 @@ use chrono::TimeDelta;
 use serde_json::Value;
 use tracing::{info, warn};
 
-use super::{Channels, queue::MAIL};
+use super::{Channels, expiry::Expiry, queue::MAIL};
 use crate::{
     cycle::CycleEnd,
     graph::GraphDirectory,
@@ -36,6 +36,15 @@ pub struct Delivered {
     pub given_up: u64,
 }
 
+/// Keeps the ends of credentials in the state, for whoever reads beside this.
+fn remember(engine: &Engine, expiries: &[Expiry]) -> Result<(), StoreError> {
+    let ends = expiries.iter().map(|expiry| (expiry.cause.to_owned(), expiry.ends)).collect();
+    if engine.read(|view| view.credential_expiries())? == ends {
+        return Ok(());
+    }
+    engine.write(|tx| tx.set_credential_expiries(&ends))
+}
+
 impl<M: Mailer> Channels<M> {
     /// Tells what this cycle leaves to tell. Whatever goes wrong is logged and fails nothing.
     pub async fn after_cycle(
@@ -45,12 +54,11 @@ impl<M: Mailer> Channels<M> {
         end: &CycleEnd,
         clock: &dyn Clock,
     ) {
-        if self.are_none() {
-            return;
-        }
         let now = clock.now();
         let raised = match self.watch.look(directory, engine, now).await {
-            Ok(expiries) => self.raise(engine, end, &expiries, now),
+            Ok(expiries) => remember(engine, &expiries).and_then(|()| {
+                if self.are_none() { Ok(()) } else { self.raise(engine, end, &expiries, now) }
+            }),
             Err(error) => Err(error),
         };
         if let Err(error) = raised {

@@ -15,6 +15,7 @@ mod frame;
 mod live;
 mod log;
 mod log_query;
+mod login;
 mod needs;
 mod overview;
 mod plan;
@@ -23,5 +24,6 @@ mod routes;
 mod standing_view;
 mod words;
 
+pub(super) use login::login;
 pub(super) use refusal::refusal;
 pub(super) use routes::routes;
