@@ -17,7 +17,8 @@ pub(super) const KEYS: [&str; 5] =
 /// The page is for whoever is on the machine, unless the configuration says otherwise.
 const LISTEN_DEFAULT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8640);
 
-/// Characters of an access token. A shorter one could be guessed; `openssl rand -base64 32` gives 44.
+/// Characters of an access token. A shorter one could be guessed; `openssl rand -base64 32` gives
+/// 44.
 const TOKEN_CHARS_MIN: usize = 20;
 
 impl Default for PageSettings {

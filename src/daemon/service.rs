@@ -135,8 +135,9 @@ impl Service {
         self.seat.clock.as_ref()
     }
 
-    /// Does `work`, keeps the state up, and delivers notices meanwhile, once a minute. A delivery under way is brought
-    /// to its end, so that no mail goes twice, unless the service is asked to stop.
+    /// Does `work`, keeps the state up, and delivers notices meanwhile, once a minute. A delivery
+    /// under way is brought to its end, so that no mail goes twice, unless the service is asked to
+    /// stop.
     async fn while_delivering<T>(&self, work: impl Future<Output = T>) -> T {
         let gate = tokio::sync::Mutex::new(());
         let channels = &self.settings.channels;

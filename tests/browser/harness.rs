@@ -35,5 +35,4 @@ async fn a_bad_page_is_found_to_be_one() {
     browser.turn_scripts_off().await;
     browser.go(&format!("http://{address}/")).await;
     assert_eq!(browser.ask("return document.getElementById('wide').style.width").await, json!(""));
-    browser.client.clone().close().await.expect("the window closes");
 }

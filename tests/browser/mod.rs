@@ -6,3 +6,4 @@
 mod harness;
 mod office;
 mod pages;
+mod sign_in;

@@ -7,7 +7,7 @@ use entra_scim::config;
 /// What a block below `config.toml: |` says, without its indentation.
 fn embedded(manifest: &str) -> String {
     let lines = manifest.lines().skip_while(|line| line.trim() != "config.toml: |").skip(1);
-    lines.map(|line| format!("{}\n", line.strip_prefix("    ").unwrap_or(line))).collect()
+    lines.map(|line| line.strip_prefix("    ").unwrap_or(line)).collect::<Vec<_>>().join("\n")
 }
 
 #[test]

@@ -2,7 +2,13 @@
 //!
 //! Knows no page of the program. Stories say where to go and look at what a person would see.
 
-use std::{path::PathBuf, process::Stdio, time::Duration};
+use std::{
+    io::{Read as _, Write as _},
+    net::TcpStream,
+    path::PathBuf,
+    process::Stdio,
+    time::Duration,
+};
 
 use fantoccini::{Client, ClientBuilder, wd::WebDriverCompatibleCommand};
 use hyper_util::client::legacy::connect::HttpConnector;
@@ -22,8 +28,25 @@ const START: Duration = Duration::from_secs(30);
 pub(crate) struct Browser {
     pub(crate) client: Client,
     axe: String,
-    // Killed when it is dropped, and every window of it.
+    port: u16,
+    session: String,
+    // Killed when it is dropped, after the window was closed.
     _driver: Child,
+}
+
+impl Drop for Browser {
+    /// Has the window closed, however the story ended: a driver that is killed leaves it behind.
+    fn drop(&mut self) {
+        let close = || {
+            let mut stream = TcpStream::connect(("127.0.0.1", self.port))?;
+            stream.set_read_timeout(Some(START))?;
+            let session = &self.session;
+            write!(stream, "DELETE /session/{session} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")?;
+            stream.read(&mut [0])
+        };
+        // Where that fails, the driver is gone already.
+        drop(close());
+    }
 }
 
 /// How wide the window is.
@@ -88,7 +111,8 @@ impl Browser {
             .connect(&format!("http://127.0.0.1:{port}"))
             .await
             .expect("a window");
-        let browser = Self { client, axe, _driver: driver };
+        let session = client.session_id().await.expect("a session").unwrap_or_default();
+        let browser = Self { client, axe, port, session, _driver: driver };
         browser.show_on(Screen::Desk).await;
         browser
     }

@@ -1,5 +1,5 @@
-//! The families of metrics: names, help and labels. Names follow Prometheus' conventions: base units,
-//! `_total` for what only grows.
+//! The families of metrics: names, help and labels. Names follow Prometheus' conventions: base
+//! units, `_total` for what only grows.
 
 use prometheus::{
     Result, TextEncoder,

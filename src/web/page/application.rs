@@ -135,7 +135,7 @@ pub(super) async fn answer(
     });
     let listed = read.reports.iter().take(CYCLES_LISTED);
     page(&ApplicationPage {
-        frame: Frame::of_app(&times, &name, "status", "Status"),
+        frame: site.frame_of(&times, &name, "status", "Status"),
         needs,
         charts: Charts::of(&read.reports, &times),
         chosen,

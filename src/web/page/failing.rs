@@ -115,7 +115,7 @@ pub(super) async fn answer(
     read.rows.truncate(ROWS);
     let last = read.rows.last().filter(|_| more);
     page(&FailingPage {
-        frame: Frame::of_app(&times, &name, "failing", "Escrows"),
+        frame: site.frame_of(&times, &name, "failing", "Escrows"),
         command: format!("entra-scim restart {name} --escrows"),
         app: name,
         waiting: thousands(read.counts.all - read.counts.given_up),

@@ -23,6 +23,8 @@ pub(super) struct Frame {
     /// When it was made, and in which zone its times are.
     pub(super) present: Option<Moment>,
     pub(super) zone: String,
+    /// Whether whoever looks had to sign in.
+    pub(super) may_sign_out: bool,
     pub(super) assets: &'static Assets,
 }
 
@@ -35,20 +37,9 @@ impl Frame {
             here: "",
             present: None,
             zone: String::new(),
+            may_sign_out: false,
             assets: assets::assets(),
         }
-    }
-
-    /// The frame of a page about everything.
-    pub(super) fn of(times: &Times, title: &str) -> Self {
-        let zone = times.zone.name().to_owned();
-        Self { present: Some(times.present()), zone, ..Self::bare(title) }
-    }
-
-    /// The frame of a page about one application.
-    pub(super) fn of_app(times: &Times, app: &str, here: &'static str, title: &str) -> Self {
-        let title = format!("{title} · {app}");
-        Self { app: Some(app.to_owned()), here, ..Self::of(times, &title) }
     }
 
     /// Whether this is the page that a link of the navigation leads to.
@@ -58,6 +49,28 @@ impl Frame {
 }
 
 impl Site {
+    /// The frame of a page about everything.
+    pub(super) fn frame(&self, times: &Times, title: &str) -> Frame {
+        Frame {
+            present: Some(times.present()),
+            zone: times.zone.name().to_owned(),
+            may_sign_out: self.door().access_token.is_some(),
+            ..Frame::bare(title)
+        }
+    }
+
+    /// The frame of a page about one application.
+    pub(super) fn frame_of(
+        &self,
+        times: &Times,
+        app: &str,
+        here: &'static str,
+        title: &str,
+    ) -> Frame {
+        let title = format!("{title} · {app}");
+        Frame { app: Some(app.to_owned()), here, ..self.frame(times, &title) }
+    }
+
     /// Now, in the zone in which times are shown.
     pub(super) fn times(&self) -> Times {
         Times { now: self.now(), zone: self.shown().zone }

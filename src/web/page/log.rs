@@ -116,7 +116,7 @@ pub(super) async fn list(
         LogStart::Oldest => (None, next),
     };
     page(&LogListPage {
-        frame: Frame::of_app(&times, &name, "log", "Provisioning log"),
+        frame: site.frame_of(&times, &name, "log", "Provisioning log"),
         app: name,
         actions: asked.actions(),
         statuses: asked.statuses(),
@@ -146,17 +146,18 @@ pub(super) async fn event(
         })
         .await?;
     let row = read.ok_or_else(|| no_state(&name))?.ok_or_else(gone)?;
-    page(&EventPage::of(&app, &row, &times))
+    let frame = site.frame_of(&times, &name, "event", "Event");
+    page(&EventPage::of(frame, &app, &row, &times))
 }
 
 impl EventPage {
-    fn of(app: &ShownApp, row: &LogRow, times: &Times) -> Self {
+    fn of(frame: Frame, app: &ShownApp, row: &LogRow, times: &Times) -> Self {
         let name = app.app.to_string();
         let document = row.summary(&app.tenant, app.job, &name);
         let reason = if row.held { Reason::HeldBySafeguard } else { row.reason };
         let steps = row.steps.iter().map(StepView::of).collect();
         Self {
-            frame: Frame::of_app(times, &name, "event", "Event"),
+            frame,
             app: name,
             event: EventView::of(row, times),
             took: duration(row.duration_ms),

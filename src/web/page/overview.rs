@@ -79,5 +79,5 @@ pub(super) async fn answer(State(site): State<Site>) -> Result<Response, Refusal
         }
     }
     all_needs.sort_by_key(|need| need.urgency);
-    page(&OverviewPage { frame: Frame::of(&times, "Overview"), needs: all_needs, cards })
+    page(&OverviewPage { frame: site.frame(&times, "Overview"), needs: all_needs, cards })
 }

@@ -171,7 +171,7 @@ pub(super) async fn answer(
             Ok(Some(read))
         })
         .await?;
-    let frame = Frame::of_app(&times, &name, "plan", "Plan");
+    let frame = site.frame_of(&times, &name, "plan", "Plan");
     let Some(mut read) = read else { return Err(no_state(&name)) };
     let more = read.rows.len() > ROWS;
     read.rows.truncate(ROWS);
