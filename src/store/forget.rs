@@ -316,7 +316,8 @@ impl Tx<'_> {
         let sql = "DELETE FROM membership WHERE member_id = ?1 AND kind <> 1";
         self.connection.execute(sql, [&key])?;
         // It counts for the threshold all the same.
-        self.connection.execute("UPDATE removal SET source = '' WHERE source = ?1", [&key])?;
+        let sql = "UPDATE removal SET source = '', target = NULL WHERE source = ?1";
+        self.connection.execute(sql, [&key])?;
         // Both are written anew by the next cycle, and belong to none that is under way.
         self.begin_assignments()?;
         self.clear_survey()?;

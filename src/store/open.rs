@@ -21,7 +21,7 @@ use crate::model::RedactionKey;
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior, config::DbConfig};
 
 /// The schema, as numbered steps that are never edited once released.
-const MIGRATIONS: [&str; 13] = [
+const MIGRATIONS: [&str; 14] = [
     include_str!("migrations/0001_state.sql"),
     include_str!("migrations/0002_filters.sql"),
     include_str!("migrations/0003_hints.sql"),
@@ -35,6 +35,7 @@ const MIGRATIONS: [&str; 13] = [
     include_str!("migrations/0012_page.sql"),
     include_str!("migrations/0013_counter.sql"),
     include_str!("migrations/0014_access.sql"),
+    include_str!("migrations/0015_removed_account.sql"),
 ];
 
 /// The version of a file whose engine has not made its tables yet: there is no state so far.

@@ -10,7 +10,7 @@ use super::{
     source::stored_kind,
 };
 use crate::{
-    model::{CycleId, ObjectKind, Timestamp},
+    model::{CycleId, ObjectKind, TargetId, Timestamp},
     provisioning::{
         Action, Basis, ChangeStatus, Failure, LinkEffect, Outcome, PlannedChange, Remedy, Step,
         StepKind, StepStatus, Write,
@@ -30,9 +30,11 @@ impl View<'_> {
     /// whose outcome is not known counts as carried out, unless the plan tries the same again.
     pub fn removals_since(&self, kind: ObjectKind, since: Timestamp) -> Result<u64, StoreError> {
         Ok(self.connection.query_row(
-            "SELECT count(*) FROM removal WHERE at > ?1 AND kind = ?2 AND NOT (is_unknown = 1 AND EXISTS \
+            "SELECT count(*) FROM removal WHERE at > ?1 AND kind = ?2 AND NOT (is_unknown = 1 \
+             AND EXISTS \
              (SELECT 1 FROM planned_change AS row WHERE row.source = removal.source \
-              AND row.action = removal.action AND row.status = 'planned'))",
+              AND row.target IS removal.target AND row.action = removal.action \
+              AND row.status = 'planned'))",
             params![since.timestamp_millis(), stored_kind(kind)],
             |row| row.get(0),
         )?)
@@ -200,19 +202,22 @@ impl Tx<'_> {
         now: Timestamp,
     ) -> Result<(), StoreError> {
         let (source, action) = (change.source.to_string(), change.action.as_str());
+        let target = change.target.as_ref().map(TargetId::as_str);
         self.connection.execute(
-            "DELETE FROM removal WHERE source = ?1 AND action = ?2 AND is_unknown = 1",
-            params![source, action],
+            "DELETE FROM removal WHERE source = ?1 AND action = ?2 AND target IS ?3 \
+             AND is_unknown = 1",
+            params![source, action, target],
         )?;
         self.connection.execute(
-            "INSERT INTO removal (at, source, action, is_unknown, kind) \
-             VALUES (?1, ?2, ?3, ?4, ?5)",
+            "INSERT INTO removal (at, source, action, is_unknown, kind, target) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
             params![
                 now.timestamp_millis(),
                 source,
                 action,
                 carried == Carried::Perhaps,
-                stored_kind(change.kind)
+                stored_kind(change.kind),
+                target
             ],
         )?;
         self.connection.execute(

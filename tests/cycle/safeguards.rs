@@ -452,3 +452,28 @@ async fn a_removal_that_gets_no_answer_counts_once_however_often_it_is_tried() {
     let end = world.sync_well().await;
     assert_eq!(end.report.held.expect("held").removals, 1);
 }
+
+#[tokio::test]
+async fn two_accounts_of_one_person_that_went_without_an_answer_count_twice() {
+    let rule = "---\n[apps.crm.safeguards]\nmax_removals = 2\non_out_of_scope = \"delete\"\n";
+    let mut world = ten(rule).await;
+    world.expects_violations();
+    for _ in 0..2 {
+        let lost = TargetFault::Reset(Moment::AfterApplying);
+        world.application.inject(lost, Matcher::method(Method::DELETE));
+        world.unassign("ada");
+        // A young access is taken for ended when a second read says so too.
+        for _ in 0..2 {
+            world.sync_well().await;
+            world.later();
+        }
+        assert!(world.account("ada@contoso.com").is_none());
+        world.assign("ada", Some(world.editor));
+        world.sync_well().await;
+        assert!(world.account("ada@contoso.com").is_some());
+        world.later();
+    }
+    world.unassign("barbara");
+    let end = world.sync_well().await;
+    assert_eq!(end.report.held.expect("held").removals, 1);
+}
