@@ -10,7 +10,7 @@ use std::{
 };
 
 use crate::{
-    model::{Clock, CycleId, Timestamp},
+    model::{Clock, CycleId, Timestamp, with_sources},
     port::{DirectoryFault, TargetFault},
     provisioning::{Occasion, job::Job},
     store::{Binding, Engine, Progress, StoreError},
@@ -86,7 +86,7 @@ pub enum CycleError {
     #[error("the application: {0}")]
     Target(TargetFault),
     /// The state could not be used.
-    #[error("{}", chain(.0))]
+    #[error("{}", with_sources(.0))]
     Store(#[from] StoreError),
     /// The state file belongs to something else.
     #[error(
@@ -189,17 +189,6 @@ impl fmt::Display for WorkLeft {
             Self::Changes(count) => write!(f, "{count} changes are left to send"),
         }
     }
-}
-
-/// An error with its sources, because the store's errors keep the detail there.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(inner) = source {
-        text = format!("{text}: {inner}");
-        source = inner.source();
-    }
-    text
 }
 
 /// `90 seconds`, `6 hours`.

@@ -6,7 +6,6 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    error::Error,
     sync::Arc,
     time::Duration,
 };
@@ -27,7 +26,7 @@ use super::{
 use crate::{
     config::Config,
     cycle::Stop,
-    model::{AppName, Clock, Timestamp},
+    model::{AppName, Clock, Timestamp, with_sources},
     store::{Bell, Engine, StoreError},
 };
 
@@ -77,7 +76,7 @@ impl Applications {
                 Ok(state) => opened.push((start, Ok(state))),
                 Err(failure) => {
                     let app = start.settings.app.job.app.to_string();
-                    let said = chain(&failure);
+                    let said = with_sources(&failure);
                     first.get_or_insert(DaemonError::Store { app, source: failure });
                     opened.push((start, Err(said)));
                 }
@@ -205,7 +204,8 @@ impl Start {
     /// The application with its state open, as soon as that is possible; `None` where it is not
     /// wanted any more.
     async fn opened(mut self, state: Option<Result<Opened, String>>) -> Option<Service> {
-        let mut state = state.unwrap_or_else(|| self.open().map_err(|failure| chain(&failure)));
+        let mut state =
+            state.unwrap_or_else(|| self.open().map_err(|failure| with_sources(&failure)));
         let mut said = String::new();
         loop {
             let failed = match state {
@@ -239,18 +239,7 @@ impl Start {
                 Some(Change::Settings(settings)) => self.settings = *settings,
                 None => {}
             }
-            state = self.open().map_err(|failure| chain(&failure));
+            state = self.open().map_err(|failure| with_sources(&failure));
         }
     }
-}
-
-/// An error with its sources.
-fn chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(inner) = source {
-        text = format!("{text}: {inner}");
-        source = inner.source();
-    }
-    text
 }

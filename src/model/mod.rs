@@ -30,4 +30,4 @@ pub use source::{
     UserChange,
 };
 pub use traffic::{LATENCY_BOUNDS, Latency, Meter, RequestClass, Traffic};
-pub use wording::{counted, duration, short, thousands};
+pub use wording::{counted, duration, short, thousands, with_sources};

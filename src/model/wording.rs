@@ -1,4 +1,10 @@
-//! How numbers and durations are written for people.
+//! How numbers, durations and errors are written for people.
+
+/// An error and its sources, outermost first: `open the state: database is locked`.
+pub fn with_sources(error: &dyn std::error::Error) -> String {
+    let sources = std::iter::successors(error.source(), |error| error.source());
+    sources.fold(error.to_string(), |text, source| format!("{text}: {source}"))
+}
 
 /// `1 removal`, `1,204 removals`.
 pub fn counted(count: u64, noun: &str) -> String {

@@ -108,6 +108,19 @@ pub struct HeldReport {
     pub reason: String,
 }
 
+impl HeldReport {
+    /// What is held, in words: `8 removals, 1 create`.
+    pub fn what(&self) -> String {
+        let parts = [
+            (self.removals, "removal"),
+            (self.membership_removals, "membership removal"),
+            (self.creates, "create"),
+        ];
+        let words = |(count, noun)| (count > 0).then(|| crate::model::counted(count, noun));
+        parts.into_iter().filter_map(words).collect::<Vec<_>>().join(", ")
+    }
+}
+
 /// What is different since the last finished cycle, and how many objects that touches.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RevisionReport {

@@ -156,17 +156,7 @@ fn quarantined(app: &str, standing: &Standing, times: &Times) -> Option<Need> {
 }
 
 fn held_back(app: &str, held: &HeldReport) -> Need {
-    let parts = [
-        (held.removals, "removal"),
-        (held.membership_removals, "membership removal"),
-        (held.creates, "create"),
-    ];
-    let parts: Vec<String> = parts
-        .into_iter()
-        .filter(|(count, _)| *count > 0)
-        .map(|(count, noun)| counted(count, noun))
-        .collect();
-    let title = format!("{} held by a safeguard", parts.join(", "));
+    let title = format!("{} held by a safeguard", held.what());
     let detail = format!(
         "{}. None of them was sent. Restore the scope, or release exactly this list with the \
          command.",

@@ -280,18 +280,8 @@ fn shortened(value: &str) -> String {
 
 impl HeldView {
     pub(super) fn of(app: &str, held: &HeldReport) -> Self {
-        let parts = [
-            (held.removals, "removal"),
-            (held.membership_removals, "membership removal"),
-            (held.creates, "create"),
-        ];
-        let parts: Vec<String> = parts
-            .into_iter()
-            .filter(|(count, _)| *count > 0)
-            .map(|(count, noun)| crate::model::counted(count, noun))
-            .collect();
         Self {
-            what: parts.join(", "),
+            what: held.what(),
             reason: held.reason.clone(),
             linked: thousands(held.linked),
             command: format!("entra-scim approve {app} {}", short(&held.plan)),
