@@ -22,12 +22,12 @@ use crate::{
     model::{CycleId, ObjectKind, SourceId, Timestamp},
     port::{TargetFault, TargetRead},
     provisioning::{
-        Action, Candidate, ChangeStatus, Claim, Decision, Discovered, Evidence, Failure,
+        Action, Candidate, ChangeStatus, Claim, Decision, Discovered, EntitlementMemory, Evidence, Failure,
         FilterPrincipals, Filtering, Link, LinkEffect, PlanInputs, PlannedChange, Reason,
-        ScopingInputs, Subject, Verdict, decide, is_wanted, job::Job, order_claims, scope,
+        ScopingInputs, Subject, UnsettledCreate, Verdict, decide, is_wanted, job::Job, order_claims, scope,
     },
     scim::EqFilter,
-    store::{Engine, StoreError},
+    store::{Engine, StoreError, View},
 };
 
 /// Dirty objects decided between two looks at the clock and the stop request.
@@ -41,12 +41,41 @@ enum Turn {
     Second,
 }
 
-/// Whether a decision was stored.
+/// Whether an object was decided about.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Turned {
-    Stored,
+    Decided,
     Deferred,
 }
+
+/// What the state knows of one object.
+struct Known {
+    subject: Subject,
+    link: Option<Link>,
+    memory: EntitlementMemory,
+    unsettled: Option<UnsettledCreate>,
+}
+
+impl Known {
+    fn of(view: &View<'_>, subject: Subject) -> Result<Self, StoreError> {
+        let id = subject.id;
+        let (link, memory) = (view.link(id)?, view.entitlement(id)?);
+        Ok(Self { subject, link, memory, unsettled: view.unsettled_create(id)? })
+    }
+
+    fn load(view: &View<'_>, ids: &[SourceId]) -> Result<Vec<Self>, StoreError> {
+        let mut all = Vec::with_capacity(ids.len());
+        for id in ids {
+            if let Some(subject) = view.subject(*id)? {
+                all.push(Self::of(view, subject)?);
+            }
+        }
+        Ok(all)
+    }
+}
+
+/// Decisions that are not stored yet.
+type Decided = Vec<(SourceId, Decision)>;
 
 /// Everything that drafting one object needs beside the object.
 struct Drafting<'a, D, R> {
@@ -129,7 +158,11 @@ pub(super) async fn draft_one<D: Sync, R: TargetRead>(
     };
     let eyes = Eyes::new((job, context.store), (target, pacer), lookup, known, cycle.1);
     let drafting = Drafting { context, job, eyes, cycle, principals, goes_on: false };
-    drafting.subject(subject, Turn::Second).await?;
+    let known = context.store.read(|view| Known::of(view, subject.clone()))?;
+    let mut decided = Decided::new();
+    let outcome = drafting.subject(known, Turn::Second, &mut decided).await;
+    drafting.store(&decided)?;
+    outcome?;
     if subject.kind == ObjectKind::Group {
         return memberships_of(context, job, (target, pacer), cycle.0, subject.id).await;
     }
@@ -174,68 +207,100 @@ impl<D: Sync, R: TargetRead> Drafting<'_, D, R> {
             let ids = context.store.read(|view| view.dirty_objects(kind, after, BATCH))?;
             let Some(last) = ids.last().copied() else { break };
             after = Some(last);
-            for id in &ids {
-                context.check_end(|| Ok(WorkLeft::People(total.max(done) - done)))?;
-                if self.object(*id, Turn::First).await? == Turned::Deferred {
-                    deferred.push(*id);
-                }
-                done += 1;
-            }
+            let known = context.store.read(|view| Known::load(view, &ids))?;
+            let mut decided = Decided::with_capacity(known.len());
+            let outcome = self.batch(known, &mut decided, &mut deferred, (done, total)).await;
+            // What was decided before something went wrong stands.
+            self.store(&decided)?;
+            outcome?;
+            done += ids.len() as u64;
             tracker.at(done, Some(total.max(done)))?;
         }
         for (index, id) in deferred.iter().copied().enumerate() {
             context.check_end(|| Ok(WorkLeft::People((deferred.len() - index) as u64)))?;
-            self.object(id, Turn::Second).await?;
+            let mut decided = Decided::new();
+            for known in context.store.read(|view| Known::load(view, &[id]))? {
+                self.subject(known, Turn::Second, &mut decided).await?;
+            }
+            self.store(&decided)?;
         }
         Ok(())
     }
 
-    async fn object(&self, id: SourceId, turn: Turn) -> Result<Turned, CycleError> {
-        let store = self.context.store;
-        let Some(subject) = store.read(|view| view.subject(id))? else {
-            return Ok(Turned::Stored);
-        };
-        self.subject(&subject, turn).await
+    /// Decides about some objects; who has to wait for the others is deferred.
+    async fn batch(
+        &self,
+        known: Vec<Known>,
+        decided: &mut Decided,
+        deferred: &mut Vec<SourceId>,
+        (done, total): (u64, u64),
+    ) -> Result<(), CycleError> {
+        for (index, known) in known.into_iter().enumerate() {
+            let done = done + index as u64;
+            self.context.check_end(|| Ok(WorkLeft::People(total.max(done) - done)))?;
+            let id = known.subject.id;
+            if self.subject(known, Turn::First, decided).await? == Turned::Deferred {
+                deferred.push(id);
+            }
+        }
+        Ok(())
     }
 
-    async fn subject(&self, subject: &Subject, turn: Turn) -> Result<Turned, CycleError> {
-        let (id, store) = (subject.id, self.context.store);
-        let mut link = match store.read(|view| view.link(id))? {
+    async fn subject(
+        &self,
+        known: Known,
+        turn: Turn,
+        decided: &mut Decided,
+    ) -> Result<Turned, CycleError> {
+        let Known { subject, link, memory, unsettled } = known;
+        let (subject, id) = (&subject, subject.id);
+        let mut link = match link {
             Some(link) if link.stale && !self.is_matched_anew(&link, subject) => {
                 match self.eyes.read_back(link, subject).await? {
                     ReadBack::There(link) => Some(*link),
                     ReadBack::Gone => self.let_go(id)?,
-                    ReadBack::Failed(failure) => return self.failed_lookup(subject, failure),
+                    ReadBack::Failed(failure) => {
+                        decided.push(self.failed_lookup((subject, memory), true, failure));
+                        return Ok(Turned::Decided);
+                    }
                 }
             }
             link => link,
         };
+        let facts = (subject, &memory, &unsettled);
         let mut evidence = Evidence::NotLooked;
-        let mut verdict = self.decide(subject, link.as_ref(), &evidence)?;
+        let mut verdict = self.decide(facts, link.as_ref(), &evidence);
         if let Verdict::Lookup { keys, required } = &verdict {
+            let is_linked = link.is_some();
             if let Some(hint) = link.take() {
                 match self.eyes.try_hint(hint, subject, keys).await? {
                     Hinted::Matches(hint, found) => (link, evidence) = (Some(*hint), found),
                     Hinted::Stays(hint) => link = Some(*hint),
                     Hinted::LetGo => link = self.let_go(id)?,
-                    Hinted::Failed(failure) => return self.failed_lookup(subject, failure),
+                    Hinted::Failed(failure) => {
+                        decided.push(self.failed_lookup((subject, memory), is_linked, failure));
+                        return Ok(Turned::Decided);
+                    }
                 }
             }
             if link.is_none() {
                 evidence = match self.look(subject, keys, *required, turn).await? {
                     Ok(evidence) => evidence,
-                    Err(failure) => return self.failed_lookup(subject, failure),
+                    Err(failure) => {
+                        decided.push(self.failed_lookup((subject, memory), false, failure));
+                        return Ok(Turned::Decided);
+                    }
                 };
             }
-            verdict = self.decide(subject, link.as_ref(), &evidence)?;
+            verdict = self.decide(facts, link.as_ref(), &evidence);
         }
-        let Verdict::Decided(decision) = verdict else { return Ok(Turned::Stored) };
+        let Verdict::Decided(decision) = verdict else { return Ok(Turned::Decided) };
         let claimed = |row: &PlannedChange| row.reason == Reason::DuplicateSourceEntries;
         if turn == Turn::First && decision.changes.iter().any(claimed) {
             return Ok(Turned::Deferred);
         }
-        self.store(id, &decision)?;
-        Ok(Turned::Stored)
+        decided.push((id, decision));
+        Ok(Turned::Decided)
     }
 
     /// Ends a link that leads nowhere.
@@ -247,27 +312,24 @@ impl<D: Sync, R: TargetRead> Drafting<'_, D, R> {
 
     fn decide(
         &self,
-        subject: &Subject,
+        (subject, memory, unsettled): (&Subject, &EntitlementMemory, &Option<UnsettledCreate>),
         link: Option<&Link>,
         evidence: &Evidence,
-    ) -> Result<Verdict, StoreError> {
-        let (id, store) = (subject.id, self.context.store);
-        let (memory, unsettled) =
-            store.read(|view| Ok((view.entitlement(id)?, view.unsettled_create(id)?)))?;
-        Ok(decide(&PlanInputs {
+    ) -> Verdict {
+        decide(&PlanInputs {
             job: self.job,
             cycle: self.cycle,
             now: self.context.clock.now(),
             subject,
             declared_roles: &self.eyes.roles,
             principals: &self.principals,
-            memory,
+            memory: memory.clone(),
             link,
-            unsettled,
+            unsettled: unsettled.clone(),
             evidence: evidence.clone(),
             default_domain: self.eyes.default_domain.as_deref(),
-            key: store.key(),
-        }))
+            key: self.context.store.key(),
+        })
     }
 
     fn is_matched_anew(&self, link: &Link, subject: &Subject) -> bool {
@@ -343,15 +405,19 @@ impl<D: Sync, R: TargetRead> Drafting<'_, D, R> {
         })
     }
 
-    fn failed_lookup(&self, subject: &Subject, failure: Failure) -> Result<Turned, CycleError> {
+    /// The decision about somebody whose account could not be looked up.
+    fn failed_lookup(
+        &self,
+        (subject, memory): (&Subject, EntitlementMemory),
+        is_linked: bool,
+        failure: Failure,
+    ) -> (SourceId, Decision) {
         let mut change = failed_lookup(self.cycle.0, subject, failure);
-        let store = self.context.store;
         let scoping = scope(self.job, subject, self.scoping_inputs()).scoping;
-        if !is_wanted(subject, &scoping) && store.read(|view| view.link(subject.id))?.is_some() {
+        if is_linked && !is_wanted(subject, &scoping) {
             // It should have been a disable, and is tried again as one.
             change.action = Action::Disable;
         }
-        let memory = store.read(|view| view.entitlement(subject.id))?;
         let decision = Decision {
             in_scope: memory.since.is_some(),
             memory,
@@ -360,24 +426,29 @@ impl<D: Sync, R: TargetRead> Drafting<'_, D, R> {
             looked: false,
             reconsider_at: None,
         };
-        self.store(subject.id, &decision)?;
-        Ok(Turned::Stored)
+        (subject.id, decision)
     }
 
-    fn store(&self, id: SourceId, decision: &Decision) -> Result<(), StoreError> {
+    /// Stores decisions, all of them or none.
+    fn store(&self, decided: &Decided) -> Result<(), StoreError> {
+        if decided.is_empty() {
+            return Ok(());
+        }
         let now = self.context.clock.now();
         self.context.store.write(|tx| {
-            if self.goes_on {
-                tx.forget_planned(id)?;
-            }
-            tx.remember_decision(id, decision)?;
-            if decision.looked {
-                tx.count_look(id, self.cycle.0)?;
-            }
-            for change in &decision.changes {
-                tx.add_planned(self.cycle.0, change, &self.eyes.unique, decision.again)?;
-                if change.status != ChangeStatus::Planned {
-                    tx.record_decision(self.cycle.0, change, now)?;
+            for (id, decision) in decided {
+                if self.goes_on {
+                    tx.forget_planned(*id)?;
+                }
+                tx.remember_decision(*id, decision)?;
+                if decision.looked {
+                    tx.count_look(*id, self.cycle.0)?;
+                }
+                for change in &decision.changes {
+                    tx.add_planned(self.cycle.0, change, &self.eyes.unique, decision.again)?;
+                    if change.status != ChangeStatus::Planned {
+                        tx.record_decision(self.cycle.0, change, now)?;
+                    }
                 }
             }
             Ok(())

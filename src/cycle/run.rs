@@ -207,9 +207,10 @@ fn settle(
 ) -> Result<(), StoreError> {
     match error {
         None => {
-            tx.settle_drafted(number)?;
+            let drafted = tx.settle_drafted(number)?;
             tx.forget_hints()?;
-            if job.scope == Scope::Assigned {
+            // Whoever ceases to matter was decided about in the cycle that ended it.
+            if job.scope == Scope::Assigned && drafted > 0 {
                 tx.prune_objects()?;
             }
             tx.set_fact("finished_once", Some("1"))?;

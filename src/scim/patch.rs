@@ -142,7 +142,7 @@ fn element_steps<'a>(
                 (None, Some(_)) | (_, None) => {}
             }
         }
-        let attribute = AttributePath { filter: None, sub: None, ..first.clone() };
+        let attribute = first.whole();
         steps.push((first, operation("add", attribute.to_string(), Some(json!([element])))));
         return;
     }
@@ -151,7 +151,7 @@ fn element_steps<'a>(
     };
     let nothing_new = changes.iter().all(|(_, new)| new.is_none());
     if nothing_new && known().all(cleared) {
-        let whole = AttributePath { sub: None, ..first.clone() };
+        let whole = first.without_sub();
         steps.push((first, operation("remove", wire_path(&whole), None)));
         return;
     }
@@ -231,14 +231,14 @@ fn wire_path(path: &AttributePath) -> String {
     let Some(filter) = path.filter.as_ref().filter(|filter| is_primary(&filter.attribute)) else {
         return path.to_string();
     };
-    let attribute = AttributePath { filter: None, sub: None, ..path.clone() };
+    let attribute = path.whole();
     let sub = path.sub.as_deref().map(|sub| format!(".{sub}")).unwrap_or_default();
     format!("{attribute}[{} eq {}]{sub}", filter.attribute, filter_value(filter))
 }
 
 /// Whether two paths lead into the same element of the same multi-valued attribute.
 pub(super) fn same_element(one: &AttributePath, other: &AttributePath) -> bool {
-    let whole = |path: &AttributePath| AttributePath { sub: None, ..path.clone() };
+    let whole = |path: &AttributePath| path.without_sub();
     one.filter.is_some()
         && other.filter.is_some()
         && whole(one).cmp(&whole(other)) == Ordering::Equal

@@ -1,7 +1,9 @@
 //! Attribute paths, as mappings name them: `name.givenName`, `emails[type eq "work"].value`,
 //! `urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:department`.
 
-use std::{cmp::Ordering, fmt, str::FromStr};
+use std::{
+    cell::RefCell, cmp::Ordering, collections::HashMap, fmt, ops::Deref, str::FromStr, sync::Arc,
+};
 
 use serde::{Deserialize, Serialize};
 
@@ -10,11 +12,24 @@ use super::schema;
 /// The schema of the enterprise extension (RFC 7643 §4.3).
 pub const ENTERPRISE_USER: &str = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
 
+/// Paths that each thread keeps at hand: more than any configuration names.
+const KEPT_MAX: usize = 1_024;
+
+thread_local! {
+    /// The paths that were parsed last, by their texts: the state repeats the same few for everybody.
+    static KEPT: RefCell<HashMap<Box<str>, AttributePath>> = RefCell::default();
+}
+
 /// A path to one attribute value (RFC 7644 §3.5.2, figure 1, as far as provisioning uses it).
 ///
-/// Attribute names compare without case (RFC 7643 §2.1); the text is kept as written.
-#[derive(Clone, Debug)]
-pub struct AttributePath {
+/// Attribute names compare without case (RFC 7643 §2.1); the text is kept as written. Clones share
+/// one value.
+#[derive(Clone)]
+pub struct AttributePath(Arc<PathParts>);
+
+/// What a path is made of.
+#[derive(Debug)]
+pub struct PathParts {
     /// The schema of an extension attribute; `None` for core attributes.
     pub urn: Option<String>,
     /// The attribute's name.
@@ -23,6 +38,10 @@ pub struct AttributePath {
     pub filter: Option<ValueFilter>,
     /// The sub-attribute.
     pub sub: Option<String>,
+    /// As it is written.
+    text: String,
+    /// What it compares by: its parts in lower case, the filter's value as it is.
+    key: String,
 }
 
 /// The filter in `emails[type eq "work"]`: one comparison for equality.
@@ -46,9 +65,59 @@ pub struct InvalidPath {
     pub position: usize,
 }
 
+impl Deref for AttributePath {
+    type Target = PathParts;
+
+    fn deref(&self) -> &PathParts {
+        &self.0
+    }
+}
+
 impl AttributePath {
+    /// The path of these parts.
+    pub fn new(
+        urn: Option<String>,
+        attribute: String,
+        filter: Option<ValueFilter>,
+        sub: Option<String>,
+    ) -> Self {
+        let text = written((urn.as_deref(), &attribute), filter.as_ref(), sub.as_deref());
+        let key = key((urn.as_deref(), &attribute), filter.as_ref(), sub.as_deref());
+        Self(Arc::new(PathParts { urn, attribute, filter, sub, text, key }))
+    }
+
+    /// The whole attribute, with every element and sub-attribute.
+    #[must_use]
+    pub fn whole(&self) -> Self {
+        Self::new(self.urn.clone(), self.attribute.clone(), None, None)
+    }
+
+    /// The element or value that the path leads into, without the sub-attribute.
+    #[must_use]
+    pub fn without_sub(&self) -> Self {
+        Self::new(self.urn.clone(), self.attribute.clone(), self.filter.clone(), None)
+    }
+
+    /// The path as it is written.
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
     /// Parses a path.
     pub fn parse(text: &str) -> Result<Self, InvalidPath> {
+        if let Some(path) = KEPT.with_borrow(|kept| kept.get(text).cloned()) {
+            return Ok(path);
+        }
+        let path = Self::parse_anew(text)?;
+        KEPT.with_borrow_mut(|kept| {
+            if kept.len() < KEPT_MAX {
+                kept.insert(text.into(), path.clone());
+            }
+        });
+        Ok(path)
+    }
+
+    fn parse_anew(text: &str) -> Result<Self, InvalidPath> {
         let fail = |problem, byte: usize| InvalidPath {
             text: text.to_owned(),
             problem,
@@ -66,35 +135,30 @@ impl AttributePath {
             None => (head, None),
         };
         check_name(attribute).map_err(|problem| fail(problem, name_start))?;
-        let mut path = Self {
-            urn: urn.map(str::to_owned),
-            attribute: attribute.to_owned(),
-            filter: None,
-            sub: None,
-        };
+        let (urn, attribute) = (urn.map(str::to_owned), attribute.to_owned());
         if let Some(sub) = head_sub {
             check_name(sub).map_err(|problem| fail(problem, name_start + attribute.len() + 1))?;
-            path.sub = Some(sub.to_owned());
         }
-        let Some(open) = bracket else { return Ok(path) };
-        if path.sub.is_some() {
+        let head_sub = head_sub.map(str::to_owned);
+        let Some(open) = bracket else { return Ok(Self::new(urn, attribute, None, head_sub)) };
+        if head_sub.is_some() {
             return Err(fail("a filter follows the attribute, not its sub-attribute", open));
         }
         let close = text.rfind(']').ok_or_else(|| fail("the `[` is not closed", open))?;
         let inside =
             text.get(open + 1..close).ok_or_else(|| fail("the `[` is not closed", open))?;
-        path.filter = Some(parse_filter(inside).map_err(|problem| fail(problem, open + 1))?);
-        match &text[close + 1..] {
-            "" => {}
+        let filter = parse_filter(inside).map_err(|problem| fail(problem, open + 1))?;
+        let sub = match &text[close + 1..] {
+            "" => None,
             rest => {
                 let sub = rest
                     .strip_prefix('.')
                     .ok_or_else(|| fail("expected `.` and a sub-attribute", close + 1))?;
                 check_name(sub).map_err(|problem| fail(problem, close + 2))?;
-                path.sub = Some(sub.to_owned());
+                Some(sub.to_owned())
             }
-        }
-        Ok(path)
+        };
+        Ok(Self::new(urn, attribute, Some(filter), sub))
     }
 
     /// Whether it has one value at most: a part of an element, or what RFC 7643 §4 defines so. Of
@@ -162,15 +226,39 @@ impl AttributePath {
             && self.filter.is_none()
             && self.attribute.eq_ignore_ascii_case("members")
     }
+}
 
-    fn key(&self) -> (String, String, Option<(String, &str)>, String) {
-        (
-            self.urn.as_deref().unwrap_or_default().to_ascii_lowercase(),
-            self.attribute.to_ascii_lowercase(),
-            self.filter.as_ref().map(|f| (f.attribute.to_ascii_lowercase(), f.value.as_str())),
-            self.sub.as_deref().unwrap_or_default().to_ascii_lowercase(),
-        )
-    }
+/// A path as text.
+fn written(
+    (urn, attribute): (Option<&str>, &str),
+    filter: Option<&ValueFilter>,
+    sub: Option<&str>,
+) -> String {
+    let urn = urn.map(|urn| format!("{urn}:")).unwrap_or_default();
+    let filter = filter.map(|filter| {
+        let value = serde_json::Value::from(filter.value.as_str());
+        format!("[{} eq {value}]", filter.attribute)
+    });
+    let sub = sub.map(|sub| format!(".{sub}")).unwrap_or_default();
+    format!("{urn}{attribute}{}{sub}", filter.unwrap_or_default())
+}
+
+/// What paths compare by. The parts end with a character that stands in none of them, and that is
+/// before all others, so that the texts compare as the parts would one after the other.
+fn key(
+    (urn, attribute): (Option<&str>, &str),
+    filter: Option<&ValueFilter>,
+    sub: Option<&str>,
+) -> String {
+    let urn = urn.unwrap_or_default().to_ascii_lowercase();
+    let filter = filter.map_or_else(String::new, |filter| {
+        // Escaped as in JSON, so that its value cannot hold the end of a part either.
+        let value = serde_json::Value::from(filter.value.as_str());
+        format!("{}\0{value}", filter.attribute.to_ascii_lowercase())
+    });
+    let (attribute, sub) =
+        (attribute.to_ascii_lowercase(), sub.unwrap_or_default().to_ascii_lowercase());
+    format!("{urn}\0{attribute}\0{filter}\0{sub}")
 }
 
 /// Splits `urn:…:User:attribute` before its last colon; a version such as `2.0` holds no colon.
@@ -217,18 +305,13 @@ fn parse_filter(inside: &str) -> Result<ValueFilter, &'static str> {
 
 impl fmt::Display for AttributePath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some(urn) = &self.urn {
-            write!(f, "{urn}:")?;
-        }
-        f.write_str(&self.attribute)?;
-        if let Some(filter) = &self.filter {
-            let value = serde_json::Value::from(filter.value.as_str());
-            write!(f, "[{} eq {value}]", filter.attribute)?;
-        }
-        if let Some(sub) = &self.sub {
-            write!(f, ".{sub}")?;
-        }
-        Ok(())
+        f.pad(&self.text)
+    }
+}
+
+impl fmt::Debug for AttributePath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("AttributePath").field(&self.text).finish()
     }
 }
 
@@ -242,7 +325,7 @@ impl FromStr for AttributePath {
 
 impl PartialEq for AttributePath {
     fn eq(&self, other: &Self) -> bool {
-        self.key() == other.key()
+        Arc::ptr_eq(&self.0, &other.0) || self.key == other.key
     }
 }
 
@@ -256,13 +339,13 @@ impl PartialOrd for AttributePath {
 
 impl Ord for AttributePath {
     fn cmp(&self, other: &Self) -> Ordering {
-        self.key().cmp(&other.key())
+        self.key.cmp(&other.key)
     }
 }
 
 impl Serialize for AttributePath {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+        serializer.serialize_str(&self.text)
     }
 }
 

@@ -67,7 +67,7 @@ impl View<'_> {
     pub fn has_unlinked_accounts(&self) -> Result<bool, StoreError> {
         let sql = "SELECT EXISTS (SELECT 1 FROM survey_account \
              WHERE kind = 0 AND target NOT IN (SELECT target FROM link WHERE kind = 0))";
-        Ok(self.connection.query_row(sql, [], |row| row.get(0))?)
+        Ok(self.one(sql, [], |row| row.get(0))?)
     }
 
     /// Up to `limit` surveyed accounts after the id `after`, by id.

@@ -33,6 +33,11 @@ const DIRTY_PRINCIPALS: &str = "UPDATE source_object SET dirty = 1 WHERE id IN (
 const DIRTY_GROUPS_AROUND: &str = "UPDATE source_object SET dirty = 1 WHERE kind = 1 AND id IN \
      (SELECT outer_id FROM group_path WHERE inner_id = ?1)";
 
+/// The tally that is 1 once anything changed that says whose members count for which group, and the
+/// fact that says how they were last worked out.
+const PATHS_STALE: &str = "paths_stale";
+const PATHS_ARRANGED: &str = "paths_arranged";
+
 /// What is stored of the kind of a member.
 pub(super) fn stored_member(kind: MemberKind) -> i64 {
     match kind {
@@ -78,13 +83,13 @@ impl View<'_> {
 
     /// How many assignments there are.
     pub fn assignment_count(&self) -> Result<u64, StoreError> {
-        Ok(self.connection.query_row("SELECT count(*) FROM assignment", [], |row| row.get(0))?)
+        Ok(self.one("SELECT count(*) FROM assignment", [], |row| row.get(0))?)
     }
 
     /// How many assignments the listing under way has so far.
     pub fn incoming_assignment_count(&self) -> Result<u64, StoreError> {
         let sql = "SELECT count(*) FROM assignment_incoming";
-        Ok(self.connection.query_row(sql, [], |row| row.get(0))?)
+        Ok(self.one(sql, [], |row| row.get(0))?)
     }
 
     /// The assigned groups, and every group inside them at any depth, by id.
@@ -101,9 +106,7 @@ impl View<'_> {
     /// A group's name, where it was read.
     pub fn group_name(&self, id: SourceId) -> Result<Option<String>, StoreError> {
         use rusqlite::OptionalExtension;
-        Ok(self
-            .connection
-            .query_row(
+        Ok(self.one(
                 "SELECT display_name FROM source_group WHERE id = ?1",
                 [id.to_string()],
                 |r| r.get(0),
@@ -127,9 +130,9 @@ impl Tx<'_> {
         if self.app_roles()? == sorted {
             return Ok(());
         }
-        self.connection.execute("DELETE FROM app_role", [])?;
+        self.run("DELETE FROM app_role", [])?;
         for role in &sorted {
-            self.connection.execute(
+            self.run(
                 "INSERT OR REPLACE INTO app_role (id, display_name, value, is_enabled) \
                  VALUES (?1, ?2, ?3, ?4)",
                 params![role.id.to_string(), role.display_name, role.value, role.is_enabled],
@@ -140,7 +143,7 @@ impl Tx<'_> {
 
     /// Begins a complete listing of the assignments.
     pub fn begin_assignments(&self) -> Result<(), StoreError> {
-        self.connection.execute("DELETE FROM assignment_incoming", [])?;
+        self.run("DELETE FROM assignment_incoming", [])?;
         Ok(())
     }
 
@@ -176,13 +179,22 @@ impl Tx<'_> {
                      UNION ALL \
                      SELECT * FROM (SELECT principal, role FROM assignment_incoming \
                          EXCEPT SELECT principal, role FROM assignment)); \
-             {DIRTY_PRINCIPALS}; \
-             DROP TABLE temp.changed; \
-             DELETE FROM assignment; \
-             INSERT INTO assignment SELECT * FROM assignment_incoming; \
-             DELETE FROM assignment_incoming;"
+             {DIRTY_PRINCIPALS};"
         );
         self.connection.execute_batch(&compare)?;
+        let differ: bool = self.one(
+            "SELECT EXISTS (SELECT 1 FROM temp.changed) OR EXISTS ( \
+                 SELECT * FROM assignment EXCEPT SELECT * FROM assignment_incoming)",
+            [],
+            |row| row.get(0),
+        )?;
+        if differ {
+            self.connection.execute_batch(
+                "DELETE FROM assignment; INSERT INTO assignment SELECT * FROM assignment_incoming;",
+            )?;
+        }
+        self.connection
+            .execute_batch("DROP TABLE temp.changed; DELETE FROM assignment_incoming;")?;
         Ok(())
     }
 
@@ -261,6 +273,12 @@ impl Tx<'_> {
         objects: GroupObjects,
         nested: bool,
     ) -> Result<(), StoreError> {
+        let arranged = format!("{objects:?}, nested: {nested}");
+        if self.tally(PATHS_STALE)? == 0
+            && self.fact(PATHS_ARRANGED)?.as_deref() == Some(arranged.as_str())
+        {
+            return Ok(());
+        }
         let outer = match objects {
             GroupObjects::None | GroupObjects::Assigned => {
                 "SELECT DISTINCT principal AS id FROM assignment WHERE kind = 1"
@@ -299,6 +317,9 @@ impl Tx<'_> {
                  SELECT inner_id FROM group_path UNION SELECT principal FROM assignment \
                  UNION SELECT id FROM filter_principal)"
         ))?;
+        self.set_fact(PATHS_ARRANGED, Some(&arranged))?;
+        let sql = "UPDATE tally SET value = 0 WHERE name = ?1";
+        self.run(sql, [PATHS_STALE])?;
         Ok(())
     }
 
@@ -307,18 +328,18 @@ impl Tx<'_> {
             Removal::SoftDeleted => 1,
             Removal::Deleted => 2,
         };
-        self.connection.execute(
+        self.run(
             "INSERT INTO source_group (id, display_name, presence) VALUES (?1, '', ?2) \
              ON CONFLICT (id) DO UPDATE SET presence = excluded.presence",
             params![id, presence],
         )?;
-        self.connection.execute(
+        self.run(
             "UPDATE source_object SET dirty = 1 WHERE id IN \
              (SELECT member_id FROM membership WHERE group_id = ?1)",
             [id],
         )?;
         self.connection.prepare_cached(DIRTY_GROUPS_AROUND)?.execute([id])?;
-        self.connection.execute(
+        self.run(
             "UPDATE source_object SET presence = ?2, \
              dirty = CASE WHEN presence = ?2 THEN dirty ELSE 1 END WHERE id = ?1 AND kind = 1",
             params![id, presence],
@@ -329,13 +350,13 @@ impl Tx<'_> {
     /// Ends a complete reading of every group: a member that it did not show is none any more, and
     /// no group is made that it did not show.
     pub fn finish_every_group(&self, generation: u64) -> Result<(), StoreError> {
-        self.connection.execute(
+        self.run(
             "UPDATE source_object SET dirty = 1 WHERE id IN (SELECT member_id FROM membership \
              WHERE generation < ?1 UNION SELECT outer_id FROM membership \
              JOIN group_path ON inner_id = group_id WHERE generation < ?1)",
             [generation],
         )?;
-        self.connection.execute("DELETE FROM membership WHERE generation < ?1", [generation])?;
+        self.run("DELETE FROM membership WHERE generation < ?1", [generation])?;
         self.set_unshown_unseen(ObjectKind::Group, generation)
     }
 

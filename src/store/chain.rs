@@ -54,7 +54,7 @@ impl View<'_> {
     /// When the oldest chain's link was given: what the cycle has seen everything up to.
     pub fn watermark(&self) -> Result<Option<Timestamp>, StoreError> {
         let at: Option<i64> =
-            self.connection.query_row("SELECT min(taken_at) FROM chain", [], |row| row.get(0))?;
+            self.one("SELECT min(taken_at) FROM chain", [], |row| row.get(0))?;
         Ok(at.and_then(Timestamp::from_timestamp_millis))
     }
 }
@@ -108,7 +108,7 @@ impl Tx<'_> {
 
     /// Forgets a chain.
     pub fn remove_chain(&self, name: &str) -> Result<(), StoreError> {
-        self.connection.execute("DELETE FROM chain WHERE name = ?1", [name])?;
+        self.run("DELETE FROM chain WHERE name = ?1", [name])?;
         Ok(())
     }
 

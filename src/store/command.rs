@@ -52,7 +52,7 @@ impl View<'_> {
 
     /// How far a command is.
     pub fn command_answer(&self, id: i64) -> Result<CommandAnswer, StoreError> {
-        let (taken, answer): (bool, Option<String>) = self.connection.query_row(
+        let (taken, answer): (bool, Option<String>) = self.one(
             "SELECT taken_at IS NOT NULL, answer FROM command WHERE id = ?1",
             [id],
             |row| Ok((row.get(0)?, row.get(1)?)),
@@ -75,7 +75,7 @@ impl Tx<'_> {
         given_by: &str,
         now: Timestamp,
     ) -> Result<i64, StoreError> {
-        self.connection.execute(
+        self.run(
             "INSERT INTO command (verb, args, given_by, given_at) VALUES (?1, ?2, ?3, ?4)",
             params![verb, args.to_string(), given_by, now.timestamp_millis()],
         )?;
@@ -85,12 +85,12 @@ impl Tx<'_> {
     /// Withdraws a command that nobody took.
     pub fn withdraw_command(&self, id: i64) -> Result<bool, StoreError> {
         let sql = "DELETE FROM command WHERE id = ?1 AND taken_at IS NULL";
-        Ok(self.connection.execute(sql, [id])? > 0)
+        Ok(self.run(sql, [id])? > 0)
     }
 
     /// Marks a command as taken. Whom it is about is not kept.
     pub fn take_command(&self, id: i64, now: Timestamp) -> Result<(), StoreError> {
-        self.connection.execute(
+        self.run(
             "UPDATE command SET taken_at = ?2, \
              args = CASE WHEN verb IN ('forget', 'provision') THEN '{}' ELSE args END \
              WHERE id = ?1",
@@ -106,7 +106,7 @@ impl Tx<'_> {
         answer: &Value,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        self.connection.execute(
+        self.run(
             "UPDATE command SET done_at = ?2, answer = ?3 WHERE id = ?1",
             params![id, now.timestamp_millis(), answer.to_string()],
         )?;

@@ -255,9 +255,7 @@ impl View<'_> {
 
     /// The report of one cycle.
     pub fn cycle(&self, id: &str) -> Result<Option<CycleReport>, StoreError> {
-        let text: Option<Option<String>> = self
-            .connection
-            .query_row("SELECT report FROM cycle WHERE id = ?1", [id], |row| row.get(0))
+        let text: Option<Option<String>> = self.one("SELECT report FROM cycle WHERE id = ?1", [id], |row| row.get(0))
             .optional()?;
         text.flatten()
             .map(|text| {
@@ -269,14 +267,12 @@ impl View<'_> {
     /// The number of the next cycle.
     pub fn next_cycle_seq(&self) -> Result<u64, StoreError> {
         let sql = "SELECT coalesce(max(seq), 0) + 1 FROM cycle";
-        Ok(self.connection.query_row(sql, [], |row| row.get(0))?)
+        Ok(self.one(sql, [], |row| row.get(0))?)
     }
 
     /// When the last cycle began, finished or not.
     pub fn last_began(&self) -> Result<Option<Timestamp>, StoreError> {
-        let at: Option<i64> = self
-            .connection
-            .query_row("SELECT began FROM cycle ORDER BY seq DESC LIMIT 1", [], |row| row.get(0))
+        let at: Option<i64> = self.one("SELECT began FROM cycle ORDER BY seq DESC LIMIT 1", [], |row| row.get(0))
             .optional()?;
         Ok(at.and_then(Timestamp::from_timestamp_millis))
     }
@@ -288,9 +284,7 @@ impl View<'_> {
 
     /// What the engine is doing, unless no cycle is under way.
     pub fn progress(&self) -> Result<Option<Progress>, StoreError> {
-        Ok(self
-            .connection
-            .query_row("SELECT phase, done, total FROM progress", [], |row| {
+        Ok(self.one("SELECT phase, done, total FROM progress", [], |row| {
                 Ok(Progress { phase: row.get(0)?, done: row.get(1)?, total: row.get(2)? })
             })
             .optional()?)
@@ -329,13 +323,12 @@ impl Tx<'_> {
         kind: CycleKind,
         began: Timestamp,
     ) -> Result<(), StoreError> {
-        self.connection.execute(
+        self.run(
             "INSERT INTO cycle (id, seq, kind, began) VALUES (?1, ?2, ?3, ?4)",
             params![id.to_string(), seq, kind.as_str(), began.timestamp_millis()],
         )?;
         self.set_fact(DUE_NOW, None)?;
-        self.connection
-            .execute("DELETE FROM cycle WHERE seq < (SELECT max(seq) FROM cycle) - 10000", [])?;
+        self.run("DELETE FROM cycle WHERE seq < (SELECT max(seq) FROM cycle) - 10000", [])?;
         Ok(())
     }
 
@@ -348,11 +341,11 @@ impl Tx<'_> {
     pub fn end_cycle(&self, report: &CycleReport, ended: Timestamp) -> Result<(), StoreError> {
         let text = serde_json::to_string(report)
             .map_err(|error| StoreError::stored("cycle report", error))?;
-        self.connection.execute(
+        self.run(
             "UPDATE cycle SET ended = ?2, report = ?3 WHERE id = ?1",
             params![report.id.to_string(), ended.timestamp_millis(), text],
         )?;
-        self.connection.execute("DELETE FROM progress", [])?;
+        self.run("DELETE FROM progress", [])?;
         self.count_cycle(report);
         self.count_traffic();
         Ok(())

@@ -59,11 +59,11 @@ pub struct EscrowCounts {
 }
 
 const COLUMNS: &str = "escrow.source, \
-     coalesce(source_object.attributes ->> 'userPrincipalName', \
-         iif(source_object.kind = 1, source_object.attributes ->> 'displayName', NULL)), \
+     coalesce(source_whole.attributes ->> 'userPrincipalName', \
+         iif(source_whole.kind = 1, source_whole.attributes ->> 'displayName', NULL)), \
      escrow.since, escrow.failures, escrow.code, escrow.detail, escrow.due_cycle, escrow.due_at, \
      escrow.is_removal, escrow.given_up FROM escrow \
-     LEFT JOIN source_object ON source_object.id = escrow.source";
+     LEFT JOIN source_whole ON source_whole.id = escrow.source";
 
 fn read_row(row: &rusqlite::Row<'_>) -> rusqlite::Result<EscrowRow> {
     let (due_cycle, due_at): (Option<u64>, Option<i64>) = (row.get(6)?, row.get(7)?);
@@ -91,7 +91,7 @@ impl View<'_> {
     pub fn escrow_counts(&self) -> Result<EscrowCounts, StoreError> {
         let sql = "SELECT count(*), coalesce(sum(is_removal), 0), coalesce(sum(given_up), 0) \
              FROM escrow";
-        Ok(self.connection.query_row(sql, [], |row| {
+        Ok(self.one(sql, [], |row| {
             Ok(EscrowCounts { all: row.get(0)?, removals: row.get(1)?, given_up: row.get(2)? })
         })?)
     }
@@ -253,7 +253,7 @@ impl Tx<'_> {
 
     /// Whoever changed at the source since the last cycle is no longer set aside.
     pub fn clear_changed_escrows(&self) -> Result<(), StoreError> {
-        self.connection.execute(
+        self.run(
             "DELETE FROM escrow WHERE source IN (SELECT id FROM source_object WHERE dirty = 1)",
             [],
         )?;
@@ -262,7 +262,7 @@ impl Tx<'_> {
 
     /// Decides whose try is due in the cycle of this number again.
     pub fn mark_due_escrows(&self, number: u64, now: Timestamp) -> Result<(), StoreError> {
-        self.connection.execute(
+        self.run(
             "UPDATE source_object SET dirty = 1 WHERE id IN (SELECT source FROM escrow \
              WHERE given_up = 0 AND (due_cycle <= ?1 OR due_at <= ?2 OR due_at > ?3))",
             params![number, now.timestamp_millis(), (now + PUT_OFF_MAX).timestamp_millis()],
@@ -273,7 +273,7 @@ impl Tx<'_> {
     /// Every object that failed is tried in the next cycle, those given up included. They keep
     /// their count of failures; those given up have another four weeks.
     pub fn release_escrows(&self, now: Timestamp) -> Result<(), StoreError> {
-        self.connection.execute(
+        self.run(
             "UPDATE escrow SET since = CASE given_up WHEN 1 THEN ?1 ELSE since END, \
              due_cycle = 0, due_at = NULL, given_up = 0",
             [now.timestamp_millis()],
@@ -283,7 +283,7 @@ impl Tx<'_> {
 
     /// Every object that failed, but for those given up, is tried in the next cycle.
     pub fn hurry_escrows(&self) -> Result<(), StoreError> {
-        self.connection.execute("UPDATE escrow SET due_cycle = 0 WHERE given_up = 0", [])?;
+        self.run("UPDATE escrow SET due_cycle = 0 WHERE given_up = 0", [])?;
         Ok(())
     }
 
@@ -292,18 +292,18 @@ impl Tx<'_> {
     pub fn excuse_escrows(&self, number: u64) -> Result<(), StoreError> {
         let codes: Vec<String> = FAULTS_OF_THE_TARGET.iter().map(ToString::to_string).collect();
         let list = serde_json::to_string(&codes).map_err(|e| StoreError::stored("codes", e))?;
-        self.connection.execute(
+        self.run(
             "UPDATE escrow SET failures = failures - 1, due_cycle = ?1 + 1, given_up = 0 \
              WHERE last_cycle = ?1 AND code IN (SELECT value FROM json_each(?2))",
             params![number, list],
         )?;
-        self.connection.execute("DELETE FROM escrow WHERE failures = 0", [])?;
+        self.run("DELETE FROM escrow WHERE failures = 0", [])?;
         Ok(())
     }
 
     /// What is left to do for objects set aside in the cycle of this number is due in the next.
     pub(super) fn keep_unfinished_escrows(&self, number: u64) -> Result<(), StoreError> {
-        self.connection.execute(
+        self.run(
             "UPDATE escrow SET due_cycle = ?1 + 1, given_up = 0 WHERE EXISTS \
              (SELECT 1 FROM planned_change AS row WHERE row.source = escrow.source \
               AND (row.status IN ('planned', 'sent', 'held') \

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use rusqlite::{OptionalExtension, params};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::IgnoredAny};
 
 use super::open::{StoreError, Tx, View};
 use crate::{
@@ -160,12 +160,24 @@ impl View<'_> {
 
     /// How many users have a value for each property now.
     pub fn count_properties(&self) -> Result<BTreeMap<String, u64>, StoreError> {
+        // Read in one pass: SQL would make a row of each of the values first.
         let mut statement = self.connection.prepare_cached(
-            "SELECT property.key, count(*) FROM source_object, json_each(source_object.attributes) AS property \
-             WHERE source_object.presence = 0 AND kind = 0 GROUP BY property.key",
+            "SELECT attributes FROM source_whole WHERE presence = 0 AND kind = 0",
         )?;
-        let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get::<_, u64>(1)?)))?;
-        Ok(rows.collect::<Result<_, _>>()?)
+        let mut counts = BTreeMap::new();
+        let mut rows = statement.query([])?;
+        while let Some(row) = rows.next()? {
+            let text = row.get_ref(0)?.as_str().map_err(|e| StoreError::stored("user", e))?;
+            let names: BTreeMap<&str, IgnoredAny> =
+                serde_json::from_str(text).map_err(|error| StoreError::stored("user", error))?;
+            for name in names.into_keys() {
+                match counts.get_mut(name) {
+                    Some(count) => *count += 1,
+                    None => drop(counts.insert(name.to_owned(), 1)),
+                }
+            }
+        }
+        Ok(counts)
     }
 }
 
@@ -236,9 +248,11 @@ impl Tx<'_> {
     }
 
     /// Stores how many users have a value for each property.
-    pub fn store_property_statistics(&self) -> Result<(), StoreError> {
-        let counts = self.count_properties()?;
-        let text = serde_json::to_string(&counts)
+    pub fn set_property_statistics(
+        &self,
+        counts: &BTreeMap<String, u64>,
+    ) -> Result<(), StoreError> {
+        let text = serde_json::to_string(counts)
             .map_err(|error| StoreError::stored("property statistics", error))?;
         self.set_fact("property_statistics", Some(&text))
     }

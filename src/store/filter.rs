@@ -53,11 +53,11 @@ impl Tx<'_> {
         if &self.filter_principals()? == principals {
             return Ok(());
         }
-        self.connection.execute("DELETE FROM filter_principal", [])?;
+        self.run("DELETE FROM filter_principal", [])?;
         let groups = principals.groups.iter().map(|named| (GROUP, named));
         let managers = principals.managers.iter().map(|named| (MANAGER, named));
         for (kind, (text, id)) in groups.chain(managers) {
-            self.connection.execute(
+            self.run(
                 "INSERT INTO filter_principal (kind, text, id) VALUES (?1, ?2, ?3)",
                 params![kind, text, id.to_string()],
             )?;

@@ -118,8 +118,8 @@ impl View<'_> {
         }
         let mut statement = self.connection.prepare_cached(
             "WITH named (id, name) AS ( \
-                 SELECT id, attributes ->> 'userPrincipalName' FROM source_object WHERE kind = 0 \
-                 UNION ALL SELECT id, attributes ->> 'mail' FROM source_object WHERE kind = 0 \
+                 SELECT id, attributes ->> 'userPrincipalName' FROM source_whole WHERE kind = 0 \
+                 UNION ALL SELECT id, attributes ->> 'mail' FROM source_whole WHERE kind = 0 \
                  UNION ALL SELECT source, display FROM link WHERE kind = 0 \
                  UNION ALL SELECT source, source_name FROM provisioning_log \
                      WHERE body ->> 'kind' <> 'group' AND source <> '') \
@@ -136,11 +136,11 @@ impl View<'_> {
     pub fn traces(&self, person: SourceId) -> Result<Option<Traces>, StoreError> {
         let key = person.to_string();
         let is_group = "SELECT EXISTS (SELECT 1 FROM source_object WHERE id = ?1 AND kind = 1)";
-        if self.connection.query_row(is_group, [&key], |row| row.get(0))? {
+        if self.one(is_group, [&key], |row| row.get(0))? {
             return Ok(None);
         }
         let count = |sql: &str| -> Result<u64, StoreError> {
-            Ok(self.connection.query_row(sql, [&key], |row| row.get(0))?)
+            Ok(self.one(sql, [&key], |row| row.get(0))?)
         };
         let mut known = 0;
         for (table, column) in OWN_ROWS {
@@ -161,9 +161,7 @@ impl View<'_> {
             (false, true) => Whereabouts::InDirectory,
             (false, false) => Whereabouts::Gone,
         };
-        let link: Option<(String, bool)> = self
-            .connection
-            .query_row("SELECT target, enabled FROM link WHERE source = ?1", [&key], |row| {
+        let link: Option<(String, bool)> = self.one("SELECT target, enabled FROM link WHERE source = ?1", [&key], |row| {
                 Ok((row.get(0)?, row.get(1)?))
             })
             .optional()?;
@@ -250,7 +248,7 @@ impl Tx<'_> {
             self.reset_watermark()?;
         } else {
             // Who is in the directory stays somebody's manager: that tells of the other person.
-            self.connection.execute(
+            self.run(
                 "UPDATE source_object SET manager = NULL WHERE manager = ?1",
                 [person.to_string()],
             )?;
@@ -263,16 +261,16 @@ impl Tx<'_> {
     /// create has no known outcome, so that no second account is made.
     fn release_to_pseudonym(&self, person: SourceId, now: Timestamp) -> Result<(), StoreError> {
         let (key, other) = (person.to_string(), pseudonym(self.key, person).to_string());
-        self.connection.execute(
+        self.run(
             "INSERT OR REPLACE INTO released (kind, target, source, at) \
              SELECT kind, target, source, ?2 FROM link WHERE source = ?1",
             params![key, now.timestamp_millis()],
         )?;
         let sql = "UPDATE OR REPLACE released SET source = ?2 WHERE source = ?1";
-        self.connection.execute(sql, [&key, &other])?;
+        self.run(sql, [&key, &other])?;
         let sql = "UPDATE OR REPLACE unsettled_create \
              SET source = ?2, sent = '{}', unconfirmed = '[]' WHERE source = ?1";
-        self.connection.execute(sql, [&key, &other])?;
+        self.run(sql, [&key, &other])?;
         if let Some(sent_at) = self.create_under_way(person)? {
             self.set_unsettled(pseudonym(self.key, person), &Values::new(), sent_at)?;
         }
@@ -282,10 +280,8 @@ impl Tx<'_> {
     /// A property that only the forgotten had has not vanished from the directory.
     fn discount_properties(&self, person: SourceId) -> Result<(), StoreError> {
         let mut counts = self.property_statistics()?;
-        let live: Option<String> = self
-            .connection
-            .query_row(
-                "SELECT attributes FROM source_object WHERE id = ?1 AND presence = 0",
+        let live: Option<String> = self.one(
+                "SELECT attributes FROM source_whole WHERE id = ?1 AND presence = 0",
                 [person.to_string()],
                 |row| row.get(0),
             )
@@ -310,14 +306,14 @@ impl Tx<'_> {
         let key = person.to_string();
         self.keep_log_end()?;
         for (table, column) in OWN_ROWS {
-            self.connection.execute(&format!("DELETE FROM {table} WHERE {column} = ?1"), [&key])?;
+            self.run(&format!("DELETE FROM {table} WHERE {column} = ?1"), [&key])?;
         }
-        self.connection.execute("DELETE FROM assignment WHERE principal = ?1", [&key])?;
+        self.run("DELETE FROM assignment WHERE principal = ?1", [&key])?;
         let sql = "DELETE FROM membership WHERE member_id = ?1 AND kind <> 1";
-        self.connection.execute(sql, [&key])?;
+        self.run(sql, [&key])?;
         // It counts for the threshold all the same.
         let sql = "UPDATE removal SET source = '', target = NULL WHERE source = ?1";
-        self.connection.execute(sql, [&key])?;
+        self.run(sql, [&key])?;
         // Both are written anew by the next cycle, and belong to none that is under way.
         self.begin_assignments()?;
         self.clear_survey()?;
@@ -364,7 +360,7 @@ impl Tx<'_> {
             self.delivered(*id)?;
         }
         if !naming.is_empty() {
-            self.connection.execute(
+            self.run(
                 "UPDATE notice SET sent_at = NULL, sent_count = NULL \
                  WHERE kind IN ('failure', 'removals_held', 'quarantine', 'paused', 'drift') \
                  AND is_over = 0",
@@ -378,7 +374,7 @@ impl Tx<'_> {
     fn clean_others(&self, person: SourceId, names: &Secrets) -> Result<(), StoreError> {
         let sql = "SELECT source, detail FROM escrow";
         let details: Vec<(String, String)> = {
-            let mut statement = self.connection.prepare(sql)?;
+            let mut statement = self.connection.prepare_cached(sql)?;
             let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
             rows.collect::<Result<_, _>>()?
         };
@@ -386,7 +382,7 @@ impl Tx<'_> {
             let cleaned = names.clean(&detail);
             if cleaned != detail {
                 let sql = "UPDATE escrow SET detail = ?2 WHERE source = ?1";
-                self.connection.execute(sql, [&source, &cleaned])?;
+                self.run(sql, [&source, &cleaned])?;
             }
         }
         if let Some(mut quarantine) = self.quarantine()? {
@@ -432,7 +428,7 @@ impl Tx<'_> {
                 }
                 clean(&mut body, names);
             }
-            self.connection.execute(&update, params![id, body.to_string()])?;
+            self.run(&update, params![id, body.to_string()])?;
         }
         Ok(())
     }

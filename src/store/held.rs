@@ -5,6 +5,7 @@ use rusqlite::{OptionalExtension, params};
 use super::{
     cycle::HeldReport,
     open::{StoreError, Tx, View},
+    plan_row::{COLUMNS, read_row},
     source::stored_kind,
 };
 use crate::{
@@ -114,7 +115,7 @@ impl View<'_> {
     fn unapproved_where(&self, actions: &[Action], condition: &str) -> Result<u64, StoreError> {
         let names: Vec<&str> = actions.iter().map(|action| action.as_str()).collect();
         let list = serde_json::to_string(&names).map_err(|e| StoreError::stored("actions", e))?;
-        Ok(self.connection.query_row(
+        Ok(self.one(
             &format!(
                 "SELECT count(*) FROM planned_change AS row WHERE status = 'planned' \
                  AND action IN (SELECT value FROM json_each(?1)) AND {condition} AND {UNAPPROVED}"
@@ -143,11 +144,11 @@ impl Tx<'_> {
         let before = self.held_changes()?;
         let mut rows: Vec<(i64, PlannedChange)> = {
             let mut statement = self.connection.prepare(&format!(
-                "SELECT seq, status, body FROM planned_change AS row WHERE status = 'planned' \
+                "SELECT {COLUMNS} FROM planned_change AS row WHERE status = 'planned' \
                  AND action IN (SELECT value FROM json_each(?1)) \
                  AND (action <> 'create' OR kind = 0) AND {UNAPPROVED} ORDER BY seq"
             ))?;
-            let rows = statement.query_map([list], super::plan::read_row)?;
+            let rows = statement.query_map([list], read_row)?;
             rows.map(|row| row?).collect::<Result<_, StoreError>>()?
         };
         if memberships {
@@ -166,7 +167,7 @@ impl Tx<'_> {
             Some(held) if same => held.plan.clone(),
             Some(_) | None => cycle.to_string(),
         };
-        self.connection.execute("DELETE FROM held_change", [])?;
+        self.run("DELETE FROM held_change", [])?;
         for (seq, mut change) in rows {
             let (source, target, action) = key(&change);
             let known = before.iter().any(|held| {
@@ -178,7 +179,7 @@ impl Tx<'_> {
                     .with("SkipReason", Reason::HeldBySafeguard.to_string()),
             );
             self.update_planned(seq, &change)?;
-            self.connection.execute(
+            self.run(
                 "INSERT INTO held_change (source, target, action, plan, since) \
                  VALUES (?1, ?2, ?3, ?4, ?5)",
                 params![source, target, action, plan, now.timestamp_millis()],
@@ -199,7 +200,7 @@ impl Tx<'_> {
     /// Approvals older than 24 hours count no more, nor do those of changes that are no longer
     /// wanted: should they be wanted again, a person looks again.
     pub fn expire_approvals(&self, now: Timestamp) -> Result<(), StoreError> {
-        self.connection.execute(
+        self.run(
             "DELETE FROM approval WHERE given_at <= ?1 OR NOT EXISTS \
              (SELECT 1 FROM planned_change AS row WHERE row.source = approval.source \
               AND coalesce(row.target, '') = approval.target AND row.action = approval.action)",
@@ -211,18 +212,18 @@ impl Tx<'_> {
     /// Releases exactly what is held under this plan id; returns how many changes that is, each
     /// member that is taken out of a group counted by itself.
     pub fn approve(&self, plan: &str, by: &str, now: Timestamp) -> Result<u64, StoreError> {
-        self.connection.execute(
+        self.run(
             "INSERT OR REPLACE INTO approved_member (group_id, member_id, given_at) \
              SELECT group_id, member_id, ?2 FROM held_member \
              WHERE EXISTS (SELECT 1 FROM held_change WHERE plan = ?1)",
             params![plan, now.timestamp_millis()],
         )?;
-        self.connection.execute(
+        self.run(
             "INSERT OR REPLACE INTO approval (source, target, action, plan, given_at, given_by) \
              SELECT source, target, action, plan, ?2, ?3 FROM held_change WHERE plan = ?1",
             params![plan, now.timestamp_millis(), by],
         )?;
-        Ok(self.connection.query_row(
+        Ok(self.one(
             "SELECT (SELECT count(*) FROM held_change WHERE plan = ?1 AND action <> 'update') \
              + (SELECT count(*) FROM held_member \
                 WHERE EXISTS (SELECT 1 FROM held_change WHERE plan = ?1))",
@@ -234,7 +235,7 @@ impl Tx<'_> {
     /// Uses up the approval of a change that was carried out; returns whether there was one.
     pub(super) fn take_approval(&self, change: &PlannedChange) -> Result<bool, StoreError> {
         let (source, target, action) = key(change);
-        let used = self.connection.execute(
+        let used = self.run(
             "DELETE FROM approval WHERE source = ?1 AND target = ?2 AND action = ?3",
             params![source, target, action],
         )?;

@@ -2,6 +2,7 @@
 
 use rusqlite::params;
 
+use super::plan_row::{COLUMNS, read_row};
 use super::open::{StoreError, Tx, View};
 use crate::{
     model::{ChangeId, CycleId, Timestamp},
@@ -33,11 +34,11 @@ impl View<'_> {
              WHERE row.status = 'planned' AND planned.counts = 1 AND {UNRELEASED}"
         );
         let recent = "SELECT coalesce(sum(count), 0) FROM membership_removal WHERE at > ?1";
-        let count = |sql: &str| self.connection.query_row(sql, [], |row| row.get(0));
+        let count = |sql: &str| self.one(sql, [], |row| row.get(0));
         Ok(MembershipCounts {
-            linked: count("SELECT count(*) FROM member_link")?,
+            linked: self.tally("member_links")?,
             removals_planned: count(&planned)?,
-            removals_recent: self.connection.query_row(
+            removals_recent: self.one(
                 recent,
                 [since.timestamp_millis()],
                 |row| row.get(0),
@@ -47,7 +48,7 @@ impl View<'_> {
 
     /// How many members are held back from being taken out of their groups.
     pub fn held_member_count(&self) -> Result<u64, StoreError> {
-        Ok(self.connection.query_row("SELECT count(*) FROM held_member", [], |row| row.get(0))?)
+        Ok(self.one("SELECT count(*) FROM held_member", [], |row| row.get(0))?)
     }
 }
 
@@ -60,12 +61,12 @@ impl Tx<'_> {
     ) -> Result<Vec<(i64, PlannedChange)>, StoreError> {
         let rows: Vec<(i64, PlannedChange)> = {
             let mut statement = self.connection.prepare(&format!(
-                "SELECT seq, status, body FROM planned_change AS row WHERE status = 'planned' \
+                "SELECT {COLUMNS} FROM planned_change AS row WHERE status = 'planned' \
                  AND EXISTS (SELECT 1 FROM planned_member AS planned \
                      WHERE planned.seq = row.seq AND planned.is_there = 0 AND {UNRELEASED}) \
                  ORDER BY seq"
             ))?;
-            let rows = statement.query_map([], super::plan::read_row)?;
+            let rows = statement.query_map([], read_row)?;
             rows.map(|row| row?).collect::<Result<_, StoreError>>()?
         };
         for (seq, change) in &rows {
@@ -73,7 +74,7 @@ impl Tx<'_> {
             rest.id = ChangeId::derive(&[&cycle.to_string(), &change.source.to_string(), "rest"]);
             self.add_planned(cycle, &rest, &[], false)?;
             let other = self.connection.last_insert_rowid();
-            let moved = self.connection.execute(
+            let moved = self.run(
                 &format!(
                     "UPDATE planned_member SET seq = ?2 WHERE seq = ?1 AND NOT EXISTS ( \
                          SELECT 1 FROM planned_member AS planned \
@@ -86,7 +87,7 @@ impl Tx<'_> {
             )?;
             if moved == 0 {
                 let sql = "DELETE FROM planned_change WHERE seq = ?1";
-                self.connection.execute(sql, [other])?;
+                self.run(sql, [other])?;
             } else {
                 self.tell_members(other, rest)?;
             }
@@ -113,7 +114,7 @@ impl Tx<'_> {
         let now = "SELECT row.source AS group_id, planned.member_id FROM planned_member AS planned \
              JOIN planned_change AS row ON row.seq = planned.seq \
              WHERE planned.seq IN (SELECT value FROM json_each(?1)) AND planned.is_removal = 1";
-        let same: bool = self.connection.query_row(
+        let same: bool = self.one(
             &format!(
                 "SELECT NOT EXISTS (SELECT * FROM ({now}) \
                      EXCEPT SELECT group_id, member_id FROM held_member) \
@@ -124,16 +125,16 @@ impl Tx<'_> {
             |row| row.get(0),
         )?;
         if !same {
-            self.connection.execute("DELETE FROM held_member", [])?;
+            self.run("DELETE FROM held_member", [])?;
             let sql = format!("INSERT OR IGNORE INTO held_member (group_id, member_id) {now}");
-            self.connection.execute(&sql, [&list])?;
+            self.run(&sql, [&list])?;
         }
         Ok(same)
     }
 
     /// What was released before `before` counts no more, nor does what is no longer wanted.
     pub(super) fn expire_approved_members(&self, before: Timestamp) -> Result<(), StoreError> {
-        self.connection.execute(
+        self.run(
             "DELETE FROM approved_member WHERE given_at <= ?1 OR NOT EXISTS ( \
                  SELECT 1 FROM planned_member AS planned \
                  JOIN planned_change AS row ON row.seq = planned.seq \

@@ -81,13 +81,17 @@ impl View<'_> {
 
     /// How many accounts are linked.
     pub fn link_counts(&self) -> Result<LinkCounts, StoreError> {
-        Ok(self.connection.query_row(
-            "SELECT count(*) FILTER (WHERE kind = 0), \
-             count(*) FILTER (WHERE kind = 0 AND enabled = 1), \
-             count(*) FILTER (WHERE kind = 1) FROM link WHERE standing = 0",
-            [],
-            |row| Ok(LinkCounts { linked: row.get(0)?, enabled: row.get(1)?, groups: row.get(2)? }),
-        )?)
+        Ok(LinkCounts {
+            linked: self.tally("accounts")?,
+            enabled: self.tally("enabled")?,
+            groups: self.tally("groups")?,
+        })
+    }
+
+    /// A count that is kept with what it counts.
+    pub(super) fn tally(&self, name: &str) -> Result<u64, StoreError> {
+        let sql = "SELECT value FROM tally WHERE name = ?1";
+        Ok(self.connection.prepare_cached(sql)?.query_row([name], |row| row.get(0))?)
     }
 
     /// Whether anybody but `source`, or another application with the same target, has a claim to
@@ -213,7 +217,7 @@ impl Tx<'_> {
                 stored_kind(kind)
             ])?;
         let sql = "DELETE FROM unsettled_create WHERE source IN (?1, ?2)";
-        self.connection.execute(sql, self.both_names(source))?;
+        self.run(sql, self.both_names(source))?;
         if !known {
             // Whoever was drafted in this cycle already counts on the link.
             self.connection
@@ -247,19 +251,19 @@ impl Tx<'_> {
     pub fn keep_link(&self, source: SourceId) -> Result<(), StoreError> {
         let key = source.to_string();
         let sql = "UPDATE link SET standing = 1, stale = 1 WHERE source = ?1";
-        self.connection.execute(sql, [&key])?;
+        self.run(sql, [&key])?;
         self.dirty_reports(&key)
     }
 
     /// Removes a link and remembers whose account it was.
     pub fn release_link(&self, source: SourceId, now: Timestamp) -> Result<(), StoreError> {
         let key = source.to_string();
-        self.connection.execute(
+        self.run(
             "INSERT OR REPLACE INTO released (kind, target, source, at) \
              SELECT kind, target, source, ?2 FROM link WHERE source = ?1",
             params![key, now.timestamp_millis()],
         )?;
-        self.connection.execute("DELETE FROM link WHERE source = ?1", [&key])?;
+        self.run("DELETE FROM link WHERE source = ?1", [&key])?;
         // Members go with the account, and with the group.
         self.connection
             .prepare_cached("DELETE FROM member_link WHERE group_id = ?1 OR member_id = ?1")?
@@ -269,8 +273,7 @@ impl Tx<'_> {
 
     /// The account must be read back before the next write to it.
     pub fn set_stale(&self, source: SourceId) -> Result<(), StoreError> {
-        self.connection
-            .execute("UPDATE link SET stale = 1 WHERE source = ?1", [source.to_string()])?;
+        self.run("UPDATE link SET stale = 1 WHERE source = ?1", [source.to_string()])?;
         Ok(())
     }
 
@@ -295,7 +298,7 @@ impl Tx<'_> {
     ) -> Result<(), StoreError> {
         let text = serde_json::to_string(unconfirmed)
             .map_err(|error| StoreError::stored("unconfirmed values", error))?;
-        self.connection.execute(
+        self.run(
             &format!("UPDATE {table} SET unconfirmed = ?2 WHERE source = ?1"),
             params![source.to_string(), text],
         )?;
@@ -336,7 +339,7 @@ impl Tx<'_> {
         (sent, created): (&Values, bool),
         sent_at: Timestamp,
     ) -> Result<(), StoreError> {
-        self.connection.execute(
+        self.run(
             "INSERT OR REPLACE INTO unsettled_create \
              (source, sent_at, looks, last_look, sent, created) VALUES (?1, ?2, 0, NULL, ?3, ?4)",
             params![source.to_string(), sent_at.timestamp_millis(), print_values(sent)?, created],
@@ -347,7 +350,7 @@ impl Tx<'_> {
     /// Counts one more look for an unsettled create.
     pub fn count_look(&self, source: SourceId, cycle: CycleId) -> Result<(), StoreError> {
         let forgotten = pseudonym(self.key, source);
-        self.connection.execute(
+        self.run(
             "UPDATE unsettled_create SET looks = looks + 1, last_look = ?3 \
              WHERE source IN (?1, ?2)",
             params![source.to_string(), forgotten.to_string(), cycle.to_string()],
@@ -358,13 +361,13 @@ impl Tx<'_> {
     /// Forgets every live link, and remembers each as released from its person, who may match it
     /// again; kept links stay.
     pub fn drop_links(&self, now: Timestamp) -> Result<(), StoreError> {
-        self.connection.execute(
+        self.run(
             "INSERT OR REPLACE INTO released (kind, target, source, at) \
              SELECT kind, target, source, ?1 FROM link WHERE standing = 0",
             [now.timestamp_millis()],
         )?;
-        self.connection.execute("DELETE FROM link WHERE standing = 0", [])?;
-        self.connection.execute("DELETE FROM member_link", [])?;
+        self.run("DELETE FROM link WHERE standing = 0", [])?;
+        self.run("DELETE FROM member_link", [])?;
         self.mark_all_dirty()
     }
 
@@ -373,13 +376,13 @@ impl Tx<'_> {
     /// Nothing is forgotten before another account is known: whoever is not in scope any more keeps
     /// the link, and loses the account by it.
     pub fn rematch_links(&self) -> Result<(), StoreError> {
-        self.connection.execute("UPDATE link SET is_hint = 1 WHERE standing = 0", [])?;
+        self.run("UPDATE link SET is_hint = 1 WHERE standing = 0", [])?;
         self.mark_all_dirty()
     }
 
     /// Ends the hints of those who were decided about since, with nothing left to do.
     pub fn forget_hints(&self) -> Result<(), StoreError> {
-        self.connection.execute(
+        self.run(
             "UPDATE link SET is_hint = 0 WHERE is_hint = 1 \
              AND source NOT IN (SELECT id FROM source_object WHERE dirty <> 0) \
              AND source NOT IN (SELECT source FROM escrow)",

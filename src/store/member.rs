@@ -196,7 +196,7 @@ impl Tx<'_> {
     /// not, or is and should not be.
     pub fn mark_groups_of_drafted(&self) -> Result<(), StoreError> {
         let wanted = belongs();
-        self.connection.execute(
+        self.run(
             &format!(
                 "UPDATE source_object SET dirty = 1 WHERE kind = 1 AND dirty = 0 AND id IN ( \
                      SELECT group_path.outer_id FROM source_object AS member \
@@ -238,7 +238,7 @@ impl Tx<'_> {
         shown: impl IntoIterator<Item = &'m TargetId>,
     ) -> Result<(), StoreError> {
         let group = group.to_string();
-        self.connection.execute("DELETE FROM shown_member WHERE group_id = ?1", [&group])?;
+        self.run("DELETE FROM shown_member WHERE group_id = ?1", [&group])?;
         let mut insert = self
             .connection
             .prepare_cached("INSERT INTO shown_member (group_id, target) VALUES (?1, ?2)")?;
@@ -297,7 +297,7 @@ impl Tx<'_> {
             .execute(params![group, seq])?;
         let counts = self.member_counts(seq)?;
         if counts == MemberCounts::default() {
-            self.connection.execute("DELETE FROM planned_change WHERE seq = ?1", [seq])?;
+            self.run("DELETE FROM planned_change WHERE seq = ?1", [seq])?;
             return Ok(None);
         }
         row.changes = self.first_members((seq, path), told)?;
@@ -329,11 +329,13 @@ impl Tx<'_> {
             .execute(params![seq, group])?;
         self.connection
             .prepare_cached(
-                "INSERT OR REPLACE INTO member_link (group_id, member_id, target, doubt) \
+                "INSERT INTO member_link (group_id, member_id, target, doubt) \
                  SELECT ?2, member_id, link.target, 0 FROM planned_member \
                  JOIN link ON link.source = member_id AND link.standing = 0 \
                      AND link.target = planned_member.target \
-                 WHERE seq = ?1 AND is_there = 1 AND is_removal = 0",
+                 WHERE seq = ?1 AND is_there = 1 AND is_removal = 0 \
+                 ON CONFLICT (group_id, member_id) DO UPDATE SET target = excluded.target, \
+                 doubt = 0",
             )?
             .execute(params![seq, group])?;
         self.connection
@@ -398,8 +400,9 @@ impl Tx<'_> {
             } else {
                 self.connection
                     .prepare_cached(
-                        "INSERT OR REPLACE INTO member_link (group_id, member_id, target, doubt) \
-                         VALUES (?1, ?2, ?3, 0)",
+                        "INSERT INTO member_link (group_id, member_id, target, doubt) \
+                         VALUES (?1, ?2, ?3, 0) ON CONFLICT (group_id, member_id) \
+                         DO UPDATE SET target = excluded.target, doubt = 0",
                     )?
                     .execute(params![group, member, one.target.as_str()])?;
             }
@@ -409,7 +412,7 @@ impl Tx<'_> {
             self.connection
                 .prepare_cached("INSERT INTO membership_removal (at, count) VALUES (?1, ?2)")?
                 .execute(params![at, removals])?;
-            self.connection.execute(
+            self.run(
                 "DELETE FROM membership_removal WHERE at < ?1",
                 [(now - chrono::TimeDelta::days(7)).timestamp_millis()],
             )?;
@@ -454,7 +457,7 @@ impl Tx<'_> {
     /// Nobody knows what became of the members that were sent last: the target has to show them.
     pub(super) fn doubt_members(&self, change: &PlannedChange) -> Result<(), StoreError> {
         let seqs = "SELECT seq FROM planned_change WHERE id = ?1";
-        self.connection.execute(
+        self.run(
             &format!(
                 "INSERT INTO member_link (group_id, member_id, target, doubt) \
                  SELECT ?2, member_id, target, 1 FROM planned_member \

@@ -61,7 +61,7 @@ impl Tx<'_> {
     /// whose end was not told yet is open again.
     pub fn raise_notice(&self, notice: &Notice) -> Result<(), StoreError> {
         let body = serde_json::to_string(notice).map_err(|e| StoreError::stored("notice", e))?;
-        self.connection.execute(
+        self.run(
             "INSERT INTO notice (kind, cause, since, count, is_over, version, body) \
              VALUES (?1, ?2, ?3, ?4, 0, ?5, ?6) ON CONFLICT (kind, cause) DO UPDATE \
              SET count = ?4, is_over = 0, version = ?5, body = ?6",
@@ -79,7 +79,7 @@ impl Tx<'_> {
 
     /// Stores that it is over; its end is told once. False where it was not open.
     pub fn end_notice(&self, kind: NoticeKind, cause: &str) -> Result<bool, StoreError> {
-        let ended = self.connection.execute(
+        let ended = self.run(
             "UPDATE notice SET is_over = 1 WHERE kind = ?1 AND cause = ?2 AND is_over = 0",
             params![kind.as_str(), cause],
         )?;
@@ -89,7 +89,7 @@ impl Tx<'_> {
     /// Takes back what was raised, without a word.
     pub fn withdraw_notice(&self, kind: NoticeKind, cause: &str) -> Result<(), StoreError> {
         let key = params![kind.as_str(), cause];
-        self.connection.execute("DELETE FROM notice WHERE kind = ?1 AND cause = ?2", key)?;
+        self.run("DELETE FROM notice WHERE kind = ?1 AND cause = ?2", key)?;
         Ok(())
     }
 
@@ -99,7 +99,7 @@ impl Tx<'_> {
         if notice.over || has_no_end {
             return self.withdraw_notice(notice.kind, &notice.cause);
         }
-        self.connection.execute(
+        self.run(
             "UPDATE notice SET sent_at = ?3, sent_count = ?4 WHERE kind = ?1 AND cause = ?2",
             params![notice.kind.as_str(), notice.cause, now.timestamp_millis(), notice.count],
         )?;
@@ -109,9 +109,8 @@ impl Tx<'_> {
     /// Counts one message against the limit per hour.
     pub fn count_notice(&self, now: Timestamp) -> Result<(), StoreError> {
         let old = (now - SENT_REMEMBERED).timestamp_millis();
-        self.connection.execute("DELETE FROM notice_sent WHERE at < ?1", [old])?;
-        self.connection
-            .execute("INSERT INTO notice_sent (at) VALUES (?1)", [now.timestamp_millis()])?;
+        self.run("DELETE FROM notice_sent WHERE at < ?1", [old])?;
+        self.run("INSERT INTO notice_sent (at) VALUES (?1)", [now.timestamp_millis()])?;
         Ok(())
     }
 }

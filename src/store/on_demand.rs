@@ -11,6 +11,7 @@ use super::{
     cycle::HeldReport,
     held::HELD,
     open::{StoreError, Tx, View},
+    plan_row::{COLUMNS, read_row},
 };
 use crate::{
     model::{Attributes, CycleId, MemberChange, ObjectKind, SourceId, Timestamp},
@@ -20,10 +21,10 @@ use crate::{
 impl View<'_> {
     /// The rows that this cycle, or this provisioning on demand, planned, in plan order.
     pub fn rows_of(&self, cycle: CycleId) -> Result<Vec<(i64, PlannedChange)>, StoreError> {
-        let mut statement = self.connection.prepare_cached(
-            "SELECT seq, status, body FROM planned_change WHERE cycle = ?1 ORDER BY seq",
-        )?;
-        let rows = statement.query_map([cycle.to_string()], super::plan::read_row)?;
+        let mut statement = self.connection.prepare_cached(&format!(
+            "SELECT {COLUMNS} FROM planned_change AS row WHERE cycle = ?1 ORDER BY seq"
+        ))?;
+        let rows = statement.query_map([cycle.to_string()], read_row)?;
         rows.map(|row| row?).collect()
     }
 
@@ -43,15 +44,13 @@ impl Tx<'_> {
     /// sent is set aside.
     pub fn begin_on_demand(&self, source: SourceId) -> Result<(), StoreError> {
         self.forget_planned(source)?;
-        self.connection
-            .execute("UPDATE planned_change SET status = 'aside' WHERE status = 'planned'", [])?;
+        self.run("UPDATE planned_change SET status = 'aside' WHERE status = 'planned'", [])?;
         Ok(())
     }
 
     /// What was set aside is planned again: also after a death in between.
     pub fn bring_back(&self) -> Result<(), StoreError> {
-        self.connection
-            .execute("UPDATE planned_change SET status = 'planned' WHERE status = 'aside'", [])?;
+        self.run("UPDATE planned_change SET status = 'planned' WHERE status = 'aside'", [])?;
         self.end_members()
     }
 
@@ -67,7 +66,7 @@ impl Tx<'_> {
     pub fn begin_members(&self, group: SourceId) -> Result<(), StoreError> {
         let id = group.to_string();
         self.end_members()?;
-        self.connection.execute(
+        self.run(
             "INSERT OR IGNORE INTO group_path (inner_id, outer_id) VALUES (?1, ?1)",
             [&id],
         )?;
@@ -76,7 +75,7 @@ impl Tx<'_> {
                  kind INTEGER NOT NULL, generation INTEGER NOT NULL, \
                  PRIMARY KEY (group_id, member_id)) STRICT, WITHOUT ROWID",
         )?;
-        self.connection.execute(
+        self.run(
             "INSERT INTO temp.membership (group_id, member_id, kind, generation) \
              SELECT known.group_id, known.member_id, known.kind, known.generation \
              FROM main.membership AS known \
@@ -162,19 +161,19 @@ impl Tx<'_> {
         }
         let id = source.to_string();
         if has(ChangeStatus::Failure) {
-            self.connection.execute(
+            self.run(
                 "UPDATE escrow SET due_cycle = 0 WHERE source = ?1 AND given_up = 0",
                 [&id],
             )?;
         } else {
-            self.connection.execute("DELETE FROM escrow WHERE source = ?1", [&id])?;
+            self.run("DELETE FROM escrow WHERE source = ?1", [&id])?;
         }
-        self.connection.execute(
+        self.run(
             "UPDATE source_object SET dirty = NOT EXISTS \
              (SELECT 1 FROM escrow WHERE escrow.source = source_object.id) WHERE id = ?1",
             [&id],
         )?;
-        self.connection.execute("DELETE FROM progress", [])?;
+        self.run("DELETE FROM progress", [])?;
         self.count_traffic();
         Ok(())
     }
@@ -194,7 +193,7 @@ impl Tx<'_> {
         if removals + creates == 0 {
             return Ok(());
         }
-        self.connection.execute("DELETE FROM held_change WHERE source = ?1", [&id])?;
+        self.run("DELETE FROM held_change WHERE source = ?1", [&id])?;
         let Some(text) = self.fact("held")? else { return Ok(()) };
         let mut report: HeldReport =
             serde_json::from_str(&text).map_err(|error| StoreError::stored("held plan", error))?;
@@ -211,7 +210,7 @@ impl Tx<'_> {
     /// Approvals older than they may be count no more.
     pub fn expire_old_approvals(&self, now: Timestamp) -> Result<(), StoreError> {
         let oldest = (now - super::held::APPROVAL_LASTS).timestamp_millis();
-        self.connection.execute("DELETE FROM approval WHERE given_at <= ?1", params![oldest])?;
+        self.run("DELETE FROM approval WHERE given_at <= ?1", params![oldest])?;
         Ok(())
     }
 }

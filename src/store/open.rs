@@ -1,7 +1,7 @@
 //! Opening a state file: the lock, the migrations, and the two ways to hold it.
 
 use std::{
-    cell::RefCell,
+    cell::{OnceCell, RefCell},
     fs::File,
     ops::Deref,
     path::{Path, PathBuf},
@@ -15,13 +15,14 @@ use super::{
     key,
     neighbour::Neighbours,
     private::own,
+    redaction::SealedProperties,
     watch::{Commit, CommitWatch},
 };
 use crate::model::RedactionKey;
-use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior, config::DbConfig};
+use rusqlite::{Connection, OpenFlags, Params, Row, Transaction, TransactionBehavior, config::DbConfig};
 
 /// The schema, as numbered steps that are never edited once released.
-const MIGRATIONS: [&str; 14] = [
+const MIGRATIONS: [&str; 15] = [
     include_str!("migrations/0001_state.sql"),
     include_str!("migrations/0002_filters.sql"),
     include_str!("migrations/0003_hints.sql"),
@@ -36,6 +37,7 @@ const MIGRATIONS: [&str; 14] = [
     include_str!("migrations/0013_counter.sql"),
     include_str!("migrations/0014_access.sql"),
     include_str!("migrations/0015_removed_account.sql"),
+    include_str!("migrations/0016_scale.sql"),
 ];
 
 /// The version of a file whose engine has not made its tables yet: there is no state so far.
@@ -43,6 +45,13 @@ const NOT_MADE_YET: usize = 0;
 
 /// Statements that are kept compiled: more than the store has, so that none is compiled twice.
 const STATEMENTS_KEPT: usize = 200;
+
+/// What SQLite may keep of the file in memory, as it wants it told: negative, in KiB.
+const CACHE_KIB: i32 = -16_384;
+
+/// Pages in SQLite's log before they are folded into the file: 16 MiB, so that a page that many
+/// commits change in a row is folded in once.
+const CHECKPOINT_PAGES: i32 = 4_096;
 
 /// How long a reader waits for a writer's commit.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
@@ -112,16 +121,35 @@ pub struct View<'c> {
     pub(super) neighbours: &'c Neighbours,
 }
 
+impl View<'_> {
+    /// Runs a statement, compiled once.
+    pub(super) fn run(&self, sql: &str, values: impl Params) -> rusqlite::Result<usize> {
+        self.connection.prepare_cached(sql)?.execute(values)
+    }
+
+    /// The first row of a query, which is compiled once.
+    pub(super) fn one<T>(
+        &self,
+        sql: &str,
+        values: impl Params,
+        read: impl FnOnce(&Row<'_>) -> rusqlite::Result<T>,
+    ) -> rusqlite::Result<T> {
+        self.connection.prepare_cached(sql)?.query_row(values, read)
+    }
+}
+
 /// What can be changed, all together or not at all.
 pub struct Tx<'c> {
     view: View<'c>,
     /// What the counters are raised by once the work is done.
     pub(super) pending: RefCell<Pending>,
+    /// The properties that are stored sealed, once they were asked for.
+    pub(super) sealed: OnceCell<SealedProperties>,
 }
 
 impl<'c> Tx<'c> {
     fn new(view: View<'c>) -> Self {
-        Self { view, pending: RefCell::default() }
+        Self { view, pending: RefCell::default(), sealed: OnceCell::new() }
     }
 }
 
@@ -180,6 +208,8 @@ impl Engine {
         connection.set_prepared_statement_cache_capacity(STATEMENTS_KEPT);
         connection.pragma_update(None, "journal_mode", "WAL").map_err(|e| classify(path, e))?;
         connection.pragma_update(None, "synchronous", "NORMAL").map_err(|e| classify(path, e))?;
+        connection.pragma_update(None, "cache_size", CACHE_KIB)?;
+        connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
         let sound: String = connection
             .query_row("PRAGMA quick_check(1)", [], |row| row.get(0))
             .map_err(|error| classify(path, error))?;

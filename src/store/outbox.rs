@@ -61,7 +61,7 @@ impl View<'_> {
         let sql = "SELECT count(next_attempt_at), count(*) - count(next_attempt_at), \
              (SELECT error FROM outbox WHERE error IS NOT NULL ORDER BY id DESC LIMIT 1) \
              FROM outbox";
-        Ok(self.connection.query_row(sql, [], |row| {
+        Ok(self.one(sql, [], |row| {
             Ok(OutboxCounts { waiting: row.get(0)?, given_up: row.get(1)?, error: row.get(2)? })
         })?)
     }
@@ -70,7 +70,7 @@ impl View<'_> {
 impl Tx<'_> {
     /// Puts a message into the outbox, due at once.
     pub fn queue(&self, channel: &str, body: &str, now: Timestamp) -> Result<(), StoreError> {
-        self.connection.execute(
+        self.run(
             "INSERT INTO outbox (channel, queued_at, attempts, next_attempt_at, body) \
              VALUES (?1, ?2, 0, ?2, ?3)",
             params![channel, now.timestamp_millis(), body],
@@ -80,7 +80,7 @@ impl Tx<'_> {
 
     /// The message arrived.
     pub fn delivered(&self, id: i64) -> Result<(), StoreError> {
-        self.connection.execute("DELETE FROM outbox WHERE id = ?1", [id])?;
+        self.run("DELETE FROM outbox WHERE id = ?1", [id])?;
         Ok(())
     }
 
@@ -94,11 +94,11 @@ impl Tx<'_> {
     ) -> Result<bool, StoreError> {
         let attempts = row.attempts.saturating_add(1);
         let next = next_attempt(row.queued_at, attempts, now);
-        self.connection.execute(
+        self.run(
             "UPDATE outbox SET attempts = ?2, next_attempt_at = ?3, error = ?4 WHERE id = ?1",
             params![row.id, attempts, next.map(|at| at.timestamp_millis()), error],
         )?;
-        self.connection.execute(
+        self.run(
             "DELETE FROM outbox WHERE next_attempt_at IS NULL AND queued_at < ?1",
             [(now - GIVEN_UP_KEPT).timestamp_millis()],
         )?;

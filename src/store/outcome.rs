@@ -29,7 +29,7 @@ impl View<'_> {
     /// Disables and deletes of a kind of object carried out without an approval since then. One
     /// whose outcome is not known counts as carried out, unless the plan tries the same again.
     pub fn removals_since(&self, kind: ObjectKind, since: Timestamp) -> Result<u64, StoreError> {
-        Ok(self.connection.query_row(
+        Ok(self.one(
             "SELECT count(*) FROM removal WHERE at > ?1 AND kind = ?2 AND NOT (is_unknown = 1 \
              AND EXISTS \
              (SELECT 1 FROM planned_change AS row WHERE row.source = removal.source \
@@ -203,12 +203,12 @@ impl Tx<'_> {
     ) -> Result<(), StoreError> {
         let (source, action) = (change.source.to_string(), change.action.as_str());
         let target = change.target.as_ref().map(TargetId::as_str);
-        self.connection.execute(
+        self.run(
             "DELETE FROM removal WHERE source = ?1 AND action = ?2 AND target IS ?3 \
              AND is_unknown = 1",
             params![source, action, target],
         )?;
-        self.connection.execute(
+        self.run(
             "INSERT INTO removal (at, source, action, is_unknown, kind, target) \
              VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
             params![
@@ -220,7 +220,7 @@ impl Tx<'_> {
                 target
             ],
         )?;
-        self.connection.execute(
+        self.run(
             "DELETE FROM removal WHERE at < ?1",
             [(now - chrono::TimeDelta::days(7)).timestamp_millis()],
         )?;

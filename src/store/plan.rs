@@ -4,6 +4,7 @@ use rusqlite::{OptionalExtension, params};
 
 use super::{
     open::{StoreError, Tx, View},
+    plan_row::{BODY_VERSION, COLUMNS, print, read_row, status_of},
     source::stored_kind,
 };
 use crate::{
@@ -11,9 +12,6 @@ use crate::{
     provisioning::{Action, ChangeStatus, Events, Phase, PlannedChange, Reason, Write},
     scim::{AttributeChange, AttributePath},
 };
-
-/// The shape of `planned_change.body`.
-const BODY_VERSION: i64 = 1;
 
 /// Which rows of a plan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,7 +49,7 @@ impl View<'_> {
             PlanFilter::Held => "status = 'held'",
         };
         let sql = format!(
-            "SELECT seq, status, body FROM planned_change WHERE {condition} AND seq > ?1 \
+            "SELECT {COLUMNS} FROM planned_change AS row WHERE {condition} AND seq > ?1 \
              ORDER BY seq LIMIT ?2"
         );
         let mut statement = self.connection.prepare_cached(&sql)?;
@@ -65,10 +63,10 @@ impl View<'_> {
         phase: Phase,
         limit: u32,
     ) -> Result<Vec<(i64, PlannedChange)>, StoreError> {
-        let mut statement = self.connection.prepare_cached(
-            "SELECT seq, status, body FROM planned_change \
-             WHERE status = 'planned' AND phase = ?1 ORDER BY rank, seq LIMIT ?2",
-        )?;
+        let mut statement = self.connection.prepare_cached(&format!(
+            "SELECT {COLUMNS} FROM planned_change AS row \
+             WHERE status = 'planned' AND phase = ?1 ORDER BY rank, seq LIMIT ?2"
+        ))?;
         let rows = statement.query_map(params![phase as i64, limit], read_row)?;
         rows.map(|row| row?).collect()
     }
@@ -76,7 +74,7 @@ impl View<'_> {
     /// How many rows have this status.
     pub fn plan_count(&self, status: ChangeStatus) -> Result<u64, StoreError> {
         let sql = "SELECT count(*) FROM planned_change WHERE status = ?1";
-        Ok(self.connection.query_row(sql, [status.as_str()], |row| row.get(0))?)
+        Ok(self.one(sql, [status.as_str()], |row| row.get(0))?)
     }
 
     /// How many people this cycle decided about, and how many of them have a write planned or held.
@@ -84,7 +82,7 @@ impl View<'_> {
         let sql = "SELECT (SELECT count(*) FROM source_object WHERE dirty = 2), \
              (SELECT count(DISTINCT source) FROM planned_change \
               WHERE status IN ('planned', 'held') AND body ->> 'write' <> 'Nothing')";
-        Ok(self.connection.query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?)))?)
+        Ok(self.one(sql, [], |row| Ok((row.get(0)?, row.get(1)?)))?)
     }
 
     /// How many rows there are by action and status.
@@ -106,9 +104,9 @@ impl View<'_> {
 
     /// A person's planned rows, in plan order.
     pub fn planned_for(&self, source: SourceId) -> Result<Vec<(i64, PlannedChange)>, StoreError> {
-        let mut statement = self.connection.prepare_cached(
-            "SELECT seq, status, body FROM planned_change WHERE source = ?1 ORDER BY seq",
-        )?;
+        let mut statement = self.connection.prepare_cached(&format!(
+            "SELECT {COLUMNS} FROM planned_change AS row WHERE source = ?1 ORDER BY seq"
+        ))?;
         let rows = statement.query_map([source.to_string()], read_row)?;
         rows.map(|row| row?).collect()
     }
@@ -184,15 +182,15 @@ impl View<'_> {
 
     /// The planned adoptions of accounts that several people would adopt, with their numbers.
     pub fn contested_adoptions(&self) -> Result<Vec<(i64, PlannedChange)>, StoreError> {
-        let mut statement = self.connection.prepare_cached(
-            "SELECT seq, status, body FROM planned_change AS row \
+        let mut statement = self.connection.prepare_cached(&format!(
+            "SELECT {COLUMNS} FROM planned_change AS row \
              WHERE status = 'planned' AND EXISTS (SELECT 1 FROM planned_change AS mine \
                  WHERE mine.source = row.source AND mine.action = 'adopt' AND EXISTS ( \
                      SELECT 1 FROM planned_change AS other \
                      WHERE other.action = 'adopt' AND other.kind = mine.kind \
                      AND other.target = mine.target AND other.source <> mine.source)) \
-             ORDER BY seq",
-        )?;
+             ORDER BY seq"
+        ))?;
         let rows = statement.query_map([], read_row)?;
         rows.map(|row| row?).collect()
     }
@@ -204,16 +202,16 @@ impl View<'_> {
 
     /// The rows that a crash left without an outcome.
     pub fn sent_rows(&self) -> Result<Vec<(i64, PlannedChange)>, StoreError> {
-        let mut statement = self.connection.prepare_cached(
-            "SELECT seq, status, body FROM planned_change WHERE status = 'sent' ORDER BY seq",
-        )?;
+        let mut statement = self.connection.prepare_cached(&format!(
+            "SELECT {COLUMNS} FROM planned_change AS row WHERE status = 'sent' ORDER BY seq"
+        ))?;
         let rows = statement.query_map([], read_row)?;
         rows.map(|row| row?).collect()
     }
 
     /// In which cycle a row's request left, and when.
     pub fn sent_in(&self, seq: i64) -> Result<(CycleId, Timestamp), StoreError> {
-        let (cycle, at): (String, Option<i64>) = self.connection.query_row(
+        let (cycle, at): (String, Option<i64>) = self.one(
             "SELECT cycle, sent_at FROM planned_change WHERE seq = ?1",
             [seq],
             |row| Ok((row.get(0)?, row.get(1)?)),
@@ -239,7 +237,7 @@ impl View<'_> {
              count(*) FILTER (WHERE status = 'failure' AND phase <> ?1 AND {first}) \
              FROM planned_change AS row"
         );
-        Ok(self.connection.query_row(&sql, [Phase::References as i64], |row| {
+        Ok(self.one(&sql, [Phase::References as i64], |row| {
             Ok(Events { succeeded: row.get(0)?, failed: row.get(1)? })
         })?)
     }
@@ -250,36 +248,12 @@ impl View<'_> {
              WHERE status = 'failure' AND body -> 'error' -> 'reason' IS NOT NULL \
              GROUP BY 1 ORDER BY count(*) DESC, 1 LIMIT 1";
         let text: Option<String> =
-            self.connection.query_row(sql, [], |row| row.get(0)).optional()?;
+            self.one(sql, [], |row| row.get(0)).optional()?;
         text.map(|text| {
             serde_json::from_str(&text).map_err(|error| StoreError::stored("reason", error))
         })
         .transpose()
     }
-}
-
-pub(super) fn read_row(
-    row: &rusqlite::Row<'_>,
-) -> rusqlite::Result<Result<(i64, PlannedChange), StoreError>> {
-    let (seq, status, body): (i64, String, String) = (row.get(0)?, row.get(1)?, row.get(2)?);
-    Ok(serde_json::from_str::<PlannedChange>(&body)
-        .map_err(|error| StoreError::stored("planned change", error))
-        .and_then(|mut change| {
-            change.status = status_of(&status)?;
-            Ok((seq, change))
-        }))
-}
-
-/// The status of a stored row. What is set aside while something else is sent is planned.
-fn status_of(stored: &str) -> Result<ChangeStatus, StoreError> {
-    match stored {
-        "aside" => Ok(ChangeStatus::Planned),
-        other => ChangeStatus::parse(other).ok_or_else(|| StoreError::stored("status", other)),
-    }
-}
-
-fn print(change: &PlannedChange) -> Result<String, StoreError> {
-    serde_json::to_string(change).map_err(|error| StoreError::stored("planned change", error))
 }
 
 /// A unique value as rows are compared by it: in lower case, and that of a group apart from those
@@ -319,7 +293,7 @@ impl Tx<'_> {
     /// Lets everybody who reports to somebody that gets an account in this plan be decided again;
     /// returns how many that are. Whoever is drafted already counts on that account.
     pub fn wake_reports(&self) -> Result<usize, StoreError> {
-        Ok(self.connection.execute(
+        Ok(self.run(
             "UPDATE source_object SET dirty = 1 WHERE dirty = 0 AND in_scope = 1 AND manager IN \
              (SELECT source FROM planned_change WHERE action IN ('create', 'adopt') \
               AND status = 'planned')",
@@ -335,12 +309,12 @@ impl Tx<'_> {
     /// Forgets of such a plan what is not to be sent any more, and the references between accounts,
     /// which are worked out anew.
     pub fn trim_open_draft(&self) -> Result<(), StoreError> {
-        self.connection.execute(
+        self.run(
             "DELETE FROM planned_change WHERE phase >= ?1 \
              OR source NOT IN (SELECT id FROM source_object WHERE dirty = 2)",
             [Phase::References as i64],
         )?;
-        self.connection.execute("DELETE FROM planned_member", [])?;
+        self.run("DELETE FROM planned_member", [])?;
         Ok(())
     }
 
@@ -410,7 +384,7 @@ impl Tx<'_> {
         self.connection
             .prepare_cached(
                 "UPDATE planned_change SET status = ?2, phase = ?3, body = ?4, target = ?5, \
-                 action = ?6 WHERE seq = ?1",
+                 action = ?6, version = ?7 WHERE seq = ?1",
             )?
             .execute(params![
                 seq,
@@ -418,14 +392,15 @@ impl Tx<'_> {
                 change.phase as i64,
                 print(change)?,
                 change.target.as_ref().map(crate::model::TargetId::as_str),
-                change.action.as_str()
+                change.action.as_str(),
+                BODY_VERSION
             ])?;
         Ok(())
     }
 
     /// Sends an update before the others, in this order.
     pub fn rank_planned(&self, id: ChangeId, rank: u32) -> Result<(), StoreError> {
-        self.connection.execute(
+        self.run(
             "UPDATE planned_change SET phase = ?2, rank = ?3 WHERE id = ?1 AND phase = ?4",
             params![id.to_string(), Phase::FreeingUpdates as i64, rank, Phase::Updates as i64],
         )?;

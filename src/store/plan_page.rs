@@ -6,7 +6,7 @@ use rusqlite::params;
 
 use super::{
     open::{StoreError, View},
-    plan::read_row,
+    plan_row::{COLUMNS, read_row},
 };
 use crate::provisioning::{Action, PlannedChange};
 
@@ -52,7 +52,7 @@ impl View<'_> {
     ) -> Result<Vec<(i64, PlannedChange)>, StoreError> {
         // The numbers first: the bodies of rows that are not on the page are not read.
         let sql = format!(
-            "SELECT seq, status, body FROM planned_change WHERE seq IN \
+            "SELECT {COLUMNS} FROM planned_change AS row WHERE seq IN \
              (SELECT seq FROM planned_change WHERE {} AND seq > ?1 ORDER BY seq LIMIT ?2) \
              ORDER BY seq",
             pick.condition()

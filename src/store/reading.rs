@@ -65,7 +65,7 @@ impl Tx<'_> {
     pub fn set_unseen(&self, id: SourceId) -> Result<(), StoreError> {
         self.connection
             .prepare_cached(
-                "INSERT INTO source_object (id, attributes, presence, dirty) VALUES (?1, '{}', 3, 1) \
+                "INSERT INTO source_object (id, kind, presence, dirty) VALUES (?1, 0, 3, 1) \
                  ON CONFLICT (id) DO UPDATE SET presence = 3, dirty = 1 WHERE presence = 0",
             )?
             .execute([id.to_string()])?;
@@ -74,7 +74,7 @@ impl Tx<'_> {
 
     /// The same of every object of a kind that the complete reading `generation` did not show.
     pub fn set_unshown_unseen(&self, kind: ObjectKind, generation: u64) -> Result<(), StoreError> {
-        self.connection.execute(
+        self.run(
             "UPDATE source_object SET presence = 3, dirty = 1 \
              WHERE kind = ?2 AND presence = 0 AND read_generation < ?1 \
              AND id NOT IN (SELECT source FROM link)",
@@ -114,8 +114,8 @@ impl Tx<'_> {
         Ok(self
             .connection
             .prepare_cached(
-                "INSERT INTO source_object (id, attributes, presence, dirty, misses) \
-                 VALUES (?1, '{}', 3, 1, 1) \
+                "INSERT INTO source_object (id, kind, presence, dirty, misses) \
+                 VALUES (?1, 0, 3, 1, 1) \
                  ON CONFLICT (id) DO UPDATE SET misses = misses + 1 RETURNING misses",
             )?
             .query_row([id.to_string()], |row| row.get(0))?)

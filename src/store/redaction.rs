@@ -25,6 +25,9 @@ const FACT: &str = "redaction";
 /// The fact that the file may still hold, in unused places, what was in clear before.
 pub(super) const UNCLEAN: &str = "redaction_unclean";
 
+/// The directory's properties that are stored sealed.
+pub(super) type SealedProperties = BTreeSet<String>;
+
 /// People or rows looked at at once.
 const BATCH: u32 = 200;
 
@@ -81,7 +84,7 @@ impl View<'_> {
     }
 
     /// The directory's properties that are stored sealed.
-    pub(super) fn sealed_properties(&self) -> Result<BTreeSet<String>, StoreError> {
+    pub(super) fn sealed_properties(&self) -> Result<SealedProperties, StoreError> {
         Ok(self.hidden()?.properties)
     }
 
@@ -90,7 +93,7 @@ impl View<'_> {
         let text: String = self
             .connection
             .prepare_cached(
-                "SELECT coalesce((SELECT attributes FROM source_object WHERE id = ?1), '{}')",
+                "SELECT coalesce((SELECT attributes FROM source_whole WHERE id = ?1), '{}')",
             )?
             .query_row([id.to_string()], |row| row.get(0))?;
         serde_json::from_str(&text).map_err(|error| StoreError::stored("user", error))
@@ -125,7 +128,8 @@ impl Tx<'_> {
 
     /// Seals the sources of redacted values, and opens those that are none any more.
     fn reseal(&self, wanted: &Hidden) -> Result<(), StoreError> {
-        let sql = "UPDATE source_object SET attributes = ?2 WHERE id = ?1";
+        let sql = "UPDATE source_attributes SET attributes = ?2 WHERE num = \
+             (SELECT attributes_num FROM source_object WHERE id = ?1)";
         let mut update = self.connection.prepare_cached(sql)?;
         self.each_id("SELECT id FROM source_object WHERE id > ?1 ORDER BY id LIMIT ?2", |id| {
             let before = self.stored_attributes(id)?;
@@ -158,7 +162,7 @@ impl Tx<'_> {
     /// What a stand-in stands for is asked of the account: one look instead of a needless write.
     fn doubt_links(&self) -> Result<(), StoreError> {
         let sql = "UPDATE link SET stale = 1 WHERE instr(exported, ?1) > 0";
-        self.connection.execute(sql, [format!("\"{STAND_IN}\":")])?;
+        self.run(sql, [format!("\"{STAND_IN}\":")])?;
         Ok(())
     }
 
@@ -208,7 +212,7 @@ impl Tx<'_> {
     }
 
     fn hide_plan(&self, wanted: &Hidden) -> Result<(), StoreError> {
-        self.connection.execute("UPDATE planned_change SET frees = NULL, claims = NULL", [])?;
+        self.run("UPDATE planned_change SET frees = NULL, claims = NULL", [])?;
         let mut after = i64::MIN;
         loop {
             let rows = self.plan_rows(super::PlanFilter::All, after, BATCH)?;
@@ -260,8 +264,8 @@ impl Tx<'_> {
 
     /// Messages that belong to nobody's row.
     fn forget_messages(&self) -> Result<(), StoreError> {
-        self.connection.execute("UPDATE escrow SET detail = ?1", [NOT_KEPT])?;
-        self.connection.execute(
+        self.run("UPDATE escrow SET detail = ?1", [NOT_KEPT])?;
+        self.run(
             "UPDATE cycle SET report = json_set(report, '$.error', ?1) \
              WHERE report ->> 'error' IS NOT NULL",
             [NOT_KEPT],

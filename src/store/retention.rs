@@ -24,7 +24,7 @@ impl View<'_> {
     pub fn log_size(&self) -> Result<u64, StoreError> {
         let sql = "SELECT coalesce((SELECT max(seq) FROM provisioning_log) \
              - (SELECT min(seq) FROM provisioning_log) + 1, 0)";
-        Ok(self.connection.query_row(sql, [], |row| row.get(0))?)
+        Ok(self.one(sql, [], |row| row.get(0))?)
     }
 }
 
@@ -32,7 +32,7 @@ impl Tx<'_> {
     /// Deletes log rows from before `before`, at most `limit` of them; returns how many went.
     pub fn prune_log(&self, before: Timestamp, limit: u32) -> Result<usize, StoreError> {
         self.keep_log_end()?;
-        Ok(self.connection.execute(
+        Ok(self.run(
             "DELETE FROM provisioning_log WHERE seq IN \
              (SELECT seq FROM provisioning_log WHERE at < ?1 ORDER BY at LIMIT ?2)",
             params![before.timestamp_millis(), limit],
@@ -52,7 +52,7 @@ impl Tx<'_> {
     /// Deletes commands that were answered before `before`, at most `limit` of them; returns how
     /// many went.
     pub fn prune_commands(&self, before: Timestamp, limit: u32) -> Result<usize, StoreError> {
-        Ok(self.connection.execute(
+        Ok(self.run(
             "DELETE FROM command WHERE id IN (SELECT id FROM command \
              WHERE taken_at < ?1 AND id < (SELECT max(id) FROM command) ORDER BY id LIMIT ?2)",
             params![before.timestamp_millis(), limit],

@@ -23,17 +23,17 @@ impl Tx<'_> {
     /// ran out of time. Whose time has come is dirty, too.
     pub fn mark_due_dirty(&self, now: Timestamp) -> Result<(), StoreError> {
         if !self.is_draft_open()? {
-            self.connection.execute(
+            self.run(
                 &format!("UPDATE source_object SET dirty = NOT {SET_ASIDE} WHERE dirty = 2"),
                 [],
             )?;
         }
-        self.connection.execute(
+        self.run(
             "UPDATE escrow SET due_cycle = 0 WHERE given_up = 0 AND source IN \
              (SELECT id FROM source_object WHERE reconsider_at <= ?1)",
             [now.timestamp_millis()],
         )?;
-        self.connection.execute(
+        self.run(
             "UPDATE source_object SET dirty = 1, reconsider_at = NULL \
              WHERE reconsider_at IS NOT NULL AND reconsider_at <= ?1",
             [now.timestamp_millis()],
@@ -43,16 +43,16 @@ impl Tx<'_> {
 
     /// Settles the objects drafted in the cycle of this number: those with everything done are
     /// clean, and so are those set aside, whose next try is due by itself; the others stay dirty.
-    pub fn settle_drafted(&self, number: u64) -> Result<(), StoreError> {
+    /// Returns how many there were.
+    pub fn settle_drafted(&self, number: u64) -> Result<usize, StoreError> {
         self.keep_unfinished_escrows(number)?;
-        self.connection.execute(
+        Ok(self.run(
             &format!(
                 "UPDATE source_object SET dirty = CASE WHEN {SET_ASIDE} THEN 0 \
                  WHEN {LEFT_TO_DO} THEN 1 ELSE 0 END WHERE dirty = 2"
             ),
             [],
-        )?;
-        Ok(())
+        )?)
     }
 
     /// The same after an export that ran out of time: whoever has no account yet, and of whose rows
@@ -63,7 +63,7 @@ impl Tx<'_> {
             "UPDATE source_object SET dirty = CASE WHEN {UNSENT} THEN 2 WHEN {SET_ASIDE} THEN 0 \
              WHEN {LEFT_TO_DO} THEN 1 ELSE 0 END WHERE dirty = 2"
         );
-        self.connection.execute(&sql, [])?;
+        self.run(&sql, [])?;
         Ok(())
     }
 
@@ -74,7 +74,7 @@ impl Tx<'_> {
         let sql = format!(
             "UPDATE source_object SET dirty = NOT {SET_ASIDE} WHERE dirty = 2 AND NOT ({UNSENT})"
         );
-        self.connection.execute(&sql, [])?;
+        self.run(&sql, [])?;
         Ok(())
     }
 }

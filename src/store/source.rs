@@ -6,10 +6,10 @@ use rusqlite::{OptionalExtension, params};
 
 use super::{
     open::{StoreError, Tx, View},
-    redaction::{opened, sealed},
+    redaction::opened,
 };
 use crate::{
-    model::{Attributes, ManagerChange, ObjectKind, SourceId, Timestamp},
+    model::{Attributes, ObjectKind, SourceId, Timestamp},
     provisioning::{Decision, EntitlementMemory, Grant, Presence, Subject},
 };
 
@@ -51,7 +51,7 @@ impl View<'_> {
         let row = self
             .connection
             .prepare_cached(
-                "SELECT attributes, presence, manager, kind FROM source_object WHERE id = ?1",
+                "SELECT attributes, presence, manager, kind FROM source_whole WHERE id = ?1",
             )?
             .query_row([&key], |row| {
                 let manager: Option<String> = row.get(2)?;
@@ -192,7 +192,7 @@ impl View<'_> {
     /// How many objects of a kind are dirty.
     pub fn dirty_count(&self, kind: ObjectKind) -> Result<u64, StoreError> {
         let sql = "SELECT count(*) FROM source_object WHERE dirty = 1 AND kind = ?1";
-        Ok(self.connection.query_row(sql, [stored_kind(kind)], |row| row.get(0))?)
+        Ok(self.one(sql, [stored_kind(kind)], |row| row.get(0))?)
     }
 
     /// Whether an object was in scope, and live, when it was last decided about.
@@ -203,11 +203,7 @@ impl View<'_> {
 
     /// How many users and groups are in scope.
     pub fn in_scope_count(&self) -> Result<u64, StoreError> {
-        Ok(self.connection.query_row(
-            "SELECT count(*) FROM source_object WHERE in_scope = 1 AND presence = 0",
-            [],
-            |row| row.get(0),
-        )?)
+        self.tally("in_scope")
     }
 
     /// How many dirty, live, unlinked objects hold a role: at most so many must be matched.
@@ -220,7 +216,7 @@ impl View<'_> {
              AND NOT EXISTS (SELECT 1 FROM link WHERE link.source = source_object.id AND is_hint = 0)",
             stored_kind(kind)
         );
-        Ok(self.connection.query_row(&sql, [], |row| row.get(0))?)
+        Ok(self.one(&sql, [], |row| row.get(0))?)
     }
 
     /// Dirty, unlinked objects that may have to be looked for at the target: those that may get an
@@ -236,7 +232,7 @@ impl View<'_> {
              AND NOT EXISTS (SELECT 1 FROM link WHERE link.source = source_object.id AND is_hint = 0)",
             stored_kind(kind)
         );
-        Ok(self.connection.query_row(&sql, [], |row| row.get(0))?)
+        Ok(self.one(&sql, [], |row| row.get(0))?)
     }
 
     /// Up to `limit` users after `after` whose state must be looked up: assigned ones that were
@@ -246,13 +242,17 @@ impl View<'_> {
         after: Option<SourceId>,
         limit: u32,
     ) -> Result<Vec<SourceId>, StoreError> {
+        // Those not shown are few and have an index. Whoever is linked is known.
         let sql = format!(
-            "WITH assigned AS ({ASSIGNED}) SELECT wanted.id FROM ( \
-                 SELECT id FROM assigned UNION SELECT source FROM link WHERE kind = 0) AS wanted \
-             LEFT JOIN source_object ON source_object.id = wanted.id \
-             WHERE (source_object.id IS NULL OR source_object.presence = 3 \
-                 OR (source_object.misses > 0 AND source_object.presence <> 2)) \
-             AND wanted.id > ?1 ORDER BY wanted.id LIMIT ?2"
+            "WITH assigned AS ({ASSIGNED}) SELECT id FROM ( \
+                 SELECT id FROM source_object \
+                 WHERE (presence = 3 OR (misses > 0 AND presence <> 2)) \
+                     AND (id IN assigned \
+                         OR EXISTS (SELECT 1 FROM link WHERE source = id AND link.kind = 0)) \
+                 UNION SELECT id FROM assigned \
+                     WHERE NOT EXISTS (SELECT 1 FROM source_object AS known \
+                         WHERE known.id = assigned.id)) \
+             WHERE id > ?1 ORDER BY id LIMIT ?2"
         );
         self.ids_after(&sql, after, limit)
     }
@@ -294,7 +294,7 @@ impl View<'_> {
     pub fn find_sources(&self, who: &str) -> Result<Vec<FoundSource>, StoreError> {
         let mut statement = self.connection.prepare_cached(
             "SELECT id, coalesce(attributes ->> 'userPrincipalName', \
-                 iif(kind = 1, attributes ->> 'displayName', NULL), id) FROM source_object \
+                 iif(kind = 1, attributes ->> 'displayName', NULL), id) FROM source_whole \
              WHERE id = lower(?1) OR lower(attributes ->> 'userPrincipalName') = lower(?1) \
              OR lower(attributes ->> 'mail') = lower(?1) \
              OR lower(attributes ->> 'displayName') = lower(?1) ORDER BY id LIMIT 20",
@@ -319,7 +319,7 @@ fn presence_of(stored: i64) -> Presence {
     }
 }
 
-fn stored_presence(presence: Presence) -> i64 {
+pub(super) fn stored_presence(presence: Presence) -> i64 {
     match presence {
         Presence::Live => 0,
         Presence::SoftDeleted => 1,
@@ -329,90 +329,9 @@ fn stored_presence(presence: Presence) -> i64 {
 }
 
 impl Tx<'_> {
-    /// Stores a live user as just read, what is to be sealed of it sealed; it is dirty if anything
-    /// differs.
-    pub fn upsert_user(
-        &self,
-        id: SourceId,
-        attributes: &Attributes,
-        generation: u64,
-    ) -> Result<(), StoreError> {
-        self.upsert(ObjectKind::User, id, attributes, generation)
-    }
-
-    /// Stores a live object as just read, in the same way.
-    pub(super) fn upsert(
-        &self,
-        kind: ObjectKind,
-        id: SourceId,
-        attributes: &Attributes,
-        generation: u64,
-    ) -> Result<(), StoreError> {
-        let attributes = sealed(self.key, id, attributes, &self.sealed_properties()?);
-        let text = serde_json::to_string(&attributes)
-            .map_err(|error| StoreError::stored("attributes", error))?;
-        self.connection
-            .prepare_cached(
-                "INSERT INTO source_object (id, kind, attributes, presence, dirty, \
-                     read_generation) \
-                 VALUES (?1, ?4, ?2, 0, 1, ?3) \
-                 ON CONFLICT (id) DO UPDATE SET \
-                 dirty = CASE WHEN attributes = excluded.attributes AND presence = 0 \
-                     THEN dirty ELSE 1 END, \
-                 attributes = excluded.attributes, presence = 0, misses = 0, \
-                 read_generation = max(read_generation, excluded.read_generation)",
-            )?
-            .execute(params![id.to_string(), text, generation, stored_kind(kind)])?;
-        Ok(())
-    }
-
-    /// Stores a changed user if it is one that matters; returns whether it is.
-    pub fn update_known_user(
-        &self,
-        id: SourceId,
-        attributes: &Attributes,
-    ) -> Result<bool, StoreError> {
-        let known: bool = self
-            .connection
-            .prepare_cached("SELECT EXISTS (SELECT 1 FROM source_object WHERE id = ?1)")?
-            .query_row([id.to_string()], |row| row.get(0))?;
-        if known {
-            self.upsert_user(id, attributes, 0)?;
-        }
-        Ok(known)
-    }
-
-    /// Stores that a user left the directory, where it is one that matters.
-    ///
-    /// The attributes stay: they name the person in the plan and the log.
-    pub fn set_presence(&self, id: SourceId, presence: Presence) -> Result<(), StoreError> {
-        self.connection
-            .prepare_cached(
-                "UPDATE source_object SET presence = ?2, misses = 0, \
-                 dirty = CASE WHEN presence = ?2 THEN dirty ELSE 1 END WHERE id = ?1",
-            )?
-            .execute(params![id.to_string(), stored_presence(presence)])?;
-        Ok(())
-    }
-
-    /// Stores who a user's manager is.
-    pub fn set_manager(&self, id: SourceId, change: ManagerChange) -> Result<(), StoreError> {
-        let manager = match change {
-            ManagerChange::Set(manager) => Some(manager.to_string()),
-            ManagerChange::Cleared => None,
-        };
-        self.connection
-            .prepare_cached(
-                "UPDATE source_object SET dirty = CASE WHEN manager IS ?2 THEN dirty ELSE 1 END, \
-                 manager = ?2 WHERE id = ?1",
-            )?
-            .execute(params![id.to_string(), manager])?;
-        Ok(())
-    }
-
     /// Every user and every group must be decided again.
     pub fn mark_all_dirty(&self) -> Result<(), StoreError> {
-        self.connection.execute("UPDATE source_object SET dirty = 1", [])?;
+        self.run("UPDATE source_object SET dirty = 1", [])?;
         Ok(())
     }
 
@@ -443,13 +362,13 @@ impl Tx<'_> {
     /// Decides this object again in the next cycle, whatever this one came to.
     pub fn mark_dirty(&self, id: SourceId) -> Result<(), StoreError> {
         let sql = "UPDATE source_object SET dirty = 1 WHERE id = ?1";
-        self.connection.execute(sql, [id.to_string()])?;
+        self.run(sql, [id.to_string()])?;
         Ok(())
     }
 
     /// Forgets users and groups that are neither assigned nor linked: the state stays small.
     pub fn prune_objects(&self) -> Result<(), StoreError> {
-        self.connection.execute(
+        self.run(
             &format!(
                 "WITH assigned AS ({ASSIGNED}) DELETE FROM source_object WHERE dirty = 0 \
                  AND id NOT IN assigned \
@@ -458,8 +377,7 @@ impl Tx<'_> {
             ),
             [],
         )?;
-        self.connection
-            .execute("DELETE FROM escrow WHERE source NOT IN (SELECT id FROM source_object)", [])?;
+        self.run("DELETE FROM escrow WHERE source NOT IN (SELECT id FROM source_object)", [])?;
         Ok(())
     }
 }

@@ -5,6 +5,7 @@ use rusqlite::params;
 use super::{
     held::{UNAPPROVED, key},
     open::{StoreError, Tx, View},
+    plan_row::{COLUMNS, read_row},
 };
 use crate::{
     model::{CycleId, Timestamp},
@@ -17,17 +18,17 @@ impl View<'_> {
     /// How many changes wait for the hours in which removals are sent.
     pub fn waiting_count(&self) -> Result<u64, StoreError> {
         let sql = "SELECT count(*) FROM waiting_change";
-        Ok(self.connection.query_row(sql, [], |row| row.get(0))?)
+        Ok(self.one(sql, [], |row| row.get(0))?)
     }
 
     /// Planned rows that take a unique value which a removal that is not sent would free.
     fn blocked(&self) -> Result<Vec<(i64, PlannedChange)>, StoreError> {
-        let mut statement = self.connection.prepare_cached(
-            "SELECT seq, status, body FROM planned_change WHERE status = 'planned' \
+        let mut statement = self.connection.prepare_cached(&format!(
+            "SELECT {COLUMNS} FROM planned_change AS row WHERE status = 'planned' \
              AND claims IN (SELECT frees FROM planned_change WHERE frees IS NOT NULL \
-                 AND (status = 'held' OR (status = 'skipped' AND action <> 'skip'))) ORDER BY seq",
-        )?;
-        let rows = statement.query_map([], super::plan::read_row)?;
+                 AND (status = 'held' OR (status = 'skipped' AND action <> 'skip'))) ORDER BY seq"
+        ))?;
+        let rows = statement.query_map([], read_row)?;
         rows.map(|row| row?).collect()
     }
 }
@@ -44,11 +45,11 @@ impl Tx<'_> {
     ) -> Result<(), StoreError> {
         let removals: Vec<(i64, PlannedChange)> = {
             let sql = format!(
-                "SELECT seq, status, body FROM planned_change AS row WHERE status = 'planned' \
+                "SELECT {COLUMNS} FROM planned_change AS row WHERE status = 'planned' \
                  AND action IN ('disable', 'delete') AND {UNAPPROVED} ORDER BY seq"
             );
             let mut statement = self.connection.prepare(&sql)?;
-            let rows = statement.query_map([], super::plan::read_row)?;
+            let rows = statement.query_map([], read_row)?;
             rows.map(|row| row?).collect::<Result<_, StoreError>>()?
         };
         for row in removals {
@@ -82,7 +83,7 @@ impl Tx<'_> {
 
     /// What waited in an earlier cycle and does not any more is forgotten.
     pub fn forget_waiting(&self) -> Result<(), StoreError> {
-        self.connection.execute(
+        self.run(
             "DELETE FROM waiting_change WHERE NOT EXISTS (SELECT 1 FROM planned_change AS row \
              WHERE row.source = waiting_change.source AND row.action = waiting_change.action \
              AND coalesce(row.target, '') = waiting_change.target AND row.status = 'skipped')",
@@ -111,9 +112,9 @@ impl Tx<'_> {
         );
         change.error = Some(why);
         self.update_planned(seq, &change)?;
-        self.connection.execute("UPDATE planned_change SET again = 1 WHERE seq = ?1", [seq])?;
+        self.run("UPDATE planned_change SET again = 1 WHERE seq = ?1", [seq])?;
         let (source, target, action) = key(&change);
-        let is_new = self.connection.execute(
+        let is_new = self.run(
             "INSERT INTO waiting_change (source, target, action, since) VALUES (?1, ?2, ?3, ?4) \
              ON CONFLICT DO NOTHING",
             params![source, target, action, now.timestamp_millis()],

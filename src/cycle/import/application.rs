@@ -1,6 +1,6 @@
 //! The import as a whole: the application, its roles, and the order of what is read.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use super::{filters, groups, people, users};
 use crate::{
@@ -197,19 +197,14 @@ async fn round<D: Directory>(
     filters::check(context)?;
     people::look_up(context, &selection, full, generation, tracker).await?;
     groups::look_up(context).await?;
-    if full {
-        check_properties(context)?;
-    }
+    let properties = if full { Some(check_properties(context)?) } else { None };
     context.store.write(|tx| {
         if let Some(chain) = &users_chain {
             tx.set_chain(chain)?;
         }
         tx.set_fact("selection", Some(&selection_text(&selection, context.job)))?;
         tx.set_fact("full_read", None)?;
-        if full {
-            tx.store_property_statistics()?;
-        }
-        Ok(())
+        properties.map_or(Ok(()), |counts| tx.set_property_statistics(&counts))
     })?;
     Ok(())
 }
@@ -325,11 +320,12 @@ async fn read_assignments<D: Directory>(
 }
 
 /// A property that vanished from everybody looks like a missing permission, not like a clearing.
-fn check_properties<D>(context: &Context<'_, D>) -> Result<(), CycleError> {
+/// Returns how many users have a value for each.
+fn check_properties<D>(context: &Context<'_, D>) -> Result<BTreeMap<String, u64>, CycleError> {
     let (before, now) =
         context.store.read(|view| Ok((view.property_statistics()?, view.count_properties()?)))?;
     if now.is_empty() {
-        return Ok(());
+        return Ok(now);
     }
     let selection = selection_of(context.job);
     for (property, count) in before {
@@ -348,5 +344,5 @@ fn check_properties<D>(context: &Context<'_, D>) -> Result<(), CycleError> {
             });
         }
     }
-    Ok(())
+    Ok(now)
 }

@@ -5,10 +5,10 @@ use crate::{
         context::{Context, CycleError, Tracker},
         pace,
     },
-    model::{ManagerChange, Removal, UserChange},
+    model::{Removal, UserChange},
     port::{DeltaPage, Directory, DirectoryFault, Link, RoundEnd, Selection, UsersAt},
     provisioning::{Presence, job::Scope},
-    store::{Chain, StoreError, Tx},
+    store::{Chain, Showing, StoreError, Tx},
 };
 
 /// Pages of one round: more than any tenant has, so that a link in a ring ends.
@@ -144,18 +144,13 @@ fn apply(
 ) -> Result<(), StoreError> {
     match change {
         UserChange::Upsert { object, manager } => {
-            let is_shown_first = full && !tx.is_shown(object.id, generation)?;
-            let manager = manager.or(is_shown_first.then_some(ManagerChange::Cleared));
-            let matters = if everybody {
-                tx.upsert_user(object.id, &object.attributes, generation)?;
-                true
+            let shown = (object.id, &object.attributes);
+            if everybody {
+                let showing = if full { Showing::Everything } else { Showing::Changes };
+                tx.upsert_user_and_manager(shown, *manager, showing, generation)
             } else {
-                tx.update_known_user(object.id, &object.attributes)?
-            };
-            if let (true, Some(manager)) = (matters, manager) {
-                tx.set_manager(object.id, manager)?;
+                tx.update_known_user(shown, *manager)
             }
-            Ok(())
         }
         UserChange::Removed { id, removal } => tx.set_presence(
             *id,

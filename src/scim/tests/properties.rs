@@ -169,7 +169,7 @@ proptest! {
         sub in prop::option::of("[a-z]{1,6}"),
     ) {
         let filter = filter.map(|(attribute, value)| crate::scim::ValueFilter { attribute, value });
-        let made = AttributePath { urn, attribute, filter, sub };
+        let made = AttributePath::new(urn, attribute, filter, sub);
         let text = made.to_string();
         let parsed = AttributePath::parse(&text).expect("what is printed parses");
         prop_assert_eq!(&parsed, &made);

@@ -44,7 +44,7 @@ impl View<'_> {
             "SELECT body, ended FROM drift_check WHERE {condition} ORDER BY began DESC LIMIT 1"
         );
         let row: Option<(String, Option<i64>)> =
-            self.connection.query_row(&sql, [], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
+            self.one(&sql, [], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
         row.map(|(body, ended)| {
             let mut check: DriftCheck =
                 serde_json::from_str(&body).map_err(|e| StoreError::stored("drift check", e))?;
@@ -111,7 +111,7 @@ impl View<'_> {
              (SELECT count(*) FROM link WHERE standing = 0 AND kind = ?2)"
         );
         let row = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?));
-        Ok(self.connection.query_row(&sql, params![cycle.to_string(), stored_kind(kind)], row)?)
+        Ok(self.one(&sql, params![cycle.to_string(), stored_kind(kind)], row)?)
     }
 
     /// Up to `limit` objects that can be compared in this cycle, after this one, by id.
@@ -128,7 +128,7 @@ impl View<'_> {
                  AND coalesce(object.attributes ->> 'accountEnabled', 1), \
              survey_account.\"values\", \
              (SELECT count(*) FROM member_link WHERE group_id = link.source AND doubt = 0) \
-             FROM link LEFT JOIN source_object AS object ON object.id = link.source \
+             FROM link LEFT JOIN source_whole AS object ON object.id = link.source \
              LEFT JOIN survey_account ON survey_account.kind = link.kind \
                  AND survey_account.target = link.target \
              WHERE {COMPARABLE} AND link.source > ?3 ORDER BY link.source LIMIT ?4"

@@ -45,12 +45,12 @@ impl Tx<'_> {
 
     /// Forgets a comparison that did not come to its end.
     pub fn discard_open_drift_check(&self) -> Result<(), StoreError> {
-        self.connection.execute(
+        self.run(
             "DELETE FROM drift_finding \
              WHERE check_id IN (SELECT id FROM drift_check WHERE ended IS NULL)",
             [],
         )?;
-        self.connection.execute("DELETE FROM drift_check WHERE ended IS NULL", [])?;
+        self.run("DELETE FROM drift_check WHERE ended IS NULL", [])?;
         Ok(())
     }
 
@@ -83,7 +83,7 @@ impl Tx<'_> {
     /// Replaces what was found; without a difference left it goes.
     pub fn replace_drift(&self, seq: i64, finding: &DriftFinding) -> Result<(), StoreError> {
         if finding.kind == DriftKind::Changed && finding.changes.is_empty() {
-            self.connection.execute("DELETE FROM drift_finding WHERE seq = ?1", [seq])?;
+            self.run("DELETE FROM drift_finding WHERE seq = ?1", [seq])?;
             return Ok(());
         }
         self.connection
@@ -94,7 +94,7 @@ impl Tx<'_> {
 
     /// Takes back the missing objects of this kind that a comparison found; returns how many.
     pub fn drop_missing(&self, check: CycleId, object: ObjectKind) -> Result<u64, StoreError> {
-        let dropped = self.connection.execute(
+        let dropped = self.run(
             "DELETE FROM drift_finding WHERE check_id = ?1 AND object = ?2 AND kind = ?3",
             params![check.to_string(), stored_kind(object), DriftKind::Missing.as_str()],
         )?;
@@ -129,9 +129,9 @@ impl Tx<'_> {
     pub fn end_drift_check(&self, check: &DriftCheck, now: Timestamp) -> Result<(), StoreError> {
         self.save_drift_check(check)?;
         let id = check.id.to_string();
-        self.connection.execute("DELETE FROM drift_check WHERE id <> ?1", [&id])?;
-        self.connection.execute("DELETE FROM drift_finding WHERE check_id <> ?1", [&id])?;
-        self.connection.execute(
+        self.run("DELETE FROM drift_check WHERE id <> ?1", [&id])?;
+        self.run("DELETE FROM drift_finding WHERE check_id <> ?1", [&id])?;
+        self.run(
             "UPDATE drift_check SET ended = ?2 WHERE id = ?1",
             params![id, now.timestamp_millis()],
         )?;
@@ -163,8 +163,8 @@ impl Tx<'_> {
     /// Remembers the surveyed objects that nobody is linked to; others are new from now on.
     pub fn set_drift_baseline(&self, kind: ObjectKind) -> Result<(), StoreError> {
         let code = stored_kind(kind);
-        self.connection.execute("DELETE FROM drift_unlinked WHERE kind = ?1", [code])?;
-        self.connection.execute(
+        self.run("DELETE FROM drift_unlinked WHERE kind = ?1", [code])?;
+        self.run(
             "INSERT INTO drift_unlinked (kind, target) SELECT kind, target FROM survey_account \
              WHERE kind = ?1 AND target NOT IN (SELECT target FROM link WHERE kind = ?1)",
             [code],

@@ -1,0 +1,223 @@
+//! Storing what readings show: users and groups, their attributes and managers.
+//!
+//! Whatever differs from what was known makes its object dirty, in the same transaction. What a
+//! reading shows as it was known is not written again. Attributes stand in a table of their own,
+//! in the order in which they came.
+
+use std::cell::OnceCell;
+
+use rusqlite::{OptionalExtension, params};
+
+use super::{
+    open::{StoreError, Tx},
+    redaction::{SealedProperties, sealed},
+    source::{stored_kind, stored_presence},
+};
+use crate::{
+    model::{Attributes, ManagerChange, ObjectKind, SourceId},
+    provisioning::Presence,
+};
+
+/// What is known of an object before it is stored.
+struct Known {
+    presence: i64,
+    misses: i64,
+    generation: u64,
+    attributes_num: Option<i64>,
+    is_same: bool,
+    manager: Option<String>,
+}
+
+/// What a page says of an object, as it is stored.
+struct Shown<'a> {
+    text: &'a str,
+    generation: u64,
+    /// `None` where the page says nothing of the manager.
+    manager: Option<Option<String>>,
+}
+
+/// How much of the directory the page of a round of changes belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Showing {
+    /// A complete reading: whoever it shows for the first time has no manager unless it says so.
+    Everything,
+    /// What changed: whoever it says nothing of has the manager that is known.
+    Changes,
+}
+
+impl Tx<'_> {
+    /// Stores a live user as just read, what is to be sealed of it sealed; it is dirty if anything
+    /// differs.
+    pub fn upsert_user(
+        &self,
+        id: SourceId,
+        attributes: &Attributes,
+        generation: u64,
+    ) -> Result<(), StoreError> {
+        self.upsert(ObjectKind::User, id, attributes, generation)
+    }
+
+    /// Stores a live object as just read, in the same way.
+    pub(super) fn upsert(
+        &self,
+        kind: ObjectKind,
+        id: SourceId,
+        attributes: &Attributes,
+        generation: u64,
+    ) -> Result<(), StoreError> {
+        let key = id.to_string();
+        let text = self.stored_text(id, attributes)?;
+        let known = self.known(&key, &text)?;
+        let shown = Shown { text: &text, generation, manager: None };
+        self.store_shown((kind, &key), known.as_ref(), &shown)
+    }
+
+    /// Stores a user as a page of a round of changes shows it, with its manager.
+    pub fn upsert_user_and_manager(
+        &self,
+        (id, attributes): (SourceId, &Attributes),
+        manager: Option<ManagerChange>,
+        showing: Showing,
+        generation: u64,
+    ) -> Result<(), StoreError> {
+        let key = id.to_string();
+        let text = self.stored_text(id, attributes)?;
+        let known = self.known(&key, &text)?;
+        let is_shown = known.as_ref().is_some_and(|known| known.generation >= generation);
+        let is_shown_first = showing == Showing::Everything && !is_shown;
+        let manager = manager.or(is_shown_first.then_some(ManagerChange::Cleared));
+        let shown = Shown { text: &text, generation, manager: manager.map(stored_manager) };
+        self.store_shown((ObjectKind::User, &key), known.as_ref(), &shown)
+    }
+
+    /// Stores a changed user, and what is said of its manager, if it is one that matters.
+    pub fn update_known_user(
+        &self,
+        (id, attributes): (SourceId, &Attributes),
+        manager: Option<ManagerChange>,
+    ) -> Result<(), StoreError> {
+        let key = id.to_string();
+        let exists = self
+            .connection
+            .prepare_cached("SELECT EXISTS (SELECT 1 FROM source_object WHERE id = ?1)")?
+            .query_row([&key], |row| row.get(0))?;
+        if exists {
+            self.upsert_user_and_manager((id, attributes), manager, Showing::Changes, 0)?;
+        }
+        Ok(())
+    }
+
+    fn stored_text(&self, id: SourceId, attributes: &Attributes) -> Result<String, StoreError> {
+        let properties = self.sealed_properties_once()?;
+        let text = if properties.is_empty() {
+            serde_json::to_string(attributes)
+        } else {
+            serde_json::to_string(&sealed(self.key, id, attributes, properties))
+        };
+        text.map_err(|error| StoreError::stored("attributes", error))
+    }
+
+    /// The directory's properties that are stored sealed, read once in a transaction.
+    fn sealed_properties_once(&self) -> Result<&SealedProperties, StoreError> {
+        let sealed: &OnceCell<SealedProperties> = &self.sealed;
+        if let Some(properties) = sealed.get() {
+            return Ok(properties);
+        }
+        let properties = self.sealed_properties()?;
+        Ok(sealed.get_or_init(|| properties))
+    }
+
+    fn known(&self, key: &str, text: &str) -> Result<Option<Known>, StoreError> {
+        let sql = "SELECT presence, misses, read_generation, attributes_num, \
+             attributes IS ?2, manager FROM source_object \
+             LEFT JOIN source_attributes ON source_attributes.num = attributes_num WHERE id = ?1";
+        let row = |row: &rusqlite::Row<'_>| {
+            Ok(Known {
+                presence: row.get(0)?,
+                misses: row.get(1)?,
+                generation: row.get(2)?,
+                attributes_num: row.get(3)?,
+                is_same: row.get(4)?,
+                manager: row.get(5)?,
+            })
+        };
+        Ok(self.connection.prepare_cached(sql)?.query_row([key, text], row).optional()?)
+    }
+
+    fn store_shown(
+        &self,
+        (kind, key): (ObjectKind, &str),
+        known: Option<&Known>,
+        shown: &Shown<'_>,
+    ) -> Result<(), StoreError> {
+        let Some(known) = known else {
+            let num = self.add_attributes(shown.text)?;
+            let manager = shown.manager.as_ref().and_then(Option::as_ref);
+            let sql = "INSERT INTO source_object \
+                 (id, kind, presence, dirty, read_generation, attributes_num, manager) \
+                 VALUES (?1, ?2, 0, 1, ?3, ?4, ?5)";
+            let row = params![key, stored_kind(kind), shown.generation, num, manager];
+            self.connection.prepare_cached(sql)?.execute(row)?;
+            return Ok(());
+        };
+        let num = match (known.is_same, known.attributes_num) {
+            (true, num) => num,
+            (false, Some(num)) => {
+                let sql = "UPDATE source_attributes SET attributes = ?2 WHERE num = ?1";
+                self.connection.prepare_cached(sql)?.execute(params![num, shown.text])?;
+                Some(num)
+            }
+            (false, None) => Some(self.add_attributes(shown.text)?),
+        };
+        let manager = shown.manager.as_ref().unwrap_or(&known.manager);
+        let differs = !known.is_same || known.presence != 0 || *manager != known.manager;
+        if !differs && known.misses == 0 && known.generation >= shown.generation {
+            return Ok(());
+        }
+        let sql = "UPDATE source_object SET presence = 0, misses = 0, \
+             dirty = iif(?2, 1, dirty), read_generation = ?3, attributes_num = ?4, manager = ?5 \
+             WHERE id = ?1";
+        let generation = known.generation.max(shown.generation);
+        let row = params![key, differs, generation, num, manager];
+        self.connection.prepare_cached(sql)?.execute(row)?;
+        Ok(())
+    }
+
+    fn add_attributes(&self, text: &str) -> Result<i64, StoreError> {
+        let sql = "INSERT INTO source_attributes (attributes) VALUES (?1)";
+        self.connection.prepare_cached(sql)?.execute([text])?;
+        Ok(self.connection.last_insert_rowid())
+    }
+
+    /// Stores that a user left the directory, where it is one that matters.
+    ///
+    /// The attributes stay: they name the person in the plan and the log.
+    pub fn set_presence(&self, id: SourceId, presence: Presence) -> Result<(), StoreError> {
+        self.connection
+            .prepare_cached(
+                "UPDATE source_object SET presence = ?2, misses = 0, \
+                 dirty = CASE WHEN presence = ?2 THEN dirty ELSE 1 END WHERE id = ?1",
+            )?
+            .execute(params![id.to_string(), stored_presence(presence)])?;
+        Ok(())
+    }
+
+    /// Stores who a user's manager is.
+    pub fn set_manager(&self, id: SourceId, change: ManagerChange) -> Result<(), StoreError> {
+        let manager = stored_manager(change);
+        self.connection
+            .prepare_cached(
+                "UPDATE source_object SET dirty = CASE WHEN manager IS ?2 THEN dirty ELSE 1 END, \
+                 manager = ?2 WHERE id = ?1",
+            )?
+            .execute(params![id.to_string(), manager])?;
+        Ok(())
+    }
+}
+
+fn stored_manager(change: ManagerChange) -> Option<String> {
+    match change {
+        ManagerChange::Set(manager) => Some(manager.to_string()),
+        ManagerChange::Cleared => None,
+    }
+}

@@ -1,0 +1,174 @@
+//! How a row of the plan is stored: its columns, and a body that says each value once.
+//!
+//! A create has the same values up to three times: as what changes, as what is sent, and as what
+//! the link has afterwards. A plan for a whole tenant is made of them.
+
+use std::borrow::Cow;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::open::StoreError;
+use crate::{
+    model::{ObjectKind, SourceId, TargetId},
+    provisioning::{Action, Basis, ChangeStatus, Failure, LinkEffect, Phase, PlannedChange, Reason, Step, Write},
+    scim::{AttributeChange, AttributePath, Values},
+};
+
+/// The shape of `planned_change.body`.
+pub(super) const BODY_VERSION: i64 = 2;
+
+/// The columns that [`read_row`] reads, of a table called `row`.
+pub(super) const COLUMNS: &str = "row.seq, row.status, row.body, row.version, row.id, row.source, \
+     row.target, row.action";
+
+/// What a row says beside its columns.
+#[derive(Serialize, Deserialize)]
+struct Body<'a> {
+    kind: ObjectKind,
+    source_display: Cow<'a, str>,
+    reason: Reason,
+    detail: Cow<'a, str>,
+    /// Absent where a create gives every value that it sends.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    changes: Option<Cow<'a, [AttributeChange]>>,
+    write: Cow<'a, Write>,
+    effect: Effect<'a>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    basis: Option<Cow<'a, Basis>>,
+    phase: Phase,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    reference: Option<SourceId>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    error: Option<Cow<'a, Failure>>,
+    steps: Cow<'a, [Step]>,
+}
+
+/// What the link becomes.
+#[derive(Serialize, Deserialize)]
+enum Effect<'a> {
+    /// Live, with the values that are sent.
+    Created,
+    /// Anything else.
+    Other(Cow<'a, LinkEffect>),
+}
+
+/// A row's body as it is stored.
+pub(super) fn print(change: &PlannedChange) -> Result<String, StoreError> {
+    let (effect, is_whole) = match (&change.write, &change.effect) {
+        (Write::Create(sent), LinkEffect::Exported(exported)) => {
+            let effect = if sent == exported {
+                Effect::Created
+            } else {
+                Effect::Other(Cow::Borrowed(&change.effect))
+            };
+            (effect, is_of(&change.changes, sent))
+        }
+        _ => (Effect::Other(Cow::Borrowed(&change.effect)), false),
+    };
+    let body = Body {
+        kind: change.kind,
+        source_display: Cow::Borrowed(&change.source_display),
+        reason: change.reason,
+        detail: Cow::Borrowed(&change.detail),
+        changes: (!is_whole).then_some(Cow::Borrowed(&change.changes)),
+        write: Cow::Borrowed(&change.write),
+        effect,
+        basis: change.basis.as_ref().map(Cow::Borrowed),
+        phase: change.phase,
+        reference: change.reference,
+        error: change.error.as_ref().map(Cow::Borrowed),
+        steps: Cow::Borrowed(&change.steps),
+    };
+    serde_json::to_string(&body).map_err(|error| StoreError::stored("planned change", error))
+}
+
+/// Whether these changes are what a create with these values gives.
+fn is_of(changes: &[AttributeChange], sent: &Values) -> bool {
+    changes.len() == sent.len()
+        && changes.iter().zip(sent).all(|(change, (path, value))| {
+            change.old.is_none() && change.path == *path && change.new.as_ref() == Some(value)
+        })
+}
+
+/// A row as it was stored.
+pub(super) fn read_row(
+    row: &rusqlite::Row<'_>,
+) -> rusqlite::Result<Result<(i64, PlannedChange), StoreError>> {
+    let (seq, status, version): (i64, String, i64) = (row.get(0)?, row.get(1)?, row.get(3)?);
+    let body = row.get_ref(2)?.as_str()?;
+    if version < BODY_VERSION {
+        return Ok(whole(body).and_then(|mut change| {
+            change.status = status_of(&status)?;
+            Ok((seq, change))
+        }));
+    }
+    let (id, source): (String, String) = (row.get(4)?, row.get(5)?);
+    let (target, action): (Option<String>, String) = (row.get(6)?, row.get(7)?);
+    Ok(parse(body, (&id, &source, target.as_deref()), (&action, &status))
+        .map(|change| (seq, change)))
+}
+
+/// A row in the first shape, whose body was all of it.
+fn whole(body: &str) -> Result<PlannedChange, StoreError> {
+    serde_json::from_str(body).map_err(|error| StoreError::stored("planned change", error))
+}
+
+fn parse(
+    body: &str,
+    (id, source, target): (&str, &str, Option<&str>),
+    (action, status): (&str, &str),
+) -> Result<PlannedChange, StoreError> {
+    let body: Body<'_> =
+        serde_json::from_str(body).map_err(|error| StoreError::stored("planned change", error))?;
+    let write = body.write.into_owned();
+    let changes = match (body.changes, &write) {
+        (Some(changes), _) => changes.into_owned(),
+        (None, Write::Create(sent)) => sent.iter().map(given).collect(),
+        (None, Write::Nothing | Write::Patch { .. } | Write::Delete | Write::Members) => Vec::new(),
+    };
+    let effect = match (body.effect, &write) {
+        (Effect::Other(effect), _) => effect.into_owned(),
+        (Effect::Created, Write::Create(sent)) => LinkEffect::Exported(sent.clone()),
+        (Effect::Created, Write::Nothing | Write::Patch { .. } | Write::Delete | Write::Members) => {
+            return Err(StoreError::stored("planned change", "a create without values"));
+        }
+    };
+    Ok(PlannedChange {
+        id: id.parse().map_err(|error| StoreError::stored("change id", error))?,
+        kind: body.kind,
+        source: source.parse().map_err(|error| StoreError::stored("id", error))?,
+        source_display: body.source_display.into_owned(),
+        target: target
+            .map(|target| {
+                TargetId::parse(target)
+                    .map_err(|error| StoreError::stored("target", error))
+            })
+            .transpose()?,
+        action: Action::parse(action)
+            .ok_or_else(|| StoreError::stored("action", action))?,
+        status: status_of(status)?,
+        reason: body.reason,
+        detail: body.detail.into_owned(),
+        changes,
+        write,
+        effect,
+        basis: body.basis.map(Cow::into_owned),
+        phase: body.phase,
+        reference: body.reference,
+        error: body.error.map(Cow::into_owned),
+        steps: body.steps.into_owned(),
+    })
+}
+
+fn given((path, value): (&AttributePath, &Value)) -> AttributeChange {
+    AttributeChange { path: path.clone(), old: None, new: Some(value.clone()) }
+}
+
+/// The status of a stored row. What is set aside while something else is sent is planned.
+pub(super) fn status_of(stored: &str) -> Result<ChangeStatus, StoreError> {
+    match stored {
+        "aside" => Ok(ChangeStatus::Planned),
+        other => ChangeStatus::parse(other).ok_or_else(|| StoreError::stored("status", other)),
+    }
+}
