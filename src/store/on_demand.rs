@@ -13,7 +13,7 @@ use super::{
     open::{StoreError, Tx, View},
 };
 use crate::{
-    model::{Attributes, CycleId, MemberChange, ObjectKind, SourceId, Timestamp},
+    model::{AttributesText, CycleId, MemberChange, ObjectKind, SourceId, Timestamp},
     provisioning::{Action, ChangeStatus, Held, PlannedChange, Reason, Step, StepKind, StepStatus},
 };
 
@@ -56,7 +56,11 @@ impl Tx<'_> {
     }
 
     /// Stores a live group as just read.
-    pub fn upsert_group(&self, id: SourceId, attributes: &Attributes) -> Result<(), StoreError> {
+    pub fn upsert_group(
+        &self,
+        id: SourceId,
+        attributes: &AttributesText,
+    ) -> Result<(), StoreError> {
         self.upsert(ObjectKind::Group, id, attributes, 0)
     }
 

@@ -9,7 +9,7 @@ use super::{
     redaction::{opened, sealed},
 };
 use crate::{
-    model::{Attributes, ManagerChange, ObjectKind, SourceId, Timestamp},
+    model::{Attributes, AttributesText, ManagerChange, ObjectKind, SourceId, Timestamp},
     provisioning::{Decision, EntitlementMemory, Grant, Presence, Subject},
 };
 
@@ -334,7 +334,7 @@ impl Tx<'_> {
     pub fn upsert_user(
         &self,
         id: SourceId,
-        attributes: &Attributes,
+        attributes: &AttributesText,
         generation: u64,
     ) -> Result<(), StoreError> {
         self.upsert(ObjectKind::User, id, attributes, generation)
@@ -345,12 +345,14 @@ impl Tx<'_> {
         &self,
         kind: ObjectKind,
         id: SourceId,
-        attributes: &Attributes,
+        attributes: &AttributesText,
         generation: u64,
     ) -> Result<(), StoreError> {
-        let attributes = sealed(self.key, id, attributes, &self.sealed_properties()?);
-        let text = serde_json::to_string(&attributes)
-            .map_err(|error| StoreError::stored("attributes", error))?;
+        let properties = self.sealed_properties()?;
+        let sealed = (!properties.is_empty()).then(|| {
+            AttributesText::from(&sealed(self.key, id, &attributes.values(), &properties))
+        });
+        let text = sealed.as_ref().unwrap_or(attributes).as_str();
         self.connection
             .prepare_cached(
                 "INSERT INTO source_object (id, kind, attributes, presence, dirty, \
@@ -370,7 +372,7 @@ impl Tx<'_> {
     pub fn update_known_user(
         &self,
         id: SourceId,
-        attributes: &Attributes,
+        attributes: &AttributesText,
     ) -> Result<bool, StoreError> {
         let known: bool = self
             .connection
