@@ -90,7 +90,7 @@ async fn match_users<D: Directory>(
         let page = pace::directory(context.clock, ask).await?;
         seen += page.items.len() as u64;
         for user in page.items {
-            matching.note(context, user)?;
+            matching.note(context, &user)?;
         }
         tracker.at(seen, None)?;
         next = page.next;
@@ -101,11 +101,11 @@ async fn match_users<D: Directory>(
 }
 
 impl Matching {
-    fn note<D>(&self, context: &Context<'_, D>, user: SourceObject) -> Result<(), StoreError> {
+    fn note<D>(&self, context: &Context<'_, D>, user: &SourceObject) -> Result<(), StoreError> {
         let subject = Subject {
             kind: ObjectKind::User,
             id: user.id,
-            attributes: user.attributes,
+            attributes: user.attributes.values(),
             presence: Presence::Live,
             manager: None,
             grants: Vec::new(),

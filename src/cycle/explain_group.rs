@@ -136,8 +136,8 @@ async fn members_of<D: Directory, S>(
     let mut attributes = None;
     let mut standing = BTreeMap::new();
     for change in page.items.iter().filter(|change| change.id == group) {
-        if change.attributes.contains_key("displayName") {
-            attributes = Some(change.attributes.clone());
+        if change.attributes.get("displayName").is_some() {
+            attributes = Some(change.attributes.values());
         }
         for member in &change.members {
             standing.insert(member.id, (member.kind, member.removed));

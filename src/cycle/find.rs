@@ -127,7 +127,7 @@ impl<D: Directory, S: StateRead> Question<'_, D, S> {
             Some(Hit::Several(all)) => Search::Several(all),
             Some(Hit::Group(object, by)) => {
                 let grants = self.assigned(&application, object.id).await?.0;
-                let SourceObject { id, attributes, .. } = object;
+                let (id, attributes) = (object.id, object.attributes.values());
                 Search::Group(Box::new(FoundGroup { id, attributes, by, grants, application }))
             }
             Some(Hit::User(object, presence, by)) => {
@@ -295,7 +295,7 @@ impl<D: Directory, S: StateRead> Question<'_, D, S> {
         Ok(Subject {
             kind: ObjectKind::User,
             id,
-            attributes: object.attributes,
+            attributes: object.attributes.values(),
             presence,
             manager,
             grants,
@@ -363,15 +363,15 @@ fn through(assigned: Vec<Assignment>, groups: &BTreeMap<SourceId, String>) -> Ve
 }
 
 fn has(object: &SourceObject, attribute: &str, name: &str) -> bool {
-    let value = object.attributes.get(attribute).and_then(serde_json::Value::as_str);
+    let value = object.attributes.text(attribute);
     value.is_some_and(|value| value.to_lowercase() == name.to_lowercase())
 }
 
 fn display_of(object: &SourceObject) -> String {
-    let text = |name: &str| object.attributes.get(name).and_then(serde_json::Value::as_str);
+    let text = |name: &str| object.attributes.text(name);
     text("userPrincipalName")
         .or_else(|| text("displayName"))
-        .map_or_else(|| object.id.to_string(), str::to_owned)
+        .unwrap_or_else(|| object.id.to_string())
 }
 
 /// The only one, or all of several.

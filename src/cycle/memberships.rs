@@ -45,8 +45,8 @@ pub(super) async fn groups_with<D: Directory>(
             })
             .await?;
             for change in page.items {
-                let text = change.attributes.get("displayName").and_then(|name| name.as_str());
-                names.extend(text.map(|name| (change.id, name.to_owned())));
+                let name = change.attributes.text("displayName");
+                names.extend(name.map(|name| (change.id, name)));
                 // Later entries win, as they do in a cycle.
                 for member in change.members.iter().filter(|member| member.id == user) {
                     if member.removed {
@@ -75,6 +75,5 @@ pub(super) async fn groups_with<D: Directory>(
 }
 
 fn name_of(group: &SourceObject) -> String {
-    let name = group.attributes.get("displayName").and_then(|name| name.as_str());
-    name.map_or_else(|| group.id.to_string(), str::to_owned)
+    group.attributes.text("displayName").unwrap_or_else(|| group.id.to_string())
 }

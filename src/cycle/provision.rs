@@ -22,7 +22,10 @@ use super::{
     run::{recover, review_facts},
 };
 use crate::{
-    model::{Application, Attributes, CycleId, ManagerChange, ObjectKind, SourceId, Timestamp},
+    model::{
+        Application, Attributes, AttributesText, CycleId, ManagerChange, ObjectKind, SourceId,
+        Timestamp,
+    },
     port::{Directory, DirectoryFault, GroupsAt, RoundEnd, Selection, TargetRead, TargetWrite},
     provisioning::{
         Cleared, Draft, Grant, Plan, PlannedChange, Presence, Subject, job::Scope, review,
@@ -248,7 +251,7 @@ fn remember<D>(
             // Its properties are read with its members.
             Presence::Live if subject.kind == ObjectKind::Group => Ok(()),
             Presence::Live => {
-                tx.upsert_user(subject.id, &subject.attributes, 0)?;
+                tx.upsert_user(subject.id, &AttributesText::from(&subject.attributes), 0)?;
                 if selection.manager {
                     let manager =
                         subject.manager.map_or(ManagerChange::Cleared, ManagerChange::Set);
@@ -302,17 +305,17 @@ async fn read_members<D: Directory>(
         store.write(|tx| {
             for change in page.items.iter().filter(|change| change.id == subject.id) {
                 tx.add_members(subject.id, &change.members)?;
-                if change.attributes.contains_key("displayName") {
+                if change.attributes.get("displayName").is_some() {
                     tx.upsert_group(subject.id, &change.attributes)?;
                 }
             }
             Ok(())
         })?;
         let told = page.items.into_iter().find(|change| {
-            change.id == subject.id && change.attributes.contains_key("displayName")
+            change.id == subject.id && change.attributes.get("displayName").is_some()
         });
         if let Some(told) = told {
-            subject.attributes = told.attributes;
+            subject.attributes = told.attributes.values();
         }
         match page.end {
             RoundEnd::Complete(_) => return Ok(()),

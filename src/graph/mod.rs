@@ -15,6 +15,7 @@ mod domain;
 mod endpoint;
 mod fault;
 mod group;
+mod object;
 mod page;
 mod registration;
 mod service_principal;

@@ -1,6 +1,8 @@
 //! Enterprise applications, their assignments and Entra's own jobs on them, as Graph writes them.
 
-use serde::Deserialize;
+use std::fmt;
+
+use serde::{Deserialize, de};
 
 use crate::model::{
     AppRole, AppRoleId, Application, Assignment, PrincipalKind, ServicePrincipalId, SourceId,
@@ -57,25 +59,44 @@ impl WireRole {
 #[serde(rename_all = "camelCase")]
 pub(super) struct WireAssignment {
     principal_id: SourceId,
-    principal_type: String,
+    principal_type: WirePrincipal,
     app_role_id: AppRoleId,
     principal_display_name: Option<String>,
 }
 
+/// `principalType`. A principal that is neither user nor group is a workload and is never
+/// provisioned.
+struct WirePrincipal(PrincipalKind);
+
+impl<'de> Deserialize<'de> for WirePrincipal {
+    fn deserialize<D: de::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Text;
+        impl de::Visitor<'_> for Text {
+            type Value = WirePrincipal;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a type of principal")
+            }
+
+            fn visit_str<E>(self, name: &str) -> Result<WirePrincipal, E> {
+                Ok(WirePrincipal(if name.eq_ignore_ascii_case("User") {
+                    PrincipalKind::User
+                } else if name.eq_ignore_ascii_case("Group") {
+                    PrincipalKind::Group
+                } else {
+                    PrincipalKind::ServicePrincipal
+                }))
+            }
+        }
+        deserializer.deserialize_str(Text)
+    }
+}
+
 impl WireAssignment {
-    /// A principal that is neither user nor group is a workload and is never provisioned.
     pub(super) fn assignment(self) -> Assignment {
-        let is = |name: &str| self.principal_type.eq_ignore_ascii_case(name);
-        let principal_kind = if is("User") {
-            PrincipalKind::User
-        } else if is("Group") {
-            PrincipalKind::Group
-        } else {
-            PrincipalKind::ServicePrincipal
-        };
         Assignment {
             principal: self.principal_id,
-            principal_kind,
+            principal_kind: self.principal_type.0,
             role: self.app_role_id,
             principal_display_name: self.principal_display_name.unwrap_or_default(),
         }

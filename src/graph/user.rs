@@ -1,11 +1,16 @@
 //! Users as Graph writes them, turned into the port's values.
 
-use serde::Deserialize;
-use serde_json::{Map, Value};
+use serde::{Deserialize, de::MapAccess};
+use serde_json::Value;
 
-use super::fault::Reading;
+use super::{
+    fault::Reading,
+    object::{Annotations, WireObject, set},
+};
 use crate::{
-    model::{Attributes, ManagerChange, ObjectKind, Removal, SourceId, SourceObject, UserChange},
+    model::{
+        AttributesText, ManagerChange, ObjectKind, Removal, SourceId, SourceObject, UserChange,
+    },
     port::{DirectoryFault, Selection},
 };
 
@@ -23,15 +28,24 @@ pub(super) fn selected(selection: &Selection) -> Vec<&str> {
 }
 
 /// A user of any listing.
-#[derive(Deserialize)]
-pub(super) struct WireUser {
-    id: SourceId,
-    #[serde(rename = "@removed")]
+pub(super) type WireUser = WireObject<OfUser>;
+
+/// What a row says of a user beside its properties.
+#[derive(Default)]
+pub(super) struct OfUser {
     removed: Option<WireRemoved>,
-    #[serde(rename = "manager@delta")]
     manager: Option<Vec<WireManager>>,
-    #[serde(flatten)]
-    properties: Map<String, Value>,
+}
+
+impl Annotations for OfUser {
+    fn take<'de, A: MapAccess<'de>>(&mut self, name: &str, map: &mut A) -> Result<bool, A::Error> {
+        match name {
+            "@removed" => set(&mut self.removed, "@removed", map)?,
+            "manager@delta" => set(&mut self.manager, "manager@delta", map)?,
+            _ => return Ok(false),
+        }
+        Ok(true)
+    }
 }
 
 /// `@removed`.
@@ -69,11 +83,10 @@ impl WireUser {
     /// gives the id alone and all else null ("limited information returned for inaccessible member
     /// objects"), which must not look like cleared attributes.
     pub(super) fn object(self) -> Result<SourceObject, DirectoryFault> {
-        let object = self.bare_object();
-        if object.attributes.values().all(is_empty_list) {
+        if !self.is_told {
             return Err(Reading::Users.denied("a user came without any of its properties"));
         }
-        Ok(object)
+        Ok(self.bare_object())
     }
 
     /// The user out of the deleted items, where the user principal name has the id in front, so
@@ -81,25 +94,23 @@ impl WireUser {
     pub(super) fn deleted(self) -> Result<SourceObject, DirectoryFault> {
         let mut object = self.object()?;
         let prefix = object.id.as_uuid().simple().to_string();
-        if let Some(Value::String(name)) = object.attributes.get_mut("userPrincipalName")
+        if let Some(name) = object.attributes.text("userPrincipalName")
             && let Some(plain) = name.strip_prefix(&prefix)
         {
-            *name = plain.to_owned();
+            let mut values = object.attributes.values();
+            values.insert("userPrincipalName".to_owned(), Value::from(plain));
+            object.attributes = AttributesText::from(&values);
         }
         Ok(object)
     }
 
     fn bare_object(self) -> SourceObject {
-        SourceObject {
-            id: self.id,
-            kind: ObjectKind::User,
-            attributes: attributes(self.properties),
-        }
+        SourceObject { id: self.id, kind: ObjectKind::User, attributes: self.attributes }
     }
 
     /// The user as one change of a round that reads whole users.
     pub(super) fn change(self) -> Result<UserChange, DirectoryFault> {
-        if let Some(removed) = &self.removed {
+        if let Some(removed) = &self.annotations.removed {
             return Ok(UserChange::Removed { id: self.id, removal: removed.removal() });
         }
         let manager = self.manager_change();
@@ -108,7 +119,7 @@ impl WireUser {
 
     /// The user as one change of a round that reads managers only.
     pub(super) fn manager_only(self) -> UserChange {
-        if let Some(removed) = &self.removed {
+        if let Some(removed) = &self.annotations.removed {
             return UserChange::Removed { id: self.id, removal: removed.removal() };
         }
         let manager = self.manager_change();
@@ -118,19 +129,12 @@ impl WireUser {
     /// A new manager may come beside the old one as removed; the removed one alone means that
     /// there is none any more. Of several entries for one person the last wins.
     fn manager_change(&self) -> Option<ManagerChange> {
-        self.manager.iter().flatten().fold(None, |told, entry| match (told, &entry.removed) {
-            (_, None) => Some(ManagerChange::Set(entry.id)),
-            (Some(ManagerChange::Set(id)), Some(_)) if id != entry.id => told,
-            (_, Some(_)) => Some(ManagerChange::Cleared),
+        self.annotations.manager.iter().flatten().fold(None, |told, entry| {
+            match (told, &entry.removed) {
+                (_, None) => Some(ManagerChange::Set(entry.id)),
+                (Some(ManagerChange::Set(id)), Some(_)) if id != entry.id => told,
+                (_, Some(_)) => Some(ManagerChange::Cleared),
+            }
         })
     }
-}
-
-/// Properties with a value; names with `@` are annotations.
-pub(super) fn attributes(properties: Map<String, Value>) -> Attributes {
-    properties.into_iter().filter(|(name, value)| !value.is_null() && !name.contains('@')).collect()
-}
-
-fn is_empty_list(value: &Value) -> bool {
-    value.as_array().is_some_and(Vec::is_empty)
 }

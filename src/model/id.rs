@@ -102,8 +102,20 @@ impl<K> Serialize for TypedGuid<K> {
 
 impl<'de, K> Deserialize<'de> for TypedGuid<K> {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let raw = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
-        Self::parse(&raw).map_err(serde::de::Error::custom)
+        // Not by way of a `String`: a page of members is nothing but ids.
+        struct Text<K>(PhantomData<K>);
+        impl<K> serde::de::Visitor<'_> for Text<K> {
+            type Value = TypedGuid<K>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a GUID")
+            }
+
+            fn visit_str<E: serde::de::Error>(self, raw: &str) -> Result<TypedGuid<K>, E> {
+                TypedGuid::parse(raw).map_err(E::custom)
+            }
+        }
+        deserializer.deserialize_str(Text(PhantomData))
     }
 }
 

@@ -5,6 +5,7 @@
 //! (parsing an id, printing no secret, showing no control character); it performs no I/O and
 //! depends on no other room.
 
+mod attributes_text;
 mod clock;
 mod fingerprint;
 mod id;
@@ -15,6 +16,7 @@ mod source;
 mod traffic;
 mod wording;
 
+pub use attributes_text::{AttributeName, AttributesReader, AttributesText};
 pub use clock::{Clock, Sleep, Timestamp, moment};
 pub use fingerprint::Fingerprint;
 pub use id::{

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{AppRoleId, ServicePrincipalId, SourceId};
+use super::{AppRoleId, AttributesText, ServicePrincipalId, SourceId};
 
 /// The app role id that stands for Default Access: all zeros (Graph `appRoleAssignment`).
 pub const DEFAULT_ACCESS: AppRoleId = AppRoleId::from_uuid(uuid::Uuid::nil());
@@ -31,7 +31,7 @@ pub struct SourceObject {
     /// User or group.
     pub kind: ObjectKind,
     /// Its properties under Graph's names; nulls are left out.
-    pub attributes: Attributes,
+    pub attributes: AttributesText,
 }
 
 /// How an object left the directory (Graph `@removed.reason`).
@@ -79,7 +79,7 @@ pub struct GroupChange {
     /// Set when the group left the directory; members then mean nothing.
     pub removal: Option<Removal>,
     /// Its selected properties, where the page has them.
-    pub attributes: Attributes,
+    pub attributes: AttributesText,
     /// Membership changes, in the order received: a later one for the same member wins.
     pub members: Vec<MemberChange>,
 }

@@ -210,14 +210,14 @@ impl Tx<'_> {
         if let Some(removal) = change.removal {
             return self.remove_group(&id, removal);
         }
-        let name = change.attributes.get("displayName").and_then(serde_json::Value::as_str);
+        let name = change.attributes.text("displayName");
         self.connection
             .prepare_cached(
                 "INSERT INTO source_group (id, display_name, presence) VALUES (?1, ?2, 0) \
                  ON CONFLICT (id) DO UPDATE SET presence = 0, \
                  display_name = coalesce(nullif(excluded.display_name, ''), display_name)",
             )?
-            .execute(params![id, name.unwrap_or_default()])?;
+            .execute(params![id, name.as_deref().unwrap_or_default()])?;
         // A group comes again and again while its members are told, not always with its properties.
         if name.is_some() && self.is_object(&id, objects)? {
             self.upsert(ObjectKind::Group, change.id, &change.attributes, generation)?;

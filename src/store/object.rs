@@ -4,7 +4,7 @@
 //! reading shows as it was known is not written again. Attributes stand in a table of their own,
 //! in the order in which they came.
 
-use std::cell::OnceCell;
+use std::{borrow::Cow, cell::OnceCell};
 
 use rusqlite::{OptionalExtension, params};
 
@@ -14,7 +14,7 @@ use super::{
     source::{stored_kind, stored_presence},
 };
 use crate::{
-    model::{Attributes, ManagerChange, ObjectKind, SourceId},
+    model::{AttributesText, ManagerChange, ObjectKind, SourceId},
     provisioning::Presence,
 };
 
@@ -51,7 +51,7 @@ impl Tx<'_> {
     pub fn upsert_user(
         &self,
         id: SourceId,
-        attributes: &Attributes,
+        attributes: &AttributesText,
         generation: u64,
     ) -> Result<(), StoreError> {
         self.upsert(ObjectKind::User, id, attributes, generation)
@@ -62,38 +62,38 @@ impl Tx<'_> {
         &self,
         kind: ObjectKind,
         id: SourceId,
-        attributes: &Attributes,
+        attributes: &AttributesText,
         generation: u64,
     ) -> Result<(), StoreError> {
         let key = id.to_string();
         let text = self.stored_text(id, attributes)?;
-        let known = self.known(&key, &text)?;
-        let shown = Shown { text: &text, generation, manager: None };
+        let known = self.known(&key, text.as_str())?;
+        let shown = Shown { text: text.as_str(), generation, manager: None };
         self.store_shown((kind, &key), known.as_ref(), &shown)
     }
 
     /// Stores a user as a page of a round of changes shows it, with its manager.
     pub fn upsert_user_and_manager(
         &self,
-        (id, attributes): (SourceId, &Attributes),
+        (id, attributes): (SourceId, &AttributesText),
         manager: Option<ManagerChange>,
         showing: Showing,
         generation: u64,
     ) -> Result<(), StoreError> {
         let key = id.to_string();
         let text = self.stored_text(id, attributes)?;
-        let known = self.known(&key, &text)?;
+        let known = self.known(&key, text.as_str())?;
         let is_shown = known.as_ref().is_some_and(|known| known.generation >= generation);
         let is_shown_first = showing == Showing::Everything && !is_shown;
         let manager = manager.or(is_shown_first.then_some(ManagerChange::Cleared));
-        let shown = Shown { text: &text, generation, manager: manager.map(stored_manager) };
+        let shown = Shown { text: text.as_str(), generation, manager: manager.map(stored_manager) };
         self.store_shown((ObjectKind::User, &key), known.as_ref(), &shown)
     }
 
     /// Stores a changed user, and what is said of its manager, if it is one that matters.
     pub fn update_known_user(
         &self,
-        (id, attributes): (SourceId, &Attributes),
+        (id, attributes): (SourceId, &AttributesText),
         manager: Option<ManagerChange>,
     ) -> Result<(), StoreError> {
         let key = id.to_string();
@@ -107,14 +107,17 @@ impl Tx<'_> {
         Ok(())
     }
 
-    fn stored_text(&self, id: SourceId, attributes: &Attributes) -> Result<String, StoreError> {
+    fn stored_text<'a>(
+        &self,
+        id: SourceId,
+        attributes: &'a AttributesText,
+    ) -> Result<Cow<'a, AttributesText>, StoreError> {
         let properties = self.sealed_properties_once()?;
-        let text = if properties.is_empty() {
-            serde_json::to_string(attributes)
-        } else {
-            serde_json::to_string(&sealed(self.key, id, attributes, properties))
-        };
-        text.map_err(|error| StoreError::stored("attributes", error))
+        if properties.is_empty() {
+            return Ok(Cow::Borrowed(attributes));
+        }
+        let sealed = sealed(self.key, id, &attributes.values(), properties);
+        Ok(Cow::Owned(AttributesText::from(&sealed)))
     }
 
     /// The directory's properties that are stored sealed, read once in a transaction.

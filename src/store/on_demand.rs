@@ -14,7 +14,7 @@ use super::{
     plan_row::{COLUMNS, read_row},
 };
 use crate::{
-    model::{Attributes, CycleId, MemberChange, ObjectKind, SourceId, Timestamp},
+    model::{AttributesText, CycleId, MemberChange, ObjectKind, SourceId, Timestamp},
     provisioning::{Action, ChangeStatus, Held, PlannedChange, Reason, Step, StepKind, StepStatus},
 };
 
@@ -55,7 +55,11 @@ impl Tx<'_> {
     }
 
     /// Stores a live group as just read.
-    pub fn upsert_group(&self, id: SourceId, attributes: &Attributes) -> Result<(), StoreError> {
+    pub fn upsert_group(
+        &self,
+        id: SourceId,
+        attributes: &AttributesText,
+    ) -> Result<(), StoreError> {
         self.upsert(ObjectKind::Group, id, attributes, 0)
     }
 

@@ -9,7 +9,7 @@ use super::{
     redaction::opened,
 };
 use crate::{
-    model::{Attributes, ObjectKind, SourceId, Timestamp},
+    model::{AppRoleId, Attributes, ObjectKind, SourceId, Timestamp},
     provisioning::{Decision, EntitlementMemory, Grant, Presence, Subject},
 };
 
@@ -76,7 +76,7 @@ impl View<'_> {
 
     fn filter_groups_of(&self, user: &str) -> Result<BTreeSet<SourceId>, StoreError> {
         let mut statement = self.connection.prepare_cached(
-            "SELECT DISTINCT filter_principal.id FROM filter_principal \
+            "SELECT filter_principal.id FROM filter_principal \
              JOIN membership ON membership.group_id = filter_principal.id \
              WHERE filter_principal.kind = 0 AND membership.member_id = ?1",
         )?;
@@ -84,47 +84,43 @@ impl View<'_> {
         rows.map(|row| row?.parse().map_err(|error| StoreError::stored("id", error))).collect()
     }
 
+    /// Every role of a user once: its own, then by the groups that they come through.
+    ///
+    /// Sorted here: a union or an order would be a temporary table for each person.
     fn grants(&self, user: &str) -> Result<Vec<Grant>, StoreError> {
+        let mut grants = self.own_grants(user, ObjectKind::User)?;
         let mut statement = self.connection.prepare_cached(
-            "SELECT role, NULL, NULL FROM assignment WHERE principal = ?1 AND kind = 0 \
-             UNION \
-             SELECT assignment.role, assignment.principal, \
+            "SELECT assignment.role, assignment.principal, \
                  coalesce(nullif(source_group.display_name, ''), assignment.display) \
              FROM membership \
-             JOIN group_path ON group_path.inner_id = membership.group_id \
-             JOIN assignment ON assignment.principal = group_path.outer_id \
+             CROSS JOIN group_path ON group_path.inner_id = membership.group_id \
+             CROSS JOIN assignment ON assignment.principal = group_path.outer_id \
              LEFT JOIN source_group ON source_group.id = assignment.principal \
              WHERE membership.member_id = ?1 AND membership.kind <> 1 \
-                 AND coalesce(source_group.presence, 0) = 0 \
-             ORDER BY 2, 1",
+                 AND coalesce(source_group.presence, 0) = 0",
         )?;
         let rows = statement.query_map([user], |row| {
-            Ok((
-                row.get::<_, String>(0)?,
-                row.get::<_, Option<String>>(1)?,
-                row.get::<_, Option<String>>(2)?,
-            ))
+            Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?, row.get::<_, String>(2)?))
         })?;
-        rows.map(|row| {
-            let (role, group, name) = row?;
-            let role = role.parse().map_err(|error| StoreError::stored("role", error))?;
-            let via = group
-                .map(|group| {
-                    group
-                        .parse()
-                        .map(|group| (group, name.unwrap_or_default()))
-                        .map_err(|error| StoreError::stored("group", error))
-                })
-                .transpose()?;
-            Ok(Grant { role, via })
-        })
-        .collect()
+        let mut through: Vec<(SourceId, AppRoleId, String)> = rows
+            .map(|row| {
+                let (role, group, name) = row?;
+                let role = role.parse().map_err(|error| StoreError::stored("role", error))?;
+                let group = group.parse().map_err(|error| StoreError::stored("group", error))?;
+                Ok((group, role, name))
+            })
+            .collect::<Result<_, StoreError>>()?;
+        through.sort_unstable();
+        through.dedup();
+        let through = through.into_iter();
+        grants.extend(through.map(|(group, role, name)| Grant { role, via: Some((group, name)) }));
+        Ok(grants)
     }
 
     /// The roles that are assigned to an object itself.
     fn own_grants(&self, id: &str, kind: ObjectKind) -> Result<Vec<Grant>, StoreError> {
         let mut statement = self.connection.prepare_cached(
-            "SELECT DISTINCT role FROM assignment WHERE principal = ?1 AND kind = ?2 ORDER BY role",
+            "SELECT role FROM assignment WHERE principal = ?1 AND kind = ?2 ORDER BY role",
         )?;
         let rows =
             statement.query_map(params![id, stored_kind(kind)], |row| row.get::<_, String>(0))?;

@@ -123,7 +123,7 @@ fn named<'j>(job: &'j Job, name: fn(&'j Clause) -> Option<&'j str>) -> BTreeSet<
 /// people by their mail too.
 fn exact(found: Vec<SourceObject>, property: &str, text: &str) -> Vec<SourceObject> {
     let is_exact =
-        |object: &SourceObject| object.attributes.get(property).is_some_and(|name| name == text);
+        |object: &SourceObject| object.attributes.text(property).is_some_and(|name| name == text);
     if found.len() > 1 && found.iter().any(is_exact) {
         return found.into_iter().filter(is_exact).collect();
     }

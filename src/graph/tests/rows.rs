@@ -6,9 +6,9 @@ use super::world::{ROOT, World, guid, id, link, selection, world};
 use crate::{
     graph::ProvisioningJob,
     model::{
-        AppRole, Application, ApplicationRef, Assignment, DEFAULT_ACCESS, GroupChange,
-        ManagerChange, MemberChange, MemberKind, ObjectKind, PrincipalKind, Removal, SourceObject,
-        UserChange,
+        AppRole, Application, ApplicationRef, Assignment, AttributesText, DEFAULT_ACCESS,
+        GroupChange, ManagerChange, MemberChange, MemberKind, ObjectKind, PrincipalKind, Removal,
+        SourceObject, UserChange,
     },
     port::{DeltaPage, Directory as _, DirectoryFault, GroupsAt, ManagersAt, RoundEnd, UsersAt},
 };
@@ -27,8 +27,12 @@ async fn changes(rows: Value) -> Result<Vec<UserChange>, DirectoryFault> {
     Ok(items)
 }
 
+fn named(name: &str) -> AttributesText {
+    AttributesText::from(&[("displayName".to_owned(), json!(name))].into())
+}
+
 fn ada(manager: Option<ManagerChange>) -> UserChange {
-    let attributes = [("displayName".to_owned(), json!("Ada"))].into();
+    let attributes = named("Ada");
     let object = SourceObject { id: id(1), kind: ObjectKind::User, attributes };
     UserChange::Upsert { object, manager }
 }
@@ -47,7 +51,7 @@ async fn a_changed_user_comes_whole_without_nulls_and_annotations() {
     });
     let changed = changes(json!([row])).await.unwrap();
     let [UserChange::Upsert { object, manager: None }] = &changed[..] else { panic!() };
-    insta::assert_json_snapshot!(object.attributes, @r#"
+    insta::assert_json_snapshot!(object.attributes.values(), @r#"
     {
       "accountEnabled": false,
       "businessPhones": [],
@@ -158,7 +162,7 @@ async fn a_groups_members_keep_their_kind_and_order() {
     let sales = GroupChange {
         id: id(1),
         removal: None,
-        attributes: [("displayName".to_owned(), json!("Sales"))].into(),
+        attributes: named("Sales"),
         members: vec![
             member(2, MemberKind::User, false),
             member(2, MemberKind::User, true),
@@ -170,7 +174,7 @@ async fn a_groups_members_keep_their_kind_and_order() {
     let gone = GroupChange {
         id: id(6),
         removal: Some(Removal::SoftDeleted),
-        attributes: [].into(),
+        attributes: AttributesText::default(),
         members: vec![],
     };
     assert_eq!(page.items, [sales, gone]);
@@ -325,7 +329,7 @@ async fn of_what_a_user_is_a_member_of_only_the_groups_are_told_from_every_page(
     let found = graph.groups_of(id(1)).await.unwrap();
     let told: Vec<_> = found.iter().map(|group| (group.id, group.kind)).collect();
     assert_eq!(told, [(id(2), ObjectKind::Group), (id(5), ObjectKind::Group)]);
-    assert_eq!(found[1].attributes["displayName"], "group 5");
+    assert_eq!(found[1].attributes.text("displayName").as_deref(), Some("group 5"));
 }
 
 #[tokio::test]
@@ -355,6 +359,7 @@ async fn a_deleted_user_has_its_name_back_without_the_id_that_deletion_put_befor
     let rows = json!([row(format!("{prefix}ada@contoso.com")), row("bob@contoso.com".into())]);
     script.answer(200, json!({ "value": rows }).to_string());
     let page = graph.deleted_users_in_full(&selection(&[], false), None).await.unwrap();
-    let names: Vec<_> = page.items.iter().map(|row| &row.attributes["userPrincipalName"]).collect();
+    let name = |row: &SourceObject| row.attributes.text("userPrincipalName").unwrap();
+    let names: Vec<String> = page.items.iter().map(name).collect();
     assert_eq!(names, ["ada@contoso.com", "bob@contoso.com"]);
 }
