@@ -124,17 +124,18 @@ impl LargeApplication {
 
 /// What a request is counted as.
 fn kind(method: &Method, path: &str) -> &'static str {
-    match (method.as_str(), path.contains("/Groups")) {
-        ("GET", false) => "GET /Users",
-        ("POST", false) => "POST /Users",
-        ("PATCH", false) => "PATCH /Users",
-        ("PUT", false) => "PUT /Users",
-        ("DELETE", false) => "DELETE /Users",
-        ("GET", true) => "GET /Groups",
-        ("POST", true) => "POST /Groups",
-        ("PATCH", true) => "PATCH /Groups",
-        ("PUT", true) => "PUT /Groups",
-        ("DELETE", true) => "DELETE /Groups",
-        (_, _) => "other",
+    let (is_user, is_group) = (path.contains("/Users"), path.contains("/Groups"));
+    match (method.as_str(), is_user, is_group) {
+        ("GET", true, _) => "GET /Users",
+        ("POST", true, _) => "POST /Users",
+        ("PATCH", true, _) => "PATCH /Users",
+        ("PUT", true, _) => "PUT /Users",
+        ("DELETE", true, _) => "DELETE /Users",
+        ("GET", _, true) => "GET /Groups",
+        ("POST", _, true) => "POST /Groups",
+        ("PATCH", _, true) => "PATCH /Groups",
+        ("PUT", _, true) => "PUT /Groups",
+        ("DELETE", _, true) => "DELETE /Groups",
+        (_, _, _) => "other",
     }
 }
