@@ -5,7 +5,9 @@ use std::path::PathBuf;
 use chrono::DateTime;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use super::{completions::CompletionsArgs, man::ManArgs, service::ServiceArgs};
+use super::{
+    completions::CompletionsArgs, man::ManArgs, sandbox::SandboxArgs, service::ServiceArgs,
+};
 use crate::{model::Timestamp, store::AccountStanding, web::Since};
 
 /// Provisions users and groups from Microsoft Entra ID into SCIM applications
@@ -114,6 +116,8 @@ pub(super) enum Command {
     Gallery(GalleryArgs),
     /// Try everything with a simulated tenant and application
     Demo(DemoArgs),
+    /// Serve a simulated tenant of any size and an application
+    Sandbox(SandboxArgs),
     /// Print what a shell needs to complete this command line
     Completions(CompletionsArgs),
     /// Print a manual page, or write all of them

@@ -13,7 +13,7 @@ use super::{
     explain, expression, forget, gallery, help, import_schema, init, log, log_lines, man,
     notify_test, output, plan,
     problem::Problem,
-    provision, run, service, status, sync,
+    provision, run, sandbox, service, status, sync,
 };
 
 /// Threads that carry requests, on a machine of any size: what is computed is computed on the
@@ -96,6 +96,7 @@ async fn dispatch(cli: &Cli) -> anyhow::Result<ExitCode> {
             refuse_json("demo")?;
             demo::run(args, global).await
         }
+        Command::Sandbox(args) => sandbox::run(args, global).await,
         Command::Completions(args) => {
             refuse_json("completions")?;
             completions::run(args)
@@ -148,6 +149,7 @@ fn begin_log(global: &Global, command: &Command) -> Result<(), Problem> {
         | Command::ImportSchema(_)
         | Command::Gallery(_)
         | Command::Demo(_)
+        | Command::Sandbox(_)
         | Command::Completions(_)
         | Command::Man(_) => "error",
     };

@@ -10,7 +10,8 @@ use super::args::Cli;
 
 /// The commands as a person looks for them. Each command stands in exactly one group.
 pub(super) const GROUPS: &[(&str, &[&str])] = &[
-    ("Set up", &["init", "check", "gallery", "import-schema", "expression", "notify-test", "demo"]),
+    ("Set up", &["init", "check", "gallery", "import-schema", "expression", "notify-test"]),
+    ("Try", &["demo", "sandbox"]),
     ("Provision", &["plan", "sync", "run", "provision", "approve"]),
     ("See", &["status", "log", "explain", "accounts", "drift"]),
     ("Steer", &["pause", "resume", "restart", "forget"]),

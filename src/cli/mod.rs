@@ -41,6 +41,7 @@ mod provision;
 mod report;
 mod rows;
 mod run;
+mod sandbox;
 mod service;
 mod status;
 mod sync;

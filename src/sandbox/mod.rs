@@ -12,6 +12,10 @@
 pub mod application;
 mod clock;
 pub mod population;
+mod serve;
 pub mod tenant;
+mod traffic;
 
 pub use clock::VirtualClock;
+pub use serve::serve;
+pub use traffic::{Measured, Pace};

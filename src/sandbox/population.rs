@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::tenant::{ApplicationSpec, GroupKind, ObjectType, Tenant, UserSpec};
 use crate::model::{AppRole, AppRoleId, DEFAULT_ACCESS, ServicePrincipalId, SourceId};
 
-const GIVEN: [&str; 40] = [
+pub(super) const GIVEN: [&str; 40] = [
     "Ada",
     "Bjørn",
     "Chloé",
@@ -52,7 +52,7 @@ const GIVEN: [&str; 40] = [
     "Mateo",
     "Niamh",
 ];
-const FAMILY: [&str; 40] = [
+pub(super) const FAMILY: [&str; 40] = [
     "Andersson",
     "Brandt",
     "Castillo",
@@ -94,7 +94,7 @@ const FAMILY: [&str; 40] = [
     "Moreau",
     "Núñez",
 ];
-const DEPARTMENTS: [(&str, &str); 8] = [
+pub(super) const DEPARTMENTS: [(&str, &str); 8] = [
     ("Sales", "Account Manager"),
     ("Engineering", "Software Engineer"),
     ("Finance", "Controller"),
@@ -104,7 +104,7 @@ const DEPARTMENTS: [(&str, &str); 8] = [
     ("Legal", "Counsel"),
     ("People", "People Partner"),
 ];
-const PLACES: [(&str, &str, &str); 5] = [
+pub(super) const PLACES: [(&str, &str, &str); 5] = [
     ("Zürich", "Switzerland", "CH"),
     ("Lisboa", "Portugal", "PT"),
     ("München", "Germany", "DE"),
@@ -272,7 +272,7 @@ fn person(rng: &mut fastrand::Rng, number: usize) -> UserSpec {
 }
 
 /// The ASCII letters of a name, in lower case.
-fn plain(name: &str) -> String {
+pub(super) fn plain(name: &str) -> String {
     use unicode_normalization::UnicodeNormalization as _;
     name.nfd().filter(char::is_ascii_alphabetic).collect::<String>().to_lowercase()
 }

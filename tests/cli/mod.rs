@@ -22,6 +22,7 @@ mod quarantine;
 mod redaction;
 mod refusals;
 mod safeguard;
+mod sandbox;
 mod service;
 mod shell;
 mod sign_in;

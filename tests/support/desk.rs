@@ -332,7 +332,10 @@ secret_token = {{ file = "{folder}/token" }}
 
     fn command(&self, line: &str) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_entra-scim"));
-        command.arg("--config").arg(self.config()).args(line.split_whitespace());
+        if !line.contains("--config ") {
+            command.arg("--config").arg(self.config());
+        }
+        command.args(line.split_whitespace());
         command.env_remove("RUST_LOG").env("USER", "olga").env_remove("SUDO_USER");
         command.kill_on_drop(true);
         command

@@ -163,7 +163,11 @@ impl State {
         outcome.map(response)
     }
 
-    fn call<'a>(&self, request: &'a Request<Bytes>, now: crate::model::Timestamp) -> Call<'a> {
+    pub(super) fn call<'a>(
+        &self,
+        request: &'a Request<Bytes>,
+        now: crate::model::Timestamp,
+    ) -> Call<'a> {
         let uri = request.uri();
         let below = uri.path().strip_prefix(&self.base_path).and_then(|p| p.strip_prefix('/'));
         let decode = |text: &str| percent_decode_str(text).decode_utf8_lossy().into_owned();
@@ -207,7 +211,7 @@ fn spoil(fault: Option<Fault>, reply: Option<Reply>) -> Result<Reply, Loss> {
     }
 }
 
-fn response(reply: Reply) -> Response<Bytes> {
+pub(super) fn response(reply: Reply) -> Response<Bytes> {
     let mut response = Response::new(Bytes::from(reply.body));
     *response.status_mut() =
         StatusCode::from_u16(reply.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);

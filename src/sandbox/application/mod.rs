@@ -16,6 +16,7 @@ mod endpoint;
 mod exchange;
 mod fault;
 mod filter;
+mod large;
 mod options;
 mod patch;
 mod query;
@@ -27,6 +28,7 @@ mod tests;
 
 pub use exchange::{Application, ServeError};
 pub use fault::{Fault, Matcher, Moment};
+pub use large::{LargeApplication, LargeApplicationOptions};
 pub use options::{
     ApplicationOptions, DescriptionSupport, FilterSupport, Quirks, TotalResults, WHIMSICAL_USER,
 };

@@ -124,7 +124,7 @@ fn cursor(call: &Call<'_>) -> Result<usize, Refusal> {
     }
 }
 
-fn number(call: &Call<'_>, name: &str) -> Result<Option<i64>, Refusal> {
+pub(super) fn number(call: &Call<'_>, name: &str) -> Result<Option<i64>, Refusal> {
     let Some(text) = call.parameter(name) else { return Ok(None) };
     text.parse().map(Some).map_err(|_| {
         let detail = format!("`{name}` is no number");

@@ -21,11 +21,11 @@ use super::{
 use crate::model::{SourceId, Timestamp};
 
 /// Objects on a page of changes.
-const OBJECTS_PER_PAGE: usize = 200;
+pub(super) const OBJECTS_PER_PAGE: usize = 200;
 /// Member links on a page of changes.
-const LINKS_PER_PAGE: usize = 500;
+pub(super) const LINKS_PER_PAGE: usize = 500;
 /// Ids in the filter of a delta query.
-const FILTER_IDS_MAX: usize = 50;
+pub(super) const FILTER_IDS_MAX: usize = 50;
 /// Changes before the token's that a replaying round repeats.
 const REPLAYED_CHANGES: u64 = 20;
 
@@ -198,7 +198,7 @@ fn lost(state: &State, kind: ObjectType) -> Refusal {
     }
 }
 
-fn sync_state_not_found() -> Refusal {
+pub(super) fn sync_state_not_found() -> Refusal {
     Refusal::new(
         400,
         "syncStateNotFound",

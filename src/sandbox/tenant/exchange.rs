@@ -45,6 +45,11 @@ impl Tenant {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// What decided every id and random choice.
+    pub(super) fn seed(&self) -> u64 {
+        self.state().seed
+    }
+
     /// Scheme and authority that every link starts with.
     pub fn base_url(&self) -> String {
         self.state().base_url.clone()
@@ -70,7 +75,10 @@ impl Tenant {
         Ok(base_url)
     }
 
-    async fn answer_network(&self, request: Request<StreamBody>) -> Response<StreamBody> {
+    pub(super) async fn answer_network(
+        &self,
+        request: Request<StreamBody>,
+    ) -> Response<StreamBody> {
         let (head, body) = request.into_parts();
         let bytes = body.collect().await.map(http_body_util::Collected::to_bytes);
         let zips = head
@@ -213,7 +221,7 @@ impl Record {
     }
 }
 
-fn response(reply: &Reply) -> Response<Bytes> {
+pub(super) fn response(reply: &Reply) -> Response<Bytes> {
     let mut response = Response::builder().status(reply.status);
     let has_type = reply.headers.contains_key("content-type");
     if let Some(content_type) = reply.content_type().filter(|_| !has_type) {

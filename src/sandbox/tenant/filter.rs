@@ -28,6 +28,8 @@ enum Test {
     Differs(Value),
     StartsWith(String),
     EndsWith(String),
+    AtLeast(String),
+    AtMost(String),
     In(Vec<Value>),
 }
 
@@ -42,7 +44,12 @@ pub(super) fn parse(call: &Call, kind: Option<ObjectType>) -> Result<Option<Filt
     }
     let listed = groups.iter().flatten().map(|term| match &term.test {
         Test::In(values) => values.len(),
-        Test::Equals(_) | Test::Differs(_) | Test::StartsWith(_) | Test::EndsWith(_) => 1,
+        Test::Equals(_)
+        | Test::Differs(_)
+        | Test::StartsWith(_)
+        | Test::EndsWith(_)
+        | Test::AtLeast(_)
+        | Test::AtMost(_) => 1,
     });
     let terms = listed.max().unwrap_or(1).max(groups.len());
     if terms > OR_TERMS_MAX {
@@ -94,6 +101,11 @@ impl Filter {
         self.matches(|name| if name == "id" { &id } else { entry.value(name) })
     }
 
+    /// The properties that it looks at.
+    pub(super) fn properties(&self) -> Vec<&str> {
+        self.0.iter().flatten().map(|term| term.property.as_str()).collect()
+    }
+
     pub(super) fn matches<'a>(&self, value: impl Fn(&str) -> &'a Value) -> bool {
         self.0.iter().any(|group| group.iter().all(|term| term.holds(value(&term.property))))
     }
@@ -106,6 +118,8 @@ impl Term {
             Test::Differs(unwanted) => !same(value, unwanted),
             Test::StartsWith(prefix) => fold(value).is_some_and(|text| text.starts_with(prefix)),
             Test::EndsWith(suffix) => fold(value).is_some_and(|text| text.ends_with(suffix)),
+            Test::AtLeast(least) => fold(value).is_some_and(|text| text >= *least),
+            Test::AtMost(most) => fold(value).is_some_and(|text| text <= *most),
             Test::In(values) => values.iter().any(|wanted| same(value, wanted)),
         }
     }
@@ -142,6 +156,8 @@ fn parse_term(term: &str) -> Result<Term, Refusal> {
     let test = match operator {
         "eq" => Test::Equals(parse_literal(rest)?),
         "ne" => Test::Differs(parse_literal(rest)?),
+        "ge" => Test::AtLeast(fold(&parse_literal(rest)?).ok_or_else(refuse)?),
+        "le" => Test::AtMost(fold(&parse_literal(rest)?).ok_or_else(refuse)?),
         "in" => {
             let inner = rest
                 .strip_prefix('(')
@@ -156,7 +172,7 @@ fn parse_term(term: &str) -> Result<Term, Refusal> {
     Ok(Term { property: property.to_owned(), test })
 }
 
-fn parse_literal(text: &str) -> Result<Value, Refusal> {
+pub(super) fn parse_literal(text: &str) -> Result<Value, Refusal> {
     match text {
         "null" => Ok(Value::Null),
         "true" => Ok(Value::Bool(true)),
@@ -175,7 +191,7 @@ fn parse_literal(text: &str) -> Result<Value, Refusal> {
 }
 
 /// Splits at `separator` wherever it stands outside quotes.
-fn split<'a>(text: &'a str, separator: &str) -> Vec<&'a str> {
+pub(super) fn split<'a>(text: &'a str, separator: &str) -> Vec<&'a str> {
     let (mut parts, mut start, mut quoted, mut depth) = (Vec::new(), 0, false, 0_u32);
     for (at, character) in text.char_indices() {
         match character {

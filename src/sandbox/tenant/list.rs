@@ -14,8 +14,8 @@ use super::{
 };
 use crate::model::{SourceId, Timestamp};
 
-const PAGE_DEFAULT: usize = 100;
-const PAGE_MAX: usize = 999;
+pub(super) const PAGE_DEFAULT: usize = 100;
+pub(super) const PAGE_MAX: usize = 999;
 /// Rows of a page of users with `$expand=manager`, whatever `$top` says.
 const EXPANDED_PAGE_MAX: usize = 100;
 
@@ -100,18 +100,19 @@ pub(super) fn cut(
         let token = state.new_token(4);
         let issued = state.now();
         state.cursors.insert(token.clone(), Cursor { after, issued, ..cursor.clone() });
-        next_link(state, call, &token)
+        next_link(&state.base_url, call, &token)
     });
     let counted = call.options.count && call.is_eventual() && call.options.skip_token.is_none();
     Cut { keys: page, next, count: counted.then_some(keys.len()) }
 }
 
-fn next_link(state: &State, call: &Call, token: &str) -> String {
+/// The link to the page that a token stands for.
+pub(super) fn next_link(base_url: &str, call: &Call, token: &str) -> String {
     let own = call.query.iter().filter(|(name, _)| name != "$skiptoken");
     let own = own.map(|(name, value)| format!("{}={}", encode(name, "$"), encode(value, ",()'")));
     let options: Vec<String> = own.chain([format!("$skiptoken={token}")]).collect();
     let path = encode(&call.path, "/()'=,");
-    format!("{}/v1.0{path}?{}", state.base_url, options.join("&"))
+    format!("{base_url}/v1.0{path}?{}", options.join("&"))
 }
 
 /// Percent-encodes all but the unreserved characters and those in `plain`.
@@ -376,7 +377,7 @@ pub(super) fn assignments(
     Ok(Reply::json(cut.body(context, rows), 1))
 }
 
-fn check_assignment_selection(call: &Call) -> Result<(), Refusal> {
+pub(super) fn check_assignment_selection(call: &Call) -> Result<(), Refusal> {
     let known = "id deletedDateTime appRoleId createdDateTime principalDisplayName principalId \
                  principalType resourceDisplayName resourceId";
     for name in call.options.select.iter().flatten() {

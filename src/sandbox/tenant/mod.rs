@@ -6,7 +6,7 @@
 //! change that last touched it, so that a delta token is no more than a number and a selection;
 //! `call` parses a request, `route` finds its handler, `list`, `members`, `delta`, `lookup` and
 //! `batch` answer it, `login` signs in, `fault` breaks what should be broken, and `record` keeps
-//! what was said.
+//! what was said. `large` is the same tenant made for load.
 //!
 //! Where Microsoft documents nothing, a field of [`Switches`] decides, and a client has to work in
 //! every position. What goes wrong in the field is a [`Fault`].
@@ -22,6 +22,7 @@ mod delta;
 mod exchange;
 mod fault;
 mod filter;
+mod large;
 mod list;
 mod login;
 mod lookup;
@@ -41,6 +42,7 @@ mod tests;
 pub use control::{ApplicationSpec, UserSpec};
 pub use exchange::Tenant;
 pub use fault::{ErrorBody, Fault, FaultPlan, RetryAfter};
+pub use large::{LargeTenant, LargeTenantOptions};
 pub use options::{ClientRegistration, FederatedCredential, Switches, TenantOptions};
 pub use record::{Observer, RecordedRequest};
 pub use state::{GroupKind, ObjectType};

@@ -86,7 +86,7 @@ fn server_error(state: &mut State, call: &Call, status: u16, body: ErrorBody) ->
     }
 }
 
-fn throttled(state: &mut State, call: &Call, wait: RetryAfter, cause: &str) -> Reply {
+pub(super) fn throttled(state: &mut State, call: &Call, wait: RetryAfter, cause: &str) -> Reply {
     let header = match wait {
         RetryAfter::Seconds(seconds) => Some(seconds.to_string()),
         RetryAfter::Decimal(millis) => Some(format!("{}.{:03}", millis / 1000, millis % 1000)),
@@ -128,7 +128,7 @@ fn handle(state: &mut State, call: &mut Call) -> Reply {
 }
 
 /// Finds whose token this is and what it allows.
-fn authorize(state: &State, call: &mut Call) -> Result<String, Refusal> {
+pub(super) fn authorize(state: &State, call: &mut Call) -> Result<String, Refusal> {
     let token = call
         .header("authorization")
         .and_then(|header| header.strip_prefix("Bearer "))

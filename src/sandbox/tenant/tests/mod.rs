@@ -1,7 +1,7 @@
 //! The tenant read as a client reads it; every exchange is held against the description of Graph.
 
 #[path = "../../../../tests/support/graph_schema.rs"]
-mod graph_schema;
+pub(super) mod graph_schema;
 mod key;
 
 mod delta;
