@@ -11,6 +11,7 @@ use super::{
     discovery::known_capabilities,
     group::{memberships, memberships_of},
     import::DEFAULT_DOMAIN,
+    known::{Decided, Known},
     look::{Eyes, Hinted, ReadBack, failed_lookup, is_matched_anew},
     pace::Pacer,
     references::{manager_path, reference, references},
@@ -22,12 +23,13 @@ use crate::{
     model::{CycleId, ObjectKind, SourceId, Timestamp},
     port::{TargetFault, TargetRead},
     provisioning::{
-        Action, Candidate, ChangeStatus, Claim, Decision, Discovered, EntitlementMemory, Evidence, Failure,
-        FilterPrincipals, Filtering, Link, LinkEffect, PlanInputs, PlannedChange, Reason,
-        ScopingInputs, Subject, UnsettledCreate, Verdict, decide, is_wanted, job::Job, order_claims, scope,
+        Action, Candidate, ChangeStatus, Claim, Decision, Discovered, EntitlementMemory, Evidence,
+        Failure, FilterPrincipals, Filtering, Link, LinkEffect, PlanInputs, PlannedChange, Reason,
+        ScopingInputs, Subject, UnsettledCreate, Verdict, decide, is_wanted, job::Job,
+        order_claims, scope,
     },
-    scim::EqFilter,
-    store::{Engine, StoreError, View},
+    scim::{AttributePath, EqFilter},
+    store::{Engine, StoreError},
 };
 
 /// Dirty objects decided between two looks at the clock and the stop request.
@@ -48,35 +50,6 @@ enum Turned {
     Deferred,
 }
 
-/// What the state knows of one object.
-struct Known {
-    subject: Subject,
-    link: Option<Link>,
-    memory: EntitlementMemory,
-    unsettled: Option<UnsettledCreate>,
-}
-
-impl Known {
-    fn of(view: &View<'_>, subject: Subject) -> Result<Self, StoreError> {
-        let id = subject.id;
-        let (link, memory) = (view.link(id)?, view.entitlement(id)?);
-        Ok(Self { subject, link, memory, unsettled: view.unsettled_create(id)? })
-    }
-
-    fn load(view: &View<'_>, ids: &[SourceId]) -> Result<Vec<Self>, StoreError> {
-        let mut all = Vec::with_capacity(ids.len());
-        for id in ids {
-            if let Some(subject) = view.subject(*id)? {
-                all.push(Self::of(view, subject)?);
-            }
-        }
-        Ok(all)
-    }
-}
-
-/// Decisions that are not stored yet.
-type Decided = Vec<(SourceId, Decision)>;
-
 /// Everything that drafting one object needs beside the object.
 struct Drafting<'a, D, R> {
     context: &'a Context<'a, D>,
@@ -85,6 +58,8 @@ struct Drafting<'a, D, R> {
     eyes: Eyes<'a, Engine, R>,
     cycle: (CycleId, Timestamp),
     principals: FilterPrincipals,
+    /// The attribute that names the manager, where people have one.
+    manager: Option<AttributePath>,
     /// Whether rows of a draft that ran out of time are there already.
     goes_on: bool,
 }
@@ -103,7 +78,10 @@ pub(super) async fn draft<D: Sync, R: TargetRead>(
     cycle: (CycleId, Timestamp),
 ) -> Result<Drafted, CycleError> {
     let goes_on = context.store.read(|view| view.is_draft_open())?;
-    context.store.write(|tx| if goes_on { tx.trim_open_draft() } else { tx.clear_plan() })?;
+    context.store.write(|tx| {
+        tx.forget_wanted_references()?;
+        if goes_on { tx.trim_open_draft() } else { tx.clear_plan() }
+    })?;
     let at = (cycle, goes_on);
     draft_kind(context, context.job, (target, pacer), surveyed.users, at).await?;
     let mut drafted = Drafted::default();
@@ -125,7 +103,7 @@ pub(super) async fn draft<D: Sync, R: TargetRead>(
     }
     context.store.write(|tx| tx.close_draft())?;
     if let Some(path) = manager_path(context.job) {
-        references(context, cycle.0, &matching_paths(context.job), &path)?;
+        references(context, cycle.0, (&matching_paths(context.job), &path), goes_on)?;
     }
     refuse_contested(context, cycle.0)?;
     order(context)?;
@@ -157,9 +135,10 @@ pub(super) async fn draft_one<D: Sync, R: TargetRead>(
         None => survey_for_one(context, job, (target, pacer), cycle.0).await?,
     };
     let eyes = Eyes::new((job, context.store), (target, pacer), lookup, known, cycle.1);
-    let drafting = Drafting { context, job, eyes, cycle, principals, goes_on: false };
+    let drafting =
+        Drafting { context, job, eyes, cycle, principals, manager: None, goes_on: false };
     let known = context.store.read(|view| Known::of(view, subject.clone()))?;
-    let mut decided = Decided::new();
+    let mut decided = Vec::new();
     let outcome = drafting.subject(known, Turn::Second, &mut decided).await;
     drafting.store(&decided)?;
     outcome?;
@@ -186,7 +165,8 @@ async fn draft_kind<D: Sync, R: TargetRead>(
     let default_domain = context.store.read(|view| view.fact(DEFAULT_DOMAIN))?;
     let known = (roles, default_domain);
     let eyes = Eyes::new((job, context.store), (target, pacer), lookup, known, cycle.1);
-    let drafting = Drafting { context, job, eyes, cycle, principals, goes_on };
+    let manager = manager_path(job);
+    let drafting = Drafting { context, job, eyes, cycle, principals, manager, goes_on };
     let tracker = Tracker::new(context, cycle.0, "draft");
     drafting.everything_dirty(&tracker).await?;
     // Who reports to somebody who gets an account now is to refer to it in this very cycle.
@@ -208,7 +188,7 @@ impl<D: Sync, R: TargetRead> Drafting<'_, D, R> {
             let Some(last) = ids.last().copied() else { break };
             after = Some(last);
             let known = context.store.read(|view| Known::load(view, &ids))?;
-            let mut decided = Decided::with_capacity(known.len());
+            let mut decided = Vec::with_capacity(known.len());
             let outcome = self.batch(known, &mut decided, &mut deferred, (done, total)).await;
             // What was decided before something went wrong stands.
             self.store(&decided)?;
@@ -218,7 +198,7 @@ impl<D: Sync, R: TargetRead> Drafting<'_, D, R> {
         }
         for (index, id) in deferred.iter().copied().enumerate() {
             context.check_end(|| Ok(WorkLeft::People((deferred.len() - index) as u64)))?;
-            let mut decided = Decided::new();
+            let mut decided = Vec::new();
             for known in context.store.read(|view| Known::load(view, &[id]))? {
                 self.subject(known, Turn::Second, &mut decided).await?;
             }
@@ -231,7 +211,7 @@ impl<D: Sync, R: TargetRead> Drafting<'_, D, R> {
     async fn batch(
         &self,
         known: Vec<Known>,
-        decided: &mut Decided,
+        decided: &mut Vec<Decided>,
         deferred: &mut Vec<SourceId>,
         (done, total): (u64, u64),
     ) -> Result<(), CycleError> {
@@ -250,7 +230,7 @@ impl<D: Sync, R: TargetRead> Drafting<'_, D, R> {
         &self,
         known: Known,
         turn: Turn,
-        decided: &mut Decided,
+        decided: &mut Vec<Decided>,
     ) -> Result<Turned, CycleError> {
         let Known { subject, link, memory, unsettled } = known;
         let (subject, id) = (&subject, subject.id);
@@ -299,7 +279,7 @@ impl<D: Sync, R: TargetRead> Drafting<'_, D, R> {
         if turn == Turn::First && decision.changes.iter().any(claimed) {
             return Ok(Turned::Deferred);
         }
-        decided.push((id, decision));
+        decided.push(Decided::new((subject, link.as_ref()), decision, self.manager.as_ref()));
         Ok(Turned::Decided)
     }
 
@@ -411,7 +391,7 @@ impl<D: Sync, R: TargetRead> Drafting<'_, D, R> {
         (subject, memory): (&Subject, EntitlementMemory),
         is_linked: bool,
         failure: Failure,
-    ) -> (SourceId, Decision) {
+    ) -> Decided {
         let mut change = failed_lookup(self.cycle.0, subject, failure);
         let scoping = scope(self.job, subject, self.scoping_inputs()).scoping;
         if is_linked && !is_wanted(subject, &scoping) {
@@ -426,17 +406,17 @@ impl<D: Sync, R: TargetRead> Drafting<'_, D, R> {
             looked: false,
             reconsider_at: None,
         };
-        (subject.id, decision)
+        Decided::new((subject, None), decision, None)
     }
 
     /// Stores decisions, all of them or none.
-    fn store(&self, decided: &Decided) -> Result<(), StoreError> {
+    fn store(&self, decided: &[Decided]) -> Result<(), StoreError> {
         if decided.is_empty() {
             return Ok(());
         }
         let now = self.context.clock.now();
         self.context.store.write(|tx| {
-            for (id, decision) in decided {
+            for Decided { id, decision, reference } in decided {
                 if self.goes_on {
                     tx.forget_planned(*id)?;
                 }
@@ -444,8 +424,12 @@ impl<D: Sync, R: TargetRead> Drafting<'_, D, R> {
                 if decision.looked {
                     tx.count_look(*id, self.cycle.0)?;
                 }
-                for change in &decision.changes {
-                    tx.add_planned(self.cycle.0, change, &self.eyes.unique, decision.again)?;
+                for (place, change) in decision.changes.iter().enumerate() {
+                    let unique = &self.eyes.unique;
+                    let seq = tx.add_planned(self.cycle.0, change, unique, decision.again)?;
+                    if let Some((_, wanted)) = reference.as_ref().filter(|(at, _)| *at == place) {
+                        tx.want_reference(*id, (seq, change.action), wanted)?;
+                    }
                     if change.status != ChangeStatus::Planned {
                         tx.record_decision(self.cycle.0, change, now)?;
                     }
@@ -496,10 +480,14 @@ fn note_filter_doubts<D>(context: &Context<'_, D>) -> Result<(), StoreError> {
 /// Lets whoever gives up a unique value go before whoever takes it.
 fn order<D>(context: &Context<'_, D>) -> Result<(), StoreError> {
     let contested = context.store.read(|view| view.contested_claims())?;
-    let ranks = order_claims(&contested);
+    let seqs: BTreeMap<_, _> = contested.iter().map(|(seq, claim)| (claim.0, *seq)).collect();
+    let claims: Vec<_> = contested.into_iter().map(|(_, claim)| claim).collect();
+    let ranks = order_claims(&claims);
     context.store.write(|tx| {
         for (id, rank) in ranks {
-            tx.rank_planned(id, rank)?;
+            if let Some(seq) = seqs.get(&id) {
+                tx.rank_planned(*seq, rank)?;
+            }
         }
         Ok(())
     })

@@ -20,6 +20,7 @@ mod find;
 mod group;
 mod guard;
 mod import;
+mod known;
 mod listing;
 mod look;
 mod memberships;

@@ -12,7 +12,7 @@ use crate::{
         manager_change,
     },
     scim::AttributePath,
-    store::{StoreError, Tx},
+    store::{NotedReference, StoreError, Tx},
 };
 
 /// People looked at in one transaction.
@@ -31,24 +31,64 @@ pub(super) fn manager_path(job: &Job) -> Option<AttributePath> {
 }
 
 /// Resolves the managers of the drafted people, once it is known who gets an account.
+///
+/// The draft has noted whose reference is wanted; of one that goes on, everybody is looked at, since
+/// an earlier cycle has decided about some.
 pub(super) fn references<D>(
     context: &Context<'_, D>,
     cycle: CycleId,
-    unique: &[AttributePath],
-    path: &AttributePath,
+    (unique, path): (&[AttributePath], &AttributePath),
+    goes_on: bool,
 ) -> Result<(), StoreError> {
     let mut after = None;
     loop {
-        let ids =
-            context.store.read(|view| view.drafted_objects(ObjectKind::User, after, BATCH))?;
-        let Some(last) = ids.last().copied() else { return Ok(()) };
-        after = Some(last);
-        context.store.write(|tx| {
-            for id in &ids {
-                reference(tx, (cycle, *id), unique, path)?;
+        let last = context.store.write(|tx| {
+            if goes_on {
+                let ids = tx.drafted_objects(ObjectKind::User, after, BATCH)?;
+                for id in &ids {
+                    reference(tx, (cycle, *id), unique, path)?;
+                }
+                return Ok(ids.last().copied());
             }
-            Ok(())
+            let wanted = tx.wanted_references(after, BATCH)?;
+            for one in &wanted {
+                resolve_wanted(tx, (cycle, one), unique, path)?;
+            }
+            Ok(wanted.last().map(|one| one.source))
         })?;
+        let Some(last) = last else { return Ok(()) };
+        after = Some(last);
+    }
+}
+
+/// Lets the row that the draft has noted refer to the manager's account.
+fn resolve_wanted(
+    tx: &Tx<'_>,
+    (cycle, noted): (CycleId, &NotedReference),
+    unique: &[AttributePath],
+    path: &AttributePath,
+) -> Result<(), StoreError> {
+    let exported = noted.wanted.exported.as_ref();
+    let standing = standing_of(tx, noted.wanted.manager, exported)?;
+    match standing {
+        // Nothing differs, and nothing is to be said.
+        ManagerStanding::None | ManagerStanding::Linked(_) | ManagerStanding::Coming(_)
+            if manager_change(path, exported, &standing).0.is_none() =>
+        {
+            Ok(())
+        }
+        // Of an account that only comes to be, the reference is a row of its own in any case.
+        ManagerStanding::Linked(_) | ManagerStanding::Coming(_) if noted.is_create => {
+            let head = tx.planned_head(noted.seq)?;
+            match resolve((cycle, path), head, None, &standing) {
+                Some(Resolved::Apart(row)) => tx.add_planned(cycle, &row, unique, false).map(drop),
+                Some(Resolved::Joined(_)) | None => Ok(()),
+            }
+        }
+        ManagerStanding::None
+        | ManagerStanding::Linked(_)
+        | ManagerStanding::Coming(_)
+        | ManagerStanding::NotProvisioned(_) => reference(tx, (cycle, noted.source), unique, path),
     }
 }
 
@@ -85,7 +125,7 @@ pub(super) fn reference(
     match resolve((cycle, path), row, link, &standing) {
         None => Ok(()),
         Some(Resolved::Joined(row)) => tx.update_planned(seq, &row),
-        Some(Resolved::Apart(row)) => tx.add_planned(cycle, &row, unique, false),
+        Some(Resolved::Apart(row)) => tx.add_planned(cycle, &row, unique, false).map(drop),
     }
 }
 
@@ -214,6 +254,9 @@ fn adopted_as(
     manager: SourceId,
     known: Option<&str>,
 ) -> Result<Option<TargetId>, StoreError> {
+    if known.is_none() {
+        return Ok(None);
+    }
     let rows = tx.planned_for(manager)?.into_iter();
     let mut adopted = rows.filter(|(_, row)| row.action == Action::Adopt);
     Ok(adopted.find_map(|(_, row)| row.target.filter(|target| Some(target.as_str()) == known)))

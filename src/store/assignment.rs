@@ -106,11 +106,10 @@ impl View<'_> {
     /// A group's name, where it was read.
     pub fn group_name(&self, id: SourceId) -> Result<Option<String>, StoreError> {
         use rusqlite::OptionalExtension;
-        Ok(self.one(
-                "SELECT display_name FROM source_group WHERE id = ?1",
-                [id.to_string()],
-                |r| r.get(0),
-            )
+        Ok(self
+            .one("SELECT display_name FROM source_group WHERE id = ?1", [id.to_string()], |r| {
+                r.get(0)
+            })
             .optional()?)
     }
 

@@ -53,8 +53,7 @@ impl View<'_> {
 
     /// When the oldest chain's link was given: what the cycle has seen everything up to.
     pub fn watermark(&self) -> Result<Option<Timestamp>, StoreError> {
-        let at: Option<i64> =
-            self.one("SELECT min(taken_at) FROM chain", [], |row| row.get(0))?;
+        let at: Option<i64> = self.one("SELECT min(taken_at) FROM chain", [], |row| row.get(0))?;
         Ok(at.and_then(Timestamp::from_timestamp_millis))
     }
 }

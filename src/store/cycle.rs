@@ -255,7 +255,8 @@ impl View<'_> {
 
     /// The report of one cycle.
     pub fn cycle(&self, id: &str) -> Result<Option<CycleReport>, StoreError> {
-        let text: Option<Option<String>> = self.one("SELECT report FROM cycle WHERE id = ?1", [id], |row| row.get(0))
+        let text: Option<Option<String>> = self
+            .one("SELECT report FROM cycle WHERE id = ?1", [id], |row| row.get(0))
             .optional()?;
         text.flatten()
             .map(|text| {
@@ -272,7 +273,8 @@ impl View<'_> {
 
     /// When the last cycle began, finished or not.
     pub fn last_began(&self) -> Result<Option<Timestamp>, StoreError> {
-        let at: Option<i64> = self.one("SELECT began FROM cycle ORDER BY seq DESC LIMIT 1", [], |row| row.get(0))
+        let at: Option<i64> = self
+            .one("SELECT began FROM cycle ORDER BY seq DESC LIMIT 1", [], |row| row.get(0))
             .optional()?;
         Ok(at.and_then(Timestamp::from_timestamp_millis))
     }
@@ -284,7 +286,8 @@ impl View<'_> {
 
     /// What the engine is doing, unless no cycle is under way.
     pub fn progress(&self) -> Result<Option<Progress>, StoreError> {
-        Ok(self.one("SELECT phase, done, total FROM progress", [], |row| {
+        Ok(self
+            .one("SELECT phase, done, total FROM progress", [], |row| {
                 Ok(Progress { phase: row.get(0)?, done: row.get(1)?, total: row.get(2)? })
             })
             .optional()?)

@@ -11,12 +11,13 @@ use serde_json::Value;
 
 use super::{
     cycle::HeldReport,
+    log_body::Body,
     open::{Engine, StoreError, Tx, View},
     redaction::UNCLEAN,
     source::{ASSIGNED, DELETED},
 };
 use crate::{
-    model::{RedactionKey, SourceId, Timestamp},
+    model::{ObjectKind, RedactionKey, SourceId, Timestamp},
     provisioning::{Action, Secrets, Write},
     scim::Values,
 };
@@ -43,8 +44,7 @@ const OWN_ROWS: [(&str, &str); 14] = [
 ];
 
 /// The texts of rows about others that may name somebody: table, key, column.
-const TEXTS: [(&str, &str, &str); 5] = [
-    ("planned_change", "seq", "body"),
+const TEXTS: [(&str, &str, &str); 4] = [
     ("provisioning_log", "seq", "body"),
     ("cycle", "id", "report"),
     ("notice", "kind || '/' || cause", "body"),
@@ -139,9 +139,8 @@ impl View<'_> {
         if self.one(is_group, [&key], |row| row.get(0))? {
             return Ok(None);
         }
-        let count = |sql: &str| -> Result<u64, StoreError> {
-            Ok(self.one(sql, [&key], |row| row.get(0))?)
-        };
+        let count =
+            |sql: &str| -> Result<u64, StoreError> { Ok(self.one(sql, [&key], |row| row.get(0))?) };
         let mut known = 0;
         for (table, column) in OWN_ROWS {
             known += count(&format!("SELECT count(*) FROM {table} WHERE {column} = ?1"))?;
@@ -161,7 +160,8 @@ impl View<'_> {
             (false, true) => Whereabouts::InDirectory,
             (false, false) => Whereabouts::Gone,
         };
-        let link: Option<(String, bool)> = self.one("SELECT target, enabled FROM link WHERE source = ?1", [&key], |row| {
+        let link: Option<(String, bool)> = self
+            .one("SELECT target, enabled FROM link WHERE source = ?1", [&key], |row| {
                 Ok((row.get(0)?, row.get(1)?))
             })
             .optional()?;
@@ -189,23 +189,22 @@ impl View<'_> {
     fn names_of(&self, person: SourceId) -> Result<Secrets, StoreError> {
         let mut names = Secrets::default();
         names.add(&person.to_string().into());
-        let sql = "SELECT display, 'display' FROM link WHERE source = ?1 \
-             UNION SELECT source_name, 'display' FROM provisioning_log WHERE source = ?1 \
-             UNION SELECT value ->> 'oldValue', value ->> 'displayName' FROM written \
-             UNION SELECT value ->> 'newValue', value ->> 'displayName' FROM written";
-        let written = "WITH written AS (SELECT modified.value FROM provisioning_log, \
-             json_each(provisioning_log.body, '$.modified') AS modified WHERE source = ?1)";
-        let mut statement = self.connection.prepare_cached(&format!("{written} {sql}"))?;
-        let rows = statement.query_map([person.to_string()], |row| {
-            Ok((row.get::<_, Option<String>>(0)?, row.get::<_, String>(1)?))
-        })?;
-        for row in rows {
-            let (value, path) = row?;
-            let Some(value) = value else { continue };
-            if path == "display" {
-                names.add(&value.into());
-            } else {
-                add_names(&mut names, &path, &value.into());
+        let sql = "SELECT display FROM link WHERE source = ?1 \
+             UNION SELECT source_name FROM provisioning_log WHERE source = ?1";
+        let mut statement = self.connection.prepare_cached(sql)?;
+        let shown = statement.query_map([person.to_string()], |row| row.get::<_, String>(0))?;
+        for name in shown {
+            names.add(&name?.into());
+        }
+        let sql = "SELECT body, version FROM provisioning_log WHERE source = ?1";
+        let mut statement = self.connection.prepare_cached(sql)?;
+        let mut rows = statement.query([person.to_string()])?;
+        while let Some(row) = rows.next()? {
+            let text = row.get_ref(0)?.as_str().map_err(|e| StoreError::stored("log row", e))?;
+            for modified in Body::parse(text, row.get(1)?)?.modified {
+                for value in [modified.old_value, modified.new_value].into_iter().flatten() {
+                    add_names(&mut names, &modified.display_name, &value.into());
+                }
             }
         }
         for (name, value) in self.subject(person)?.map(|known| known.attributes).unwrap_or_default()
@@ -280,7 +279,8 @@ impl Tx<'_> {
     /// A property that only the forgotten had has not vanished from the directory.
     fn discount_properties(&self, person: SourceId) -> Result<(), StoreError> {
         let mut counts = self.property_statistics()?;
-        let live: Option<String> = self.one(
+        let live: Option<String> = self
+            .one(
                 "SELECT attributes FROM source_whole WHERE id = ?1 AND presence = 0",
                 [person.to_string()],
                 |row| row.get(0),
@@ -390,7 +390,34 @@ impl Tx<'_> {
             self.set_quarantine(Some(&quarantine))?;
         }
         for (table, key, column) in TEXTS {
-            self.clean_texts((table, key, column), person, names)?;
+            self.clean_texts((table, key, column), names)?;
+        }
+        self.clean_plan(person, names)
+    }
+
+    /// Of a planned change of somebody else only what is said is cleaned, and never what is
+    /// written: that is the other person's, even where it is the same.
+    fn clean_plan(&self, person: SourceId, names: &Secrets) -> Result<(), StoreError> {
+        let named = self.rows_that_name("planned_change", ("seq", "body"), names)?;
+        for (seq, _) in named {
+            let rusqlite::types::Value::Integer(seq) = seq else { continue };
+            let mut row = self.planned_row(seq)?;
+            row.reference = row.reference.filter(|reference| *reference != person);
+            if row.kind == ObjectKind::Group {
+                // Whom a group gets or loses is told in its row, and kept beside it.
+                let person = Value::from(person.to_string());
+                let is_it = |value: &Option<Value>| value.as_ref() == Some(&person);
+                row.changes.retain(|change| !is_it(&change.new) && !is_it(&change.old));
+            }
+            row.detail = names.clean(&row.detail);
+            if let Some(error) = &mut row.error {
+                error.detail = names.clean(&error.detail);
+            }
+            for step in &mut row.steps {
+                step.description = names.clean(&step.description);
+                step.details.values_mut().for_each(|finding| *finding = names.clean(finding));
+            }
+            self.rewrite_planned(seq, &row)?;
         }
         Ok(())
     }
@@ -398,59 +425,40 @@ impl Tx<'_> {
     fn clean_texts(
         &self,
         (table, key, column): (&str, &str, &str),
-        person: SourceId,
         names: &Secrets,
     ) -> Result<(), StoreError> {
-        // Where no name stands in a row it is not read at all: a log may have millions.
-        let select = format!(
-            "SELECT {key}, {column} FROM {table} WHERE {column} IS NOT NULL AND EXISTS \
-             (SELECT 1 FROM json_each(?1) AS name WHERE instr(lower({column}), name.value) > 0)"
-        );
         let update = format!("UPDATE {table} SET {column} = ?2 WHERE {key} = ?1");
-        let mut rows: Vec<(rusqlite::types::Value, String)> = Vec::new();
-        {
-            let wanted = serde_json::to_string(&names.spellings())
-                .map_err(|error| StoreError::stored("names", error))?;
-            let mut statement = self.connection.prepare(&select)?;
-            let found = statement.query_map([wanted], |row| Ok((row.get(0)?, row.get(1)?)))?;
-            for row in found {
-                rows.push(row?);
-            }
-        }
-        for (id, text) in rows {
+        for (id, text) in self.rows_that_name(table, (key, column), names)? {
             let mut body: Value =
                 serde_json::from_str(&text).map_err(|e| StoreError::stored("text", e))?;
-            if table == "planned_change" {
-                clean_planned(&mut body, person, names);
-            } else {
-                if let Some(first) = body.get_mut("first").and_then(Value::as_array_mut) {
-                    first.retain(|row| row["id"] != person.to_string());
-                }
-                clean(&mut body, names);
+            if let Some(first) = body.get_mut("first").and_then(Value::as_array_mut) {
+                let names = names.spellings();
+                let is_it = |id: &str| names.iter().any(|name| name == id);
+                first.retain(|row| !row["id"].as_str().is_some_and(is_it));
             }
+            clean(&mut body, names);
             self.run(&update, params![id, body.to_string()])?;
         }
         Ok(())
     }
-}
 
-/// Of a planned change of somebody else only what is said is cleaned, and never what is written:
-/// that is the other person's, even where it is the same.
-fn clean_planned(body: &mut Value, person: SourceId, names: &Secrets) {
-    if body["reference"] == person.to_string() {
-        body["reference"] = Value::Null;
-    }
-    // Whom a group gets or loses is told in its row, and kept beside it.
-    if body["kind"] == "group"
-        && let Some(changes) = body.get_mut("changes").and_then(Value::as_array_mut)
-    {
-        let person = person.to_string();
-        changes.retain(|change| change["new"] != person && change["old"] != person);
-    }
-    for said in ["detail", "error", "steps"] {
-        if let Some(said) = body.get_mut(said) {
-            clean(said, names);
-        }
+    /// The keys and texts of rows that name somebody. Where no name stands in a row it is not read
+    /// at all: a log may have millions.
+    fn rows_that_name(
+        &self,
+        table: &str,
+        (key, column): (&str, &str),
+        names: &Secrets,
+    ) -> Result<Vec<(rusqlite::types::Value, String)>, StoreError> {
+        let select = format!(
+            "SELECT {key}, {column} FROM {table} WHERE {column} IS NOT NULL AND EXISTS \
+             (SELECT 1 FROM json_each(?1) AS name WHERE instr(lower({column}), name.value) > 0)"
+        );
+        let wanted = serde_json::to_string(&names.spellings())
+            .map_err(|error| StoreError::stored("names", error))?;
+        let mut statement = self.connection.prepare(&select)?;
+        let found = statement.query_map([wanted], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        Ok(found.collect::<Result<_, _>>()?)
     }
 }
 

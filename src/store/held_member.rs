@@ -2,8 +2,8 @@
 
 use rusqlite::params;
 
-use super::plan_row::{COLUMNS, read_row};
 use super::open::{StoreError, Tx, View};
+use super::plan_row::{COLUMNS, read_row};
 use crate::{
     model::{ChangeId, CycleId, Timestamp},
     provisioning::PlannedChange,
@@ -38,11 +38,7 @@ impl View<'_> {
         Ok(MembershipCounts {
             linked: self.tally("member_links")?,
             removals_planned: count(&planned)?,
-            removals_recent: self.one(
-                recent,
-                [since.timestamp_millis()],
-                |row| row.get(0),
-            )?,
+            removals_recent: self.one(recent, [since.timestamp_millis()], |row| row.get(0))?,
         })
     }
 
@@ -72,8 +68,7 @@ impl Tx<'_> {
         for (seq, change) in &rows {
             let mut rest = change.clone();
             rest.id = ChangeId::derive(&[&cycle.to_string(), &change.source.to_string(), "rest"]);
-            self.add_planned(cycle, &rest, &[], false)?;
-            let other = self.connection.last_insert_rowid();
+            let other = self.add_planned(cycle, &rest, &[], false)?;
             let moved = self.run(
                 &format!(
                     "UPDATE planned_member SET seq = ?2 WHERE seq = ?1 AND NOT EXISTS ( \

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     forget::pseudonym,
     open::{StoreError, Tx, View},
+    phrase::{lengthened, shortened},
     source::stored_kind,
 };
 use crate::{
@@ -17,6 +18,9 @@ use crate::{
 /// Values that are remembered of writes without a known outcome to one account. Each such write is
 /// preceded by reading the account, so that older ones only matter if they are applied very late.
 const UNCONFIRMED_MAX: usize = 8;
+
+/// What stands in front of exported values whose text is in its short form.
+const SHORT: char = '~';
 
 /// How many accounts and groups are linked.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -57,7 +61,7 @@ impl View<'_> {
         Ok(Some(Link {
             source,
             target: TargetId::parse(&target).map_err(|e| StoreError::stored("link", e))?,
-            exported: parse_values(&exported)?,
+            exported: parse_exported(&exported)?,
             basis: serde_json::from_str(&basis).map_err(|e| StoreError::stored("basis", e))?,
             standing,
             stale,
@@ -170,6 +174,18 @@ fn remember(list: &mut Vec<Values>, values: Values) {
     list.drain(..list.len().saturating_sub(UNCONFIRMED_MAX));
 }
 
+/// The values of `link.exported`: a text in its short form stands behind a mark.
+pub(super) fn parse_exported(text: &str) -> Result<Values, StoreError> {
+    match text.strip_prefix(SHORT) {
+        Some(short) => parse_values(&lengthened(short)?),
+        None => parse_values(text),
+    }
+}
+
+pub(super) fn print_exported(values: &Values) -> Result<String, StoreError> {
+    Ok(format!("{SHORT}{}", shortened(&print_values(values)?)))
+}
+
 pub(super) fn print_values(values: &Values) -> Result<String, StoreError> {
     serde_json::to_string(values).map_err(|error| StoreError::stored("exported values", error))
 }
@@ -211,7 +227,7 @@ impl Tx<'_> {
                 key,
                 target.as_str(),
                 display,
-                print_values(exported)?,
+                print_exported(exported)?,
                 link.is_enabled(),
                 now.timestamp_millis(),
                 stored_kind(kind)

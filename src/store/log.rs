@@ -4,7 +4,10 @@ use rusqlite::{params, params_from_iter, types::Value as Sql};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::open::{StoreError, Tx, View};
+use super::{
+    log_body::{BODY_VERSION, Body},
+    open::{StoreError, Tx, View},
+};
 use crate::{
     model::{ChangeId, CycleId, JobId, ObjectKind, SourceId, TargetId, Timestamp},
     provisioning::{
@@ -23,9 +26,6 @@ pub(super) const APPROVED_BY: &str = "ApprovedBy";
 
 /// How the step is called that tells of drift.
 const DRIFT: &str = "EntryDrift";
-
-/// The shape of `provisioning_log.body`.
-const BODY_VERSION: i64 = 1;
 
 /// One attribute that changed (Graph `modifiedProperty`).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -52,18 +52,6 @@ impl ModifiedProperty {
             new_value: text(&change.new),
         }
     }
-}
-
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-struct Body {
-    kind: ObjectKind,
-    reason: Reason,
-    detail: String,
-    error: Option<Failure>,
-    modified: Vec<ModifiedProperty>,
-    steps: Vec<Step>,
-    #[serde(default)]
-    held: bool,
 }
 
 /// One row of the log.
@@ -188,21 +176,17 @@ pub(super) fn plan_actions(word: &str) -> Vec<String> {
 
 /// What [`read_row`] reads.
 pub(super) const COLUMNS: &str = "seq, change_id, cycle_id, at, duration_ms, action, status, \
-     source, source_name, target, body";
+     source, source_name, target, body, version";
 
 pub(super) fn read_row(row: &rusqlite::Row<'_>) -> rusqlite::Result<Result<LogRow, StoreError>> {
     let (action, status): (String, String) = (row.get(5)?, row.get(6)?);
-    let body: String = row.get(10)?;
     let at: i64 = row.get(3)?;
-    let parsed = serde_json::from_str::<Body>(&body)
-        .map_err(|error| StoreError::stored("log row", error))
-        .and_then(|body| {
-            let action =
-                Action::parse(&action).ok_or_else(|| StoreError::stored("action", &action))?;
-            let status = ChangeStatus::parse(&status)
-                .ok_or_else(|| StoreError::stored("status", &status))?;
-            Ok((body, action, status))
-        });
+    let parsed = Body::parse(row.get_ref(10)?.as_str()?, row.get(11)?).and_then(|body| {
+        let action = Action::parse(&action).ok_or_else(|| StoreError::stored("action", &action))?;
+        let status =
+            ChangeStatus::parse(&status).ok_or_else(|| StoreError::stored("status", &status))?;
+        Ok((body, action, status))
+    });
     Ok(match parsed {
         Err(error) => Err(error),
         Ok((body, action, status)) => Ok(LogRow {
@@ -313,7 +297,7 @@ impl Tx<'_> {
                 target.map(TargetId::as_str),
                 body.reason.to_string(),
                 BODY_VERSION,
-                serde_json::to_string(body).map_err(|e| StoreError::stored("log row", e))?,
+                body.print()?,
                 self.log_end()? + 1
             ])?;
         // A held change is skipped in Graph's words; whoever counts wants to tell them apart.

@@ -456,7 +456,7 @@ impl Tx<'_> {
 
     /// Nobody knows what became of the members that were sent last: the target has to show them.
     pub(super) fn doubt_members(&self, change: &PlannedChange) -> Result<(), StoreError> {
-        let seqs = "SELECT seq FROM planned_change WHERE id = ?1";
+        let seqs = "SELECT seq FROM planned_change WHERE source = ?2 AND id = ?1";
         self.run(
             &format!(
                 "INSERT INTO member_link (group_id, member_id, target, doubt) \

@@ -70,10 +70,7 @@ impl Tx<'_> {
     pub fn begin_members(&self, group: SourceId) -> Result<(), StoreError> {
         let id = group.to_string();
         self.end_members()?;
-        self.run(
-            "INSERT OR IGNORE INTO group_path (inner_id, outer_id) VALUES (?1, ?1)",
-            [&id],
-        )?;
+        self.run("INSERT OR IGNORE INTO group_path (inner_id, outer_id) VALUES (?1, ?1)", [&id])?;
         self.connection.execute_batch(
             "CREATE TEMP TABLE membership (group_id TEXT NOT NULL, member_id TEXT NOT NULL, \
                  kind INTEGER NOT NULL, generation INTEGER NOT NULL, \
@@ -165,10 +162,7 @@ impl Tx<'_> {
         }
         let id = source.to_string();
         if has(ChangeStatus::Failure) {
-            self.run(
-                "UPDATE escrow SET due_cycle = 0 WHERE source = ?1 AND given_up = 0",
-                [&id],
-            )?;
+            self.run("UPDATE escrow SET due_cycle = 0 WHERE source = ?1 AND given_up = 0", [&id])?;
         } else {
             self.run("DELETE FROM escrow WHERE source = ?1", [&id])?;
         }

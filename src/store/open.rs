@@ -19,7 +19,9 @@ use super::{
     watch::{Commit, CommitWatch},
 };
 use crate::model::RedactionKey;
-use rusqlite::{Connection, OpenFlags, Params, Row, Transaction, TransactionBehavior, config::DbConfig};
+use rusqlite::{
+    Connection, OpenFlags, Params, Row, Transaction, TransactionBehavior, config::DbConfig,
+};
 
 /// The schema, as numbered steps that are never edited once released.
 const MIGRATIONS: [&str; 15] = [
@@ -39,6 +41,9 @@ const MIGRATIONS: [&str; 15] = [
     include_str!("migrations/0015_removed_account.sql"),
     include_str!("migrations/0016_scale.sql"),
 ];
+
+/// Up to this size a file is read whole before it is used, which takes some milliseconds.
+const CHECKED_BYTES_MAX: u64 = 16 * 1_024 * 1_024;
 
 /// The version of a file whose engine has not made its tables yet: there is no state so far.
 const NOT_MADE_YET: usize = 0;
@@ -208,13 +213,11 @@ impl Engine {
         connection.set_prepared_statement_cache_capacity(STATEMENTS_KEPT);
         connection.pragma_update(None, "journal_mode", "WAL").map_err(|e| classify(path, e))?;
         connection.pragma_update(None, "synchronous", "NORMAL").map_err(|e| classify(path, e))?;
+        keep_plans(&connection)?;
         connection.pragma_update(None, "cache_size", CACHE_KIB)?;
         connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
-        let sound: String = connection
-            .query_row("PRAGMA quick_check(1)", [], |row| row.get(0))
-            .map_err(|error| classify(path, error))?;
-        if sound != "ok" {
-            return Err(StoreError::Corrupt { path: path.clone(), detail: sound });
+        if is_worth_checking(path) {
+            check_soundness(&connection, path)?;
         }
         let version = version_of(&connection, path)?;
         if version < MIGRATIONS.len() {
@@ -412,10 +415,36 @@ pub fn preview_copy(path: &Path) -> Result<Engine, StoreError> {
     Ok(copy)
 }
 
+/// Whether the whole file is read before it is used: a small one always, a large one only after an
+/// engine that ended without closing it. Damage in a large one shows when its place is read.
+fn is_worth_checking(path: &Path) -> bool {
+    let bytes = |path: &Path| std::fs::metadata(path).map_or(0, |found| found.len());
+    let mut log = path.as_os_str().to_owned();
+    log.push("-wal");
+    bytes(path) <= CHECKED_BYTES_MAX || bytes(Path::new(&log)) > 0
+}
+
+fn check_soundness(connection: &Connection, path: &Path) -> Result<(), StoreError> {
+    let sound: String = connection
+        .query_row("PRAGMA quick_check(1)", [], |row| row.get(0))
+        .map_err(|error| classify(path, error))?;
+    if sound == "ok" {
+        return Ok(());
+    }
+    Err(StoreError::Corrupt { path: path.to_owned(), detail: sound })
+}
+
 /// A reader that closes last would otherwise fold the writer's log into the file.
 fn leave_as_found(connection: &Connection) -> Result<(), StoreError> {
     connection.busy_timeout(BUSY_TIMEOUT)?;
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
+    keep_plans(connection)
+}
+
+/// A statement keeps its plan whatever its parameters are. Otherwise each one that a partial index
+/// might serve is compiled again with every new value, which costs more than all that it does.
+fn keep_plans(connection: &Connection) -> Result<(), StoreError> {
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     Ok(())
 }
 
@@ -466,6 +495,9 @@ fn classify(path: &Path, error: rusqlite::Error) -> StoreError {
 fn name_disk(path: &Path, error: StoreError) -> StoreError {
     use rusqlite::ErrorCode::{DiskFull, ReadOnly, SystemIoFailure};
     let StoreError::Sql(cause) = &error else { return error };
+    if cause.sqlite_error_code() == Some(rusqlite::ErrorCode::DatabaseCorrupt) {
+        return StoreError::Corrupt { path: path.to_owned(), detail: cause.to_string() };
+    }
     if !matches!(cause.sqlite_error_code(), Some(DiskFull | ReadOnly | SystemIoFailure)) {
         return error;
     }

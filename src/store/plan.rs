@@ -111,6 +111,12 @@ impl View<'_> {
         rows.map(|row| row?).collect()
     }
 
+    /// One row.
+    pub(super) fn planned_row(&self, seq: i64) -> Result<PlannedChange, StoreError> {
+        let sql = format!("SELECT {COLUMNS} FROM planned_change AS row WHERE seq = ?1");
+        self.one(&sql, [seq], read_row)?.map(|(_, change)| change)
+    }
+
     /// Whether the plan lets this person's account give up the unique value.
     pub fn frees(
         &self,
@@ -162,20 +168,22 @@ impl View<'_> {
             .query_row([source.to_string()], |row| row.get(0))?)
     }
 
-    /// Updates whose old unique value another row takes: (change, old value, new value).
-    pub fn contested_claims(&self) -> Result<Vec<(ChangeId, String, String)>, StoreError> {
+    /// Updates whose old unique value another row takes: number, and (change, old value, new value).
+    pub fn contested_claims(&self) -> Result<Vec<(i64, (ChangeId, String, String))>, StoreError> {
         let mut statement = self.connection.prepare_cached(
-            "SELECT mine.id, mine.frees, coalesce(mine.claims, '') FROM planned_change AS mine \
+            "SELECT mine.seq, mine.id, mine.frees, coalesce(mine.claims, '') FROM planned_change AS mine \
              WHERE mine.frees IS NOT NULL AND (\
                  EXISTS (SELECT 1 FROM planned_change AS other WHERE other.claims = mine.frees) \
                  OR EXISTS (SELECT 1 FROM planned_change AS other WHERE other.frees = mine.claims)) \
              ORDER BY mine.seq",
         )?;
-        let rows = statement
-            .query_map([], |row| Ok((row.get::<_, String>(0)?, row.get(1)?, row.get(2)?)))?;
+        let rows = statement.query_map([], |row| {
+            Ok((row.get(0)?, row.get::<_, String>(1)?, row.get(2)?, row.get(3)?))
+        })?;
         rows.map(|row| {
-            let (id, frees, claims) = row?;
-            Ok((id.parse().map_err(|e| StoreError::stored("change id", e))?, frees, claims))
+            let (seq, id, frees, claims) = row?;
+            let id = id.parse().map_err(|error| StoreError::stored("change id", error))?;
+            Ok((seq, (id, frees, claims)))
         })
         .collect()
     }
@@ -211,11 +219,10 @@ impl View<'_> {
 
     /// In which cycle a row's request left, and when.
     pub fn sent_in(&self, seq: i64) -> Result<(CycleId, Timestamp), StoreError> {
-        let (cycle, at): (String, Option<i64>) = self.one(
-            "SELECT cycle, sent_at FROM planned_change WHERE seq = ?1",
-            [seq],
-            |row| Ok((row.get(0)?, row.get(1)?)),
-        )?;
+        let (cycle, at): (String, Option<i64>) =
+            self.one("SELECT cycle, sent_at FROM planned_change WHERE seq = ?1", [seq], |row| {
+                Ok((row.get(0)?, row.get(1)?))
+            })?;
         let cycle = cycle.parse().map_err(|error| StoreError::stored("cycle", error))?;
         Ok((cycle, at.and_then(Timestamp::from_timestamp_millis).unwrap_or_default()))
     }
@@ -233,9 +240,10 @@ impl View<'_> {
             }
         };
         let sql = format!(
-            "SELECT count(*) FILTER (WHERE status IN ('success', 'warning') AND action <> 'skip'), \
-             count(*) FILTER (WHERE status = 'failure' AND phase <> ?1 AND {first}) \
-             FROM planned_change AS row"
+            "SELECT (SELECT count(*) FROM planned_change \
+                 WHERE status IN ('success', 'warning') AND action <> 'skip'), \
+             (SELECT count(*) FROM planned_change AS row \
+                 WHERE status = 'failure' AND phase <> ?1 AND {first})"
         );
         Ok(self.one(&sql, [Phase::References as i64], |row| {
             Ok(Events { succeeded: row.get(0)?, failed: row.get(1)? })
@@ -247,8 +255,7 @@ impl View<'_> {
         let sql = "SELECT body -> 'error' -> 'reason' FROM planned_change \
              WHERE status = 'failure' AND body -> 'error' -> 'reason' IS NOT NULL \
              GROUP BY 1 ORDER BY count(*) DESC, 1 LIMIT 1";
-        let text: Option<String> =
-            self.one(sql, [], |row| row.get(0)).optional()?;
+        let text: Option<String> = self.one(sql, [], |row| row.get(0)).optional()?;
         text.map(|text| {
             serde_json::from_str(&text).map_err(|error| StoreError::stored("reason", error))
         })
@@ -340,15 +347,15 @@ impl Tx<'_> {
         Ok(())
     }
 
-    /// Adds a row. `unique` are the attributes whose values no two accounts share; an `again` row
-    /// keeps its object dirty.
+    /// Adds a row, and returns its number. `unique` are the attributes whose values no two accounts
+    /// share; an `again` row keeps its object dirty.
     pub fn add_planned(
         &self,
         cycle: CycleId,
         change: &PlannedChange,
         unique: &[AttributePath],
         again: bool,
-    ) -> Result<(), StoreError> {
+    ) -> Result<i64, StoreError> {
         let (mut frees, claims) = claims(change, unique);
         if change.write == Write::Delete {
             let exported = self.link(change.source)?.map(|link| link.exported).unwrap_or_default();
@@ -376,7 +383,7 @@ impl Tx<'_> {
                 print(change)?,
                 stored_kind(change.kind)
             ])?;
-        Ok(())
+        Ok(self.connection.last_insert_rowid())
     }
 
     /// Stores a row's new content and status.
@@ -398,11 +405,18 @@ impl Tx<'_> {
         Ok(())
     }
 
+    /// Stores what a row says anew; where it stands stays as it is.
+    pub(super) fn rewrite_planned(&self, seq: i64, row: &PlannedChange) -> Result<(), StoreError> {
+        let sql = "UPDATE planned_change SET body = ?2, version = ?3 WHERE seq = ?1";
+        self.run(sql, params![seq, print(row)?, BODY_VERSION])?;
+        Ok(())
+    }
+
     /// Sends an update before the others, in this order.
-    pub fn rank_planned(&self, id: ChangeId, rank: u32) -> Result<(), StoreError> {
+    pub fn rank_planned(&self, seq: i64, rank: u32) -> Result<(), StoreError> {
         self.run(
-            "UPDATE planned_change SET phase = ?2, rank = ?3 WHERE id = ?1 AND phase = ?4",
-            params![id.to_string(), Phase::FreeingUpdates as i64, rank, Phase::Updates as i64],
+            "UPDATE planned_change SET phase = ?2, rank = ?3 WHERE seq = ?1 AND phase = ?4",
+            params![seq, Phase::FreeingUpdates as i64, rank, Phase::Updates as i64],
         )?;
         Ok(())
     }

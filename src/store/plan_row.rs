@@ -8,10 +8,15 @@ use std::borrow::Cow;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::open::StoreError;
+use super::{
+    open::{StoreError, View},
+    phrase::{lengthened, shortened},
+};
 use crate::{
     model::{ObjectKind, SourceId, TargetId},
-    provisioning::{Action, Basis, ChangeStatus, Failure, LinkEffect, Phase, PlannedChange, Reason, Step, Write},
+    provisioning::{
+        Action, Basis, ChangeStatus, Failure, LinkEffect, Phase, PlannedChange, Reason, Step, Write,
+    },
     scim::{AttributeChange, AttributePath, Values},
 };
 
@@ -80,7 +85,9 @@ pub(super) fn print(change: &PlannedChange) -> Result<String, StoreError> {
         error: change.error.as_ref().map(Cow::Borrowed),
         steps: Cow::Borrowed(&change.steps),
     };
-    serde_json::to_string(&body).map_err(|error| StoreError::stored("planned change", error))
+    let text = serde_json::to_string(&body);
+    let text = text.map_err(|error| StoreError::stored("planned change", error))?;
+    Ok(shortened(&text))
 }
 
 /// Whether these changes are what a create with these values gives.
@@ -109,6 +116,71 @@ pub(super) fn read_row(
         .map(|change| (seq, change)))
 }
 
+/// What the parts of a row have in common that are rows of their own, read without the values.
+#[derive(Deserialize)]
+struct Head<'a> {
+    kind: ObjectKind,
+    source_display: Cow<'a, str>,
+    reason: Reason,
+    phase: Phase,
+    steps: Vec<Step>,
+}
+
+impl View<'_> {
+    /// A row of the present draft with everything but its values: what it changes, sends and rests
+    /// on is left out.
+    pub fn planned_head(&self, seq: i64) -> Result<PlannedChange, StoreError> {
+        let sql = format!("SELECT {COLUMNS} FROM planned_change AS row WHERE seq = ?1");
+        self.one(&sql, [seq], |row| {
+            let (id, source, action): (String, String, String) =
+                (row.get(4)?, row.get(5)?, row.get(7)?);
+            let (status, target): (String, Option<String>) = (row.get(1)?, row.get(6)?);
+            Ok(head(
+                row.get_ref(2)?.as_str()?,
+                (&id, &source, target.as_deref()),
+                (&action, &status),
+            ))
+        })?
+    }
+}
+
+fn head(
+    body: &str,
+    (id, source, target): (&str, &str, Option<&str>),
+    (action, status): (&str, &str),
+) -> Result<PlannedChange, StoreError> {
+    let body = lengthened(body)?;
+    let head: Head<'_> =
+        serde_json::from_str(&body).map_err(|error| StoreError::stored("planned change", error))?;
+    Ok(PlannedChange {
+        id: id.parse().map_err(|error| StoreError::stored("change id", error))?,
+        kind: head.kind,
+        source: source.parse().map_err(|error| StoreError::stored("id", error))?,
+        source_display: head.source_display.into_owned(),
+        target: target.map(target_of).transpose()?,
+        action: action_of(action)?,
+        status: status_of(status)?,
+        reason: head.reason,
+        detail: String::new(),
+        changes: Vec::new(),
+        write: Write::Nothing,
+        effect: LinkEffect::Unchanged,
+        basis: None,
+        phase: head.phase,
+        reference: None,
+        error: None,
+        steps: head.steps,
+    })
+}
+
+fn target_of(text: &str) -> Result<TargetId, StoreError> {
+    TargetId::parse(text).map_err(|error| StoreError::stored("target", error))
+}
+
+fn action_of(text: &str) -> Result<Action, StoreError> {
+    Action::parse(text).ok_or_else(|| StoreError::stored("action", text))
+}
+
 /// A row in the first shape, whose body was all of it.
 fn whole(body: &str) -> Result<PlannedChange, StoreError> {
     serde_json::from_str(body).map_err(|error| StoreError::stored("planned change", error))
@@ -119,8 +191,9 @@ fn parse(
     (id, source, target): (&str, &str, Option<&str>),
     (action, status): (&str, &str),
 ) -> Result<PlannedChange, StoreError> {
+    let body = lengthened(body)?;
     let body: Body<'_> =
-        serde_json::from_str(body).map_err(|error| StoreError::stored("planned change", error))?;
+        serde_json::from_str(&body).map_err(|error| StoreError::stored("planned change", error))?;
     let write = body.write.into_owned();
     let changes = match (body.changes, &write) {
         (Some(changes), _) => changes.into_owned(),
@@ -130,7 +203,10 @@ fn parse(
     let effect = match (body.effect, &write) {
         (Effect::Other(effect), _) => effect.into_owned(),
         (Effect::Created, Write::Create(sent)) => LinkEffect::Exported(sent.clone()),
-        (Effect::Created, Write::Nothing | Write::Patch { .. } | Write::Delete | Write::Members) => {
+        (
+            Effect::Created,
+            Write::Nothing | Write::Patch { .. } | Write::Delete | Write::Members,
+        ) => {
             return Err(StoreError::stored("planned change", "a create without values"));
         }
     };
@@ -139,14 +215,8 @@ fn parse(
         kind: body.kind,
         source: source.parse().map_err(|error| StoreError::stored("id", error))?,
         source_display: body.source_display.into_owned(),
-        target: target
-            .map(|target| {
-                TargetId::parse(target)
-                    .map_err(|error| StoreError::stored("target", error))
-            })
-            .transpose()?,
-        action: Action::parse(action)
-            .ok_or_else(|| StoreError::stored("action", action))?,
+        target: target.map(target_of).transpose()?,
+        action: action_of(action)?,
         status: status_of(status)?,
         reason: body.reason,
         detail: body.detail.into_owned(),

@@ -10,7 +10,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{
-    link::{parse_values, print_values},
+    link::{parse_exported, print_exported, print_values},
+    log_body::{BODY_VERSION, Body},
     open::{Engine, StoreError, Tx, View},
 };
 use crate::{
@@ -203,9 +204,10 @@ impl Tx<'_> {
                 .connection
                 .prepare_cached(&select)?
                 .query_row([id.to_string()], |row| row.get(0))?;
-            let mut values = parse_values(&text)?;
+            let mut values = parse_exported(&text)?;
             if hide_values(self.key, &wanted.paths, &mut values).is_some() {
-                update.execute(params![id.to_string(), print_values(&values)?])?;
+                let text = if table == "link" { print_exported } else { print_values };
+                update.execute(params![id.to_string(), text(&values)?])?;
             }
             Ok(())
         })
@@ -221,33 +223,35 @@ impl Tx<'_> {
             for (seq, mut row) in rows {
                 let mut secrets = self.secrets_of(row.source, wanted)?;
                 hide_change(self.key, &wanted.paths, &mut row, &mut secrets);
-                self.update_planned(seq, &row)?;
+                self.rewrite_planned(seq, &row)?;
             }
         }
     }
 
     fn hide_log(&self, wanted: &Hidden) -> Result<(), StoreError> {
-        let sql = "UPDATE provisioning_log SET body = ?2 WHERE seq = ?1";
+        let sql = "UPDATE provisioning_log SET body = ?2, version = ?3 WHERE seq = ?1";
         let mut update = self.connection.prepare_cached(sql)?;
         let mut select = self.connection.prepare_cached(
-            "SELECT seq, source, body FROM provisioning_log WHERE seq > ?1 ORDER BY seq LIMIT 1",
+            "SELECT seq, source, body, version FROM provisioning_log WHERE seq > ?1 \
+             ORDER BY seq LIMIT 1",
         )?;
         let mut after = i64::MIN;
         loop {
             let mut rows = select.query([after])?;
             let Some(row) = rows.next()? else { return Ok(()) };
-            let (seq, source, text): (i64, String, String) =
-                (row.get(0)?, row.get(1)?, row.get(2)?);
+            let (seq, source, stored, version): (i64, String, String, i64) =
+                (row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?);
             drop(rows);
+            let before = Body::parse(&stored, version)?;
             after = seq;
             let source = source.parse().map_err(|error| StoreError::stored("id", error))?;
             let mut secrets = self.secrets_of(source, wanted)?;
-            let mut body = serde_json::from_str(&text)
-                .map_err(|error| StoreError::stored("log row", error))?;
-            hide_log_body(&wanted.paths, &mut body, &mut secrets);
-            let hidden = body.to_string();
-            if hidden != text {
-                update.execute(params![seq, hidden])?;
+            let fault = |error| StoreError::stored("log row", error);
+            let mut document = serde_json::to_value(&before).map_err(fault)?;
+            hide_log_body(&wanted.paths, &mut document, &mut secrets);
+            let after: Body = serde_json::from_value(document).map_err(fault)?;
+            if after != before {
+                update.execute(params![seq, after.print()?, BODY_VERSION])?;
             }
         }
     }

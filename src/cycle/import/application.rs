@@ -186,7 +186,12 @@ async fn round<D: Directory>(
     let selection = selection_of(context.job);
     let full = kind == CycleKind::Initial;
     let generation = begin(context, &selection, full)?;
-    context.store.write(|tx| tx.set_app_roles(&application.roles))?;
+    context.store.write(|tx| {
+        if full {
+            tx.defer_indices()?;
+        }
+        tx.set_app_roles(&application.roles)
+    })?;
     read_default_domain(context).await?;
     let users_chain = users::read(context, &selection, full, generation, tracker).await?;
     filters::read(context, full).await?;
@@ -195,6 +200,7 @@ async fn round<D: Directory>(
     }
     groups::read(context, full, tracker).await?;
     filters::check(context)?;
+    context.store.write(|tx| tx.index_objects())?;
     people::look_up(context, &selection, full, generation, tracker).await?;
     groups::look_up(context).await?;
     let properties = if full { Some(check_properties(context)?) } else { None };

@@ -13,7 +13,7 @@ use crate::{
     provisioning::{DriftFinding, DriftKind},
     scim::{AttributePath, Values},
     store::{
-        link::parse_values,
+        link::{parse_exported, parse_values},
         notice::moment,
         open::{StoreError, View},
         source::stored_kind,
@@ -147,7 +147,7 @@ impl View<'_> {
                 source: source.parse().map_err(|e| StoreError::stored("link", e))?,
                 display,
                 target: TargetId::parse(&target).map_err(|e| StoreError::stored("link", e))?,
-                exported: parse_values(&exported)?,
+                exported: parse_exported(&exported)?,
                 is_enabled,
                 is_wanted,
                 listed: listed.map(|text| parse_values(&text)).transpose()?,

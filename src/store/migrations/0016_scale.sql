@@ -127,3 +127,40 @@ CREATE INDEX source_object_reconsider ON source_object (reconsider_at)
 CREATE INDEX source_object_missed ON source_object (id)
     WHERE presence = 3 OR (misses > 0 AND presence <> 2);
 CREATE INDEX link_hint ON link (source) WHERE is_hint = 1;
+
+-- A row of the plan is found by its number, its person, its status or its action; its random id
+-- needs no index. The last one counts the whole plan without reading a body.
+ALTER TABLE planned_change RENAME TO old_planned_change;
+DROP INDEX planned_change_by_phase;
+DROP INDEX planned_change_by_source;
+DROP INDEX planned_change_by_claim;
+DROP INDEX planned_change_by_freed;
+DROP INDEX planned_change_by_action;
+CREATE TABLE planned_change (
+    seq     INTEGER PRIMARY KEY,
+    id      TEXT NOT NULL,
+    cycle   TEXT NOT NULL,
+    source  TEXT NOT NULL,
+    target  TEXT,
+    kind    INTEGER NOT NULL,              -- 0 user, 1 group
+    action  TEXT NOT NULL,
+    status  TEXT NOT NULL,
+    phase   INTEGER NOT NULL,
+    rank    INTEGER NOT NULL DEFAULT 0,
+    again   INTEGER NOT NULL DEFAULT 0,    -- 1: its object stays dirty whatever happens
+    frees   TEXT,                          -- the unique value it gives up, in lower case
+    claims  TEXT,                          -- the unique value it takes, in lower case
+    sent_at INTEGER,                       -- ms
+    version INTEGER NOT NULL,              -- of the body; 1: JSON of the whole row
+    body    TEXT NOT NULL                  -- JSON in its short form
+) STRICT;
+INSERT INTO planned_change (seq, id, cycle, source, target, kind, action, status, phase, rank, again,
+    frees, claims, sent_at, version, body)
+    SELECT seq, id, cycle, source, target, kind, action, status, phase, rank, again, frees, claims,
+    sent_at, version, body FROM old_planned_change;
+DROP TABLE old_planned_change;
+CREATE INDEX planned_change_by_phase ON planned_change (status, phase, rank, seq);
+CREATE INDEX planned_change_by_source ON planned_change (source);
+CREATE INDEX planned_change_by_claim ON planned_change (claims) WHERE claims IS NOT NULL;
+CREATE INDEX planned_change_by_freed ON planned_change (frees) WHERE frees IS NOT NULL;
+CREATE INDEX planned_change_by_action ON planned_change (action, status, kind, phase);
