@@ -1,7 +1,7 @@
 //! Listings of a large tenant: people, groups, assignments, and what somebody is a member of.
 //!
-//! People are found by the beginning of their user principal name, or by a range of it, in an index;
-//! any other filter looks at everybody, as the ordinary tenant does.
+//! People are found by the beginning of their user principal name, or by a range of it, in an
+//! index; any other filter looks at everybody, as the ordinary tenant does.
 
 use std::{collections::BTreeMap, ops::Range};
 
