@@ -159,7 +159,7 @@ fn person(name: &str) -> Value {
     })
 }
 
-fn patch(operations: Value) -> Value {
+fn patch(operations: &Value) -> Value {
     json!({ "schemas": [PATCH], "Operations": operations })
 }
 
@@ -194,7 +194,7 @@ async fn an_account_has_the_life_that_it_has_at_the_ordinary_application() {
         (
             "PATCH",
             "/Users/USER",
-            patch(json!([
+            patch(&json!([
                 { "op": "replace", "path": "userName", "value": "ada.lovell@contoso.example" },
                 { "op": "replace", "path": "emails[type eq \"work\"].value", "value": "a@b.example" },
                 { "op": "remove", "path": "name.givenName" },
@@ -207,12 +207,16 @@ async fn an_account_has_the_life_that_it_has_at_the_ordinary_application() {
         (
             "PATCH",
             "/Users/USER",
-            patch(json!([{
+            patch(&json!([{
                 "op": "add", "path": format!("{ENTERPRISE}:manager"), "value": { "value": "u-1" },
             }])),
         ),
-        ("PATCH", "/Users/USER", patch(json!([{ "op": "add", "path": "nonsense", "value": 1 }]))),
-        ("PATCH", "/Users/USER", patch(json!([{ "op": "replace", "value": { "active": false } }]))),
+        ("PATCH", "/Users/USER", patch(&json!([{ "op": "add", "path": "nonsense", "value": 1 }]))),
+        (
+            "PATCH",
+            "/Users/USER",
+            patch(&json!([{ "op": "replace", "value": { "active": false } }])),
+        ),
         ("PUT", "/Users/USER", person("ada.again@contoso.example")),
         ("GET", "/Users?startIndex=1&count=10", Value::Null),
         ("DELETE", "/Users/USER", Value::Null),
@@ -243,20 +247,20 @@ async fn a_group_has_the_members_that_it_has_at_the_ordinary_application() {
         (
             "PATCH",
             "/Groups/GROUP",
-            patch(json!([{ "op": "add", "path": "members", "value": members }])),
+            patch(&json!([{ "op": "add", "path": "members", "value": members }])),
         ),
         ("GET", "/Groups/GROUP", Value::Null),
         ("GET", "/Groups/GROUP?excludedAttributes=members", Value::Null),
         (
             "PATCH",
             "/Groups/GROUP",
-            patch(json!([{ "op": "remove", "path": "members[value eq \"USER\"]" }])),
+            patch(&json!([{ "op": "remove", "path": "members[value eq \"USER\"]" }])),
         ),
         ("GET", "/Groups/GROUP", Value::Null),
         (
             "PATCH",
             "/Groups/GROUP",
-            patch(json!([
+            patch(&json!([
                 { "op": "replace", "path": "members", "value": members },
                 { "op": "replace", "path": "displayName", "value": "Marketing" },
             ])),
@@ -265,7 +269,7 @@ async fn a_group_has_the_members_that_it_has_at_the_ordinary_application() {
         (
             "PATCH",
             "/Groups/GROUP",
-            patch(json!([{ "op": "add", "path": "members", "value": [{ "value": "nobody" }] }])),
+            patch(&json!([{ "op": "add", "path": "members", "value": [{ "value": "nobody" }] }])),
         ),
         ("DELETE", "/Users/USER", Value::Null),
         ("GET", "/Groups/GROUP", Value::Null),
@@ -306,7 +310,7 @@ async fn an_old_version_and_a_wrong_token_are_refused() {
     let world = World::new();
     let ada = world.send("POST", "/Users", &person("ada")).await;
     assert_eq!(ada.body["meta"]["version"], "W/\"1\"");
-    let change = patch(json!([{ "op": "replace", "path": "active", "value": false }]));
+    let change = patch(&json!([{ "op": "replace", "path": "active", "value": false }]));
     let send = |version: &'static str, token: &'static str| {
         let mut request = World::request("PATCH", &format!("/Users/{}", ada.id()), &change);
         request.headers_mut().insert("if-match", version.parse().unwrap());
