@@ -63,6 +63,8 @@ async fn zero(size: Size) -> Figure {
         sandbox.save_accounts(&bodies).await;
         let fresh = start(1, CONCURRENCY, &[]).await;
         let rate = bare::rate(&fresh.application_url, &fresh.token, &bodies, CONCURRENCY).await;
+        let counted = fresh.counters().await;
+        assert_eq!(counted["scim"]["by_kind"]["POST /Users"], size.writes, "all of them");
         loops = loops.max(rate);
     }
     let of = format!(

@@ -58,7 +58,7 @@ impl Traffic {
         self.clock.now()
     }
 
-    /// Lets a request in, after the latency, or says after how many whole seconds it may come again.
+    /// Lets a request in, after the latency, or says in how many whole seconds it may come again.
     pub(super) async fn admit(&self) -> Result<(), u64> {
         let now = self.note();
         if let Some(limit) = self.pace.requests_per_second_max

@@ -1,13 +1,12 @@
 //! What each request does to a large application.
 //!
-//! A create is taken as the text it is, once its schemas and its name are read; only a change takes
-//! a document apart. The members of groups are numbers, so that a large group is changed quickly.
+//! Values are judged as the ordinary application judges them. The members of groups are numbers, so
+//! that a large group is changed quickly.
 
-use std::{borrow::Cow, collections::BTreeSet, fmt::Write as _};
+use std::{collections::BTreeSet, fmt::Write as _};
 
 use chrono::SecondsFormat;
-use serde::{Deserialize, de::IgnoredAny};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use super::shelf::{Keys, Row, Shelf};
 use crate::sandbox::application::{
@@ -17,7 +16,7 @@ use crate::sandbox::application::{
     patch,
     query::{COUNT_DEFAULT, COUNT_MAX, Projection, number},
     record::{Refusal, ViolationKind},
-    schema::Kind,
+    schema::{ENTERPRISE, Kind},
 };
 
 /// The accounts and groups.
@@ -25,30 +24,6 @@ use crate::sandbox::application::{
 pub(super) struct Shelves {
     users: Shelf,
     groups: Shelf,
-}
-
-/// What is read of a posted resource; the rest is kept as it is.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Posted<'a> {
-    #[serde(borrow, default)]
-    schemas: Vec<Cow<'a, str>>,
-    #[serde(borrow)]
-    user_name: Option<Cow<'a, str>>,
-    #[serde(borrow)]
-    display_name: Option<Cow<'a, str>>,
-    #[serde(borrow)]
-    external_id: Option<Cow<'a, str>>,
-    id: Option<IgnoredAny>,
-    meta: Option<IgnoredAny>,
-    #[serde(borrow)]
-    members: Option<Vec<Member<'a>>>,
-}
-
-#[derive(Deserialize)]
-struct Member<'a> {
-    #[serde(borrow)]
-    value: Cow<'a, str>,
 }
 
 /// One request, with the rules that it is held against.
@@ -131,8 +106,7 @@ impl Visit<'_> {
     }
 
     fn create(&mut self, kind: Kind) -> Result<Reply, Refusal> {
-        let row = self.posted(kind)?;
-        self.check_name(kind, &row.keys, None)?;
+        let row = self.posted(kind, None)?;
         let number = self.shelves.of_mut(kind).add(row);
         Ok(self.reply(201, kind, number).with("location", self.location(kind, number)))
     }
@@ -140,8 +114,7 @@ impl Visit<'_> {
     fn put(&mut self, kind: Kind, id: &str) -> Result<Reply, Refusal> {
         let number = self.existing(kind, id)?;
         self.check_version(kind, number)?;
-        let put = self.posted(kind)?;
-        self.check_name(kind, &put.keys, Some(number))?;
+        let put = self.posted(kind, Some((id, number)))?;
         self.store(kind, number, put);
         Ok(self.reply(200, kind, number))
     }
@@ -154,32 +127,41 @@ impl Visit<'_> {
         shelf.replace(number, row);
     }
 
-    /// The body of a POST or PUT as a row.
-    fn posted(&self, kind: Kind) -> Result<Row, Refusal> {
-        let text = std::str::from_utf8(self.call.body).map_err(|_| malformed())?.trim();
-        let posted: Posted<'_> = serde_json::from_str(text).map_err(|_| malformed())?;
-        if !posted.schemas.iter().any(|schema| schema.eq_ignore_ascii_case(kind.schema())) {
-            let detail = format!("`schemas` lacks `{}`", kind.schema());
-            return Err(Refusal::bad("invalidSyntax", ViolationKind::MissingSchemas, detail));
-        }
-        let name = match kind {
-            Kind::User => posted.user_name.as_deref(),
-            Kind::Group => posted.display_name.as_deref(),
-        };
-        let name = name.filter(|name| !name.is_empty()).ok_or_else(|| {
-            let detail = format!("`{}` is required", kind.naming());
-            Refusal::bad("invalidValue", ViolationKind::MissingRequired, detail)
-        })?;
+    /// The body of a POST, or of a PUT of this resource, as a row.
+    fn posted(&self, kind: Kind, own: Option<(&str, u32)>) -> Result<Row, Refusal> {
+        let body: Map<String, Value> =
+            serde_json::from_slice(self.call.body).map_err(|_| malformed())?;
+        let mut document = self.rules(kind).resource(&body, own.map(|(id, _)| id))?;
+        let members = document.remove("members").unwrap_or_default();
+        let manager = manager(&document).map(str::to_owned);
+        let row = self.row(kind, document, BTreeSet::new());
+        self.check_name(kind, &row.keys, own.map(|(_, number)| number))?;
+        self.check_manager(None, manager.as_deref())?;
+        let members = members.as_array().into_iter().flatten();
+        let members = self.members(members.filter_map(|member| member["value"].as_str()))?;
+        Ok(Row { members, ..row })
+    }
+
+    fn rules(&self, kind: Kind) -> Conformity<'_> {
+        Conformity { catalog: &self.state.catalog, kind, legacy: false, notes: Vec::new() }
+    }
+
+    /// A new row of what conforms.
+    fn row(&self, kind: Kind, mut document: Map<String, Value>, members: BTreeSet<u32>) -> Row {
+        let text = |name: &str| document.get(name).and_then(Value::as_str).unwrap_or_default();
         let keys = Keys {
-            name: name.to_lowercase().into(),
-            external_id: posted.external_id.as_deref().unwrap_or_default().into(),
+            name: text(kind.naming()).to_lowercase().into(),
+            external_id: text("externalId").into(),
         };
-        let members = posted.members.iter().flatten().map(|member| self.member(&member.value));
-        let members = members.collect::<Result<BTreeSet<u32>, Refusal>>()?;
-        let is_plain = posted.id.is_none() && posted.meta.is_none() && posted.members.is_none();
-        let document = if is_plain { text.into() } else { without_own(text)? };
+        let extensions = document.keys().filter(|key| key.starts_with("urn:"));
+        let schemas: Vec<Value> = std::iter::once(kind.schema())
+            .chain(extensions.map(String::as_str))
+            .map(Value::from)
+            .collect();
+        document.insert("schemas".to_owned(), schemas.into());
+        let document = Value::Object(document).to_string().into();
         let now = self.call.now;
-        Ok(Row { document, members, keys, version: 1, created: now, modified: now })
+        Row { document, members, keys, version: 1, created: now, modified: now }
     }
 
     fn patch(&mut self, kind: Kind, id: &str) -> Result<Reply, Refusal> {
@@ -187,29 +169,19 @@ impl Visit<'_> {
         self.check_version(kind, number)?;
         let body: Map<String, Value> =
             serde_json::from_slice(self.call.body).map_err(|_| malformed())?;
-        let row = self.shelves.of(kind).get(number).ok_or_else(malformed)?;
-        let mut members = row.members.clone();
+        let before = self.shelves.of(kind).get(number).ok_or_else(malformed)?;
+        let mut members = before.members.clone();
         let rest = self.patch_members(kind, body, &mut members)?;
-        let mut document = row.document.clone();
-        let mut keys = row.keys.clone();
+        let mut document: Map<String, Value> =
+            serde_json::from_str(&before.document).map_err(|_| malformed())?;
+        document.remove("schemas");
         if let Some(rest) = rest {
-            let mut parsed: Map<String, Value> =
-                serde_json::from_str(&document).map_err(|_| malformed())?;
-            let catalog = &self.state.catalog;
-            let mut rules = Conformity { catalog, kind, legacy: false, notes: Vec::new() };
-            let schemas = parsed.remove("schemas").unwrap_or_default();
-            patch::apply(&mut rules, &rest, &mut parsed)?;
-            let text = |name: &str| parsed.get(name).and_then(Value::as_str).unwrap_or_default();
-            keys = Keys {
-                name: text(kind.naming()).to_lowercase().into(),
-                external_id: text("externalId").into(),
-            };
-            parsed.insert("schemas".to_owned(), with_extensions(schemas, &parsed));
-            document = Value::Object(parsed).to_string().into();
+            let before = manager(&document).map(str::to_owned);
+            patch::apply(&mut self.rules(kind), &rest, &mut document)?;
+            self.check_manager(before.as_deref(), manager(&document))?;
         }
-        self.check_name(kind, &keys, Some(number))?;
-        let now = self.call.now;
-        let row = Row { document, members, keys, version: 1, created: now, modified: now };
+        let row = self.row(kind, document, members);
+        self.check_name(kind, &row.keys, Some(number))?;
         self.store(kind, number, row);
         // A large group would be told whole for every few members.
         Ok(match kind {
@@ -265,13 +237,18 @@ impl Visit<'_> {
         ids.map(|id| self.member(id)).collect()
     }
 
-    /// The number of an account that is to be a member.
+    /// The number of an account that is to be a member or a manager.
     fn member(&self, id: &str) -> Result<u32, Refusal> {
         let number = of_user(id).filter(|number| self.shelves.users.get(*number).is_some());
         number.ok_or_else(|| {
             let detail = format!("nothing has the id `{id}`");
             Refusal::bad("invalidValue", ViolationKind::UnknownReference, detail)
         })
+    }
+
+    /// A manager is an account, unless it was the manager before.
+    fn check_manager(&self, before: Option<&str>, after: Option<&str>) -> Result<(), Refusal> {
+        after.filter(|_| after != before).map_or(Ok(()), |id| self.member(id).map(drop))
     }
 
     fn existing(&self, kind: Kind, id: &str) -> Result<u32, Refusal> {
@@ -381,14 +358,18 @@ impl Visit<'_> {
             self.location(kind, number),
         );
         let excluded = self.call.parameter("excludedAttributes");
-        if !row.members.is_empty() && excluded != Some("members") {
-            text.push_str(",\"members\":[");
+        if excluded != Some("members") {
+            // Who was deleted is no member any more.
             let is_there = |number: &&u32| self.shelves.users.get(**number).is_some();
             for (at, member) in row.members.iter().filter(is_there).enumerate() {
-                let comma = if at > 0 { "," } else { "" };
-                let _ = write!(text, "{comma}{{\"value\":\"{}\"}}", id_of(Kind::User, *member));
+                text.push_str(if at == 0 { ",\"members\":[" } else { "," });
+                let _ = write!(text, "{{\"value\":\"{}\"}}", id_of(Kind::User, *member));
             }
-            text.push(']');
+            text.push_str(if row.members.iter().any(|number| is_there(&number)) {
+                "]"
+            } else {
+                ""
+            });
         }
         text.push_str(if rest == "}" { "" } else { "," });
         text.push_str(rest);
@@ -437,22 +418,7 @@ fn malformed() -> Refusal {
     Refusal::bad("invalidSyntax", ViolationKind::MalformedBody, "the body is no such message")
 }
 
-/// The document without what the service itself says of it.
-fn without_own(text: &str) -> Result<Box<str>, Refusal> {
-    let mut document: Map<String, Value> = serde_json::from_str(text).map_err(|_| malformed())?;
-    for own in ["id", "meta", "members"] {
-        document.remove(own);
-    }
-    Ok(Value::Object(document).to_string().into())
-}
-
-/// The schemas, with those of extensions that a change brought.
-fn with_extensions(schemas: Value, document: &Map<String, Value>) -> Value {
-    let mut schemas = schemas.as_array().cloned().unwrap_or_default();
-    for urn in document.keys().filter(|key| key.starts_with("urn:")) {
-        if !schemas.iter().any(|known| known == urn.as_str()) {
-            schemas.push(json!(urn));
-        }
-    }
-    Value::Array(schemas)
+/// The id of somebody's manager.
+fn manager(document: &Map<String, Value>) -> Option<&str> {
+    document.get(ENTERPRISE)?.get("manager")?.get("value")?.as_str()
 }

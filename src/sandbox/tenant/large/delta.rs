@@ -9,7 +9,7 @@ use super::{
     id::{self, Named},
     person::manager_of,
     token::{Kind, Place},
-    world::{Changes, FIRST_CHANGE, Feed, Inner, World},
+    world::{Changes, FIRST_CHANGE, Feed, Inner, Many, World},
 };
 use crate::{
     model::SourceId,
@@ -18,7 +18,6 @@ use crate::{
         call::Call,
         delta::{FILTER_IDS_MAX, LINKS_PER_PAGE, OBJECTS_PER_PAGE, sync_state_not_found},
         filter, list, render,
-        state::ObjectType,
     },
 };
 
@@ -42,8 +41,8 @@ struct Page<'a> {
 }
 
 /// One page of a round.
-pub(super) fn page(inner: &Inner, call: &Call, kind: ObjectType) -> Result<String, Refusal> {
-    list::require(call, render::readers(kind))?;
+pub(super) fn page(inner: &Inner, call: &Call, many: Many) -> Result<String, Refusal> {
+    list::require(call, render::readers(many.object_type()))?;
     let options = &call.options;
     if options.expand.is_some() || options.order_by.is_some() || options.search.is_some() {
         return Err(Refusal::unsupported("The query option is not supported for delta queries."));
@@ -55,17 +54,17 @@ pub(super) fn page(inner: &Inner, call: &Call, kind: ObjectType) -> Result<Strin
     let changes = world.changes();
     let place = match token.map(String::as_str) {
         Some("latest") if options.delta_token.is_some() => {
-            let bound_to = feed(world, call, kind)?;
+            let bound_to = feed(world, call, many)?;
             let since = changes.last();
             let place = Place { since, ..beginning(bound_to, issued) };
             let feed = world.feed(bound_to).ok_or_else(sync_state_not_found)?;
-            return Ok(ended(world, &feed, &place, String::new()));
+            return Ok(ended(world, &feed, &place, ""));
         }
         Some(token) => redeem(world, call, token, issued)?,
-        None => beginning(feed(world, call, kind)?, issued),
+        None => beginning(feed(world, call, many)?, issued),
     };
     let feed = world.feed(place.bound_to).ok_or_else(sync_state_not_found)?;
-    if feed.kind != kind {
+    if feed.many != many {
         return Err(Refusal::bad_request("The token belongs to another resource."));
     }
     let place = match place.kind {
@@ -74,18 +73,16 @@ pub(super) fn page(inner: &Inner, call: &Call, kind: ObjectType) -> Result<Strin
     };
     let rows = String::with_capacity(OBJECTS_PER_PAGE * ROW_BYTES);
     let mut page = Page { world, feed: &feed, changes: &changes, rows, objects: 0, links: 0 };
-    let next = match kind {
-        ObjectType::Group => page.groups(place),
-        _ => page.people(place),
+    let next = match many {
+        Many::Groups => page.groups(place),
+        Many::People => page.people(place),
     };
     let rows = page.rows;
-    Ok(match next {
-        Some(next) => answer(world, &feed, ("nextLink", "skiptoken"), &next, &rows),
-        None => {
-            let since = changes.last();
-            let place = Place { kind: Kind::Round, since, ..place };
-            ended(world, &feed, &Place { issued, ..place }, rows)
-        }
+    Ok(if let Some(next) = next {
+        answer(world, &feed, ("nextLink", "skiptoken"), &next, &rows)
+    } else {
+        let place = Place { kind: Kind::Round, since: changes.last(), issued, ..place };
+        ended(world, &feed, &place, &rows)
     })
 }
 
@@ -124,22 +121,23 @@ fn redeem(world: &World, call: &Call, token: &str, now: u32) -> Result<Place, Re
 }
 
 /// Reads what is to be tracked from the options of a first request.
-fn feed(world: &World, call: &Call, kind: ObjectType) -> Result<u32, Refusal> {
-    let (link, links): (&str, &[&str]) = match kind {
-        ObjectType::Group => ("members", &["members", "owners"]),
-        _ => ("manager", &["manager"]),
+fn feed(world: &World, call: &Call, many: Many) -> Result<u32, Refusal> {
+    let kind = many.object_type();
+    let (link, links): (&str, &[&str]) = match many {
+        Many::Groups => ("members", &["members", "owners"]),
+        Many::People => ("manager", &["manager"]),
     };
     let selected = call.options.select.clone();
     render::check_selection(kind, selected.as_ref(), links)?;
     let ids = call.options.filter.as_ref().map(|text| filter::ids(text, FILTER_IDS_MAX));
-    let only = ids.transpose()?.map(|ids| numbers(world, kind, &ids));
-    let key = (kind, selected.clone(), only.clone());
+    let only = ids.transpose()?.map(|ids| numbers(world, many, &ids));
+    let key = (many, selected.clone(), only.clone());
     let make = || Feed {
-        kind,
+        many,
         columns: Columns::new(kind, selected.as_deref(), Without::Absent),
         links: match &selected {
             Some(names) => names.iter().any(|name| name == link),
-            None => kind == ObjectType::Group,
+            None => many == Many::Groups,
         },
         only,
         context: render::context(&world.base_url, list::set_name(kind), call).to_string(),
@@ -148,12 +146,12 @@ fn feed(world: &World, call: &Call, kind: ObjectType) -> Result<u32, Refusal> {
 }
 
 /// The numbers of those among the ids that there are, each once, in order.
-fn numbers(world: &World, kind: ObjectType, ids: &[SourceId]) -> Vec<u32> {
+fn numbers(world: &World, many: Many, ids: &[SourceId]) -> Vec<u32> {
     let found = ids.iter().filter_map(|id| world.find(id.as_uuid()));
     let mut numbers: Vec<u32> = found
         .filter_map(|named| match named {
-            Named::Person(number) => (kind == ObjectType::User).then_some(number),
-            Named::Group(number) => (kind == ObjectType::Group).then_some(number),
+            Named::Person(number) => (many == Many::People).then_some(number),
+            Named::Group(number) => (many == Many::Groups).then_some(number),
         })
         .collect();
     numbers.sort_unstable();
@@ -293,8 +291,8 @@ fn member(seed: u64, person: u32, out: &mut String) {
     out.push_str("\"}");
 }
 
-fn ended(world: &World, feed: &Feed, place: &Place, rows: String) -> String {
-    answer(world, feed, ("deltaLink", "deltatoken"), place, &rows)
+fn ended(world: &World, feed: &Feed, place: &Place, rows: &str) -> String {
+    answer(world, feed, ("deltaLink", "deltatoken"), place, rows)
 }
 
 fn answer(
@@ -304,7 +302,7 @@ fn answer(
     place: &Place,
     rows: &str,
 ) -> String {
-    let (base, set) = (&world.base_url, list::set_name(feed.kind));
+    let (base, set) = (&world.base_url, list::set_name(feed.many.object_type()));
     let token = place.seal(world.seed);
     format!(
         "{{\"@odata.context\":{},\"@odata.{link}\":\"{base}/v1.0/{set}/delta?${option}={token}\",\

@@ -1,7 +1,7 @@
 //! Listings of a large tenant: people, groups, assignments, and what somebody is a member of.
 //!
-//! People are found by the beginning of their user principal name, or by a range of it, in an index;
-//! any other filter looks at everybody, as the ordinary tenant does.
+//! People are found by the beginning of their user principal name, or by a range of it, in an
+//! index; any other filter looks at everybody, as the ordinary tenant does.
 
 use std::{collections::BTreeMap, ops::Range};
 
@@ -12,7 +12,7 @@ use super::{
     group,
     id::{self, Named},
     token::{Kind, Place, digest},
-    world::{Inner, World},
+    world::{Inner, Many, World},
 };
 use crate::sandbox::tenant::{
     answer::Refusal,
@@ -40,7 +40,8 @@ enum Rows<'a> {
 }
 
 /// `GET /users` and `GET /groups`.
-pub(super) fn objects(inner: &Inner, call: &Call, kind: ObjectType) -> Result<String, Refusal> {
+pub(super) fn objects(inner: &Inner, call: &Call, many: Many) -> Result<String, Refusal> {
+    let kind = many.object_type();
     list::require(call, render::readers(kind))?;
     list::check_list_options(call)?;
     if call.options.expand.is_some() {
@@ -48,13 +49,13 @@ pub(super) fn objects(inner: &Inner, call: &Call, kind: ObjectType) -> Result<St
     }
     render::check_selection(kind, call.options.select.as_ref(), &[])?;
     let world = &inner.world;
-    let count = match kind {
-        ObjectType::Group => world.groups.count(),
-        _ => world.users,
+    let count = match many {
+        Many::Groups => world.groups.count(),
+        Many::People => world.users,
     };
     let rows = match &call.options.filter {
         None => Rows::All(count),
-        Some(text) => match named_ranges(world, text).filter(|_| kind == ObjectType::User) {
+        Some(text) => match named_ranges(world, text).filter(|_| many == Many::People) {
             Some(ranges) => {
                 // Refused where the ordinary tenant refuses it.
                 filter::parse(call, Some(kind))?;
@@ -68,16 +69,16 @@ pub(super) fn objects(inner: &Inner, call: &Call, kind: ObjectType) -> Result<St
     };
     let columns = Columns::new(kind, call.options.select.as_deref(), Without::Null);
     let page = Page::begin(inner, call)?;
-    let (numbers, next) = rows.page(world, kind, page.at, page.size);
+    let (numbers, next) = rows.page(world, many, page.at, page.size);
     let total = (call.options.count && call.is_eventual() && page.at == 0)
-        .then(|| rows.page(world, kind, 0, usize::MAX).0.len());
+        .then(|| rows.page(world, many, 0, usize::MAX).0.len());
     let changes = world.changes();
     let mut out = String::with_capacity(numbers.len() * ROW_BYTES);
     for number in numbers {
         out.push_str(if out.is_empty() { "{" } else { ",{" });
-        match kind {
-            ObjectType::Group => columns.write_group(world, number, &mut out),
-            _ => columns.write_person(&world.person(number, &changes), &mut out),
+        match many {
+            Many::Groups => columns.write_group(world, number, &mut out),
+            Many::People => columns.write_person(&world.person(number, &changes), &mut out),
         }
         out.push('}');
     }
@@ -87,13 +88,7 @@ pub(super) fn objects(inner: &Inner, call: &Call, kind: ObjectType) -> Result<St
 
 impl Rows<'_> {
     /// So many rows from a place on, and the place after them where there are more.
-    fn page(
-        &self,
-        world: &World,
-        kind: ObjectType,
-        at: u32,
-        size: usize,
-    ) -> (Vec<u32>, Option<u32>) {
+    fn page(&self, world: &World, many: Many, at: u32, size: usize) -> (Vec<u32>, Option<u32>) {
         let behind = |taken: usize| at + u32::try_from(taken).unwrap_or(u32::MAX);
         match self {
             Self::All(count) => {
@@ -112,7 +107,7 @@ impl Rows<'_> {
             Self::Filtered(filter, count) => {
                 let names = filter.properties();
                 let accepts = |number: &u32| {
-                    let values = values(world, kind, *number, &names);
+                    let values = values(world, many, *number, &names);
                     filter.matches(|name| values.get(name).unwrap_or(&Value::Null))
                 };
                 let mut left = (at..*count).filter(accepts);
@@ -125,14 +120,14 @@ impl Rows<'_> {
 
 fn values<'a>(
     world: &World,
-    kind: ObjectType,
+    many: Many,
     number: u32,
     names: &[&'a str],
 ) -> BTreeMap<&'a str, Value> {
     let changes = world.changes();
-    let value = |name: &str| match kind {
-        ObjectType::Group => value_of_group(world, number, name),
-        _ => value_of_person(&world.person(number, &changes), name),
+    let value = |name: &str| match many {
+        Many::Groups => value_of_group(world, number, name),
+        Many::People => value_of_person(&world.person(number, &changes), name),
     };
     names.iter().map(|name| (*name, value(name))).collect()
 }
@@ -310,7 +305,7 @@ pub(super) fn assignments(inner: &Inner, call: &Call) -> Result<String, Refusal>
     let world = &inner.world;
     let page = Page::begin(inner, call)?;
     let rows = Rows::All(world.assignments());
-    let (numbers, next) = rows.page(world, ObjectType::User, page.at, page.size);
+    let (numbers, next) = rows.page(world, Many::People, page.at, page.size);
     let mut out = String::with_capacity(numbers.len() * ROW_BYTES / 2);
     for number in numbers {
         out.push_str(if out.is_empty() { "" } else { "," });

@@ -4,7 +4,7 @@ use super::{
     columns::{Columns, Without},
     id::Named,
     person::manager_of,
-    world::{Inner, World},
+    world::{Inner, Many, World},
 };
 use crate::{
     model::SourceId,
@@ -50,12 +50,8 @@ pub(super) fn by_ids(inner: &Inner, call: &Call) -> Result<String, Refusal> {
 }
 
 /// `GET /users/{id}` and `GET /groups/{id}`.
-pub(super) fn single(
-    inner: &Inner,
-    call: &Call,
-    kind: ObjectType,
-    key: &str,
-) -> Result<String, Refusal> {
+pub(super) fn single(inner: &Inner, call: &Call, many: Many, key: &str) -> Result<String, Refusal> {
+    let kind = many.object_type();
     list::require(call, render::readers(kind))?;
     render::check_selection(kind, call.options.select.as_ref(), &[])?;
     if call.options.expand.is_some() {
@@ -64,9 +60,9 @@ pub(super) fn single(
     let world = &inner.world;
     let columns = Columns::new(kind, call.options.select.as_deref(), Without::Null);
     let mut out = String::new();
-    match kind {
-        ObjectType::Group => columns.write_group(world, group(world, key)?, &mut out),
-        _ => {
+    match many {
+        Many::Groups => columns.write_group(world, group(world, key)?, &mut out),
+        Many::People => {
             let number = person(world, key)?;
             columns.write_person(&world.person(number, &world.changes()), &mut out);
         }
@@ -94,17 +90,16 @@ pub(super) fn manager(inner: &Inner, call: &Call, key: &str) -> Result<String, R
 
 /// The number of the person that a key in a path names: by id, or by user principal name.
 pub(super) fn person(world: &World, key: &str) -> Result<u32, Refusal> {
-    let found = match SourceId::parse(key) {
-        Ok(id) => match world.find(id.as_uuid()) {
+    let found = if let Ok(id) = SourceId::parse(key) {
+        match world.find(id.as_uuid()) {
             Some(Named::Person(number)) => Some(number),
             Some(Named::Group(_)) | None => None,
-        },
-        Err(_) => {
-            let (name, index) = (key.to_lowercase(), world.by_name());
-            let place =
-                index.partition_point(|number| world.folded_name(*number).as_str() < name.as_str());
-            index.get(place).copied().filter(|number| world.folded_name(*number) == name)
         }
+    } else {
+        let (name, index) = (key.to_lowercase(), world.by_name());
+        let place =
+            index.partition_point(|number| world.folded_name(*number).as_str() < name.as_str());
+        index.get(place).copied().filter(|number| world.folded_name(*number) == name)
     };
     found.ok_or_else(|| Refusal::not_found(key))
 }

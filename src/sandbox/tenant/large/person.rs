@@ -119,7 +119,7 @@ pub(super) struct Person<'a> {
 /// The number of somebody's manager; the first person of all has none.
 pub(super) fn manager_of(number: u32) -> Option<u32> {
     let first = number / TEAM * TEAM;
-    if number != first { Some(first) } else { (number != 0).then_some(0) }
+    if number == first { (number != 0).then_some(0) } else { Some(first) }
 }
 
 impl<'a> Person<'a> {
@@ -166,17 +166,15 @@ impl<'a> Person<'a> {
 
     /// Writes the value of a property as JSON; writes nothing and says so where there is none.
     pub(super) fn write(&self, property: Property, out: &mut String) -> bool {
-        let written = match property {
-            Property::Id => {
-                let id = id::of(self.seed, Named::Person(self.number));
+        match property {
+            Property::Id => quote(out, |out| {
                 let mut buffer = uuid::Uuid::encode_buffer();
-                return quote(out, |out| {
-                    out.push_str(id.hyphenated().encode_lower(&mut buffer));
-                });
-            }
+                let id = id::of(self.seed, Named::Person(self.number));
+                out.push_str(id.hyphenated().encode_lower(&mut buffer));
+            }),
             Property::AccountEnabled => {
                 out.push_str("true");
-                return true;
+                true
             }
             Property::DisplayName => quote(out, |out| self.push_display_name(out)),
             Property::UserPrincipalName => quote(out, |out| self.push_name(out)),
@@ -186,10 +184,27 @@ impl<'a> Person<'a> {
             Property::JobTitle if self.revision > 0 || !self.is_guest() => {
                 quote(out, |out| self.push_title(out))
             }
-            _ if self.is_guest() => false,
-            _ => self.write_of_employee(property, out),
-        };
-        written
+            Property::JobTitle
+            | Property::BusinessPhones
+            | Property::City
+            | Property::CompanyName
+            | Property::Country
+            | Property::Department
+            | Property::EmployeeId
+            | Property::EmployeeType
+            | Property::FaxNumber
+            | Property::GivenName
+            | Property::MailNickname
+            | Property::MobilePhone
+            | Property::OfficeLocation
+            | Property::PostalCode
+            | Property::PreferredLanguage
+            | Property::ProxyAddresses
+            | Property::State
+            | Property::StreetAddress
+            | Property::Surname
+            | Property::UsageLocation => !self.is_guest() && self.write_of_employee(property, out),
+        }
     }
 
     fn write_of_employee(&self, property: Property, out: &mut String) -> bool {

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::{
     delta, list, lookup,
-    world::{Inner, LargeTenant},
+    world::{Inner, LargeTenant, Many},
 };
 use crate::sandbox::{
     Measured,
@@ -20,7 +20,6 @@ use crate::sandbox::{
         exchange::response,
         fault::RetryAfter,
         route,
-        state::ObjectType,
     },
 };
 
@@ -65,14 +64,11 @@ impl LargeTenant {
             (&Method::POST, "/sandbox/churn") => {
                 let query = request.uri().query().unwrap_or_default();
                 let share = query.strip_prefix("share=").and_then(|share| share.parse().ok());
-                match share.filter(|share| (0.0..=1.0).contains(share)) {
-                    Some(share) => {
-                        plain(StatusCode::OK, &json!({ "users": self.churn_share(share) }))
-                    }
-                    None => {
-                        let hint = json!({ "error": "write ?share=0.01, a number from 0 to 1" });
-                        plain(StatusCode::BAD_REQUEST, &hint)
-                    }
+                if let Some(share) = share.filter(|share| (0.0..=1.0).contains(share)) {
+                    plain(StatusCode::OK, &json!({ "users": self.churn_share(share) }))
+                } else {
+                    let hint = json!({ "error": "write ?share=0.01, a number from 0 to 1" });
+                    plain(StatusCode::BAD_REQUEST, &hint)
                 }
             }
             _ => plain(StatusCode::NOT_FOUND, &json!({ "error": "the sandbox has no such path" })),
@@ -159,8 +155,8 @@ fn answered(inner: &Inner, call: &mut Call) -> Result<String, Refusal> {
     call.read_options()?;
     let segments: Vec<&str> = call.segments.iter().map(String::as_str).collect();
     let set = |name: &str| match name {
-        "users" => Some(ObjectType::User),
-        "groups" => Some(ObjectType::Group),
+        "users" => Some(Many::People),
+        "groups" => Some(Many::Groups),
         _ => None,
     };
     match (call.method.as_str(), segments.as_slice()) {

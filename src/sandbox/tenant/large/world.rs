@@ -61,6 +61,22 @@ pub(super) struct Inner {
     pub(super) traffic: Arc<Traffic>,
 }
 
+/// What there is many of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Many {
+    People,
+    Groups,
+}
+
+impl Many {
+    pub(super) fn object_type(self) -> ObjectType {
+        match self {
+            Self::People => ObjectType::User,
+            Self::Groups => ObjectType::Group,
+        }
+    }
+}
+
 /// Everybody and everything that there is many of.
 pub(super) struct World {
     pub(super) seed: u64,
@@ -121,7 +137,7 @@ impl Changes {
 
 /// What is tracked by a round of changes.
 pub(super) struct Feed {
-    pub(super) kind: ObjectType,
+    pub(super) many: Many,
     pub(super) columns: Columns,
     /// Whether `members` or `manager` is tracked.
     pub(super) links: bool,
@@ -132,7 +148,7 @@ pub(super) struct Feed {
 }
 
 /// What makes a feed: kind, selection and filter.
-type FeedKey = (ObjectType, Option<Vec<String>>, Option<Vec<u32>>);
+type FeedKey = (Many, Option<Vec<String>>, Option<Vec<u32>>);
 
 #[derive(Default)]
 struct Feeds {

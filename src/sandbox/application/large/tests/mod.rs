@@ -159,7 +159,7 @@ fn person(name: &str) -> Value {
     })
 }
 
-fn patch(operations: Value) -> Value {
+fn patch(operations: &Value) -> Value {
     json!({ "schemas": [PATCH], "Operations": operations })
 }
 
@@ -173,6 +173,16 @@ async fn an_account_has_the_life_that_it_has_at_the_ordinary_application() {
         ("POST", "/Users", person("ada@contoso.example")),
         ("POST", "/Users", json!({ "schemas": [CORE] })),
         ("POST", "/Users", json!({ "schemas": [GROUP], "userName": "x" })),
+        ("POST", "/Users", json!({ "schemas": [CORE], "userName": "x", "nonsense": 1 })),
+        ("POST", "/Users", json!({ "schemas": [CORE], "userName": "x", "active": "False" })),
+        (
+            "POST",
+            "/Users",
+            json!({
+                "schemas": [CORE, ENTERPRISE], "userName": "x",
+                ENTERPRISE: { "manager": { "value": "nobody" } },
+            }),
+        ),
         ("GET", "/Users/USER", Value::Null),
         ("GET", "/Users/USER?attributes=userName,name.familyName", Value::Null),
         ("GET", "/Users/USER?excludedAttributes=emails", Value::Null),
@@ -184,17 +194,29 @@ async fn an_account_has_the_life_that_it_has_at_the_ordinary_application() {
         (
             "PATCH",
             "/Users/USER",
-            patch(json!([
+            patch(&json!([
                 { "op": "replace", "path": "userName", "value": "ada.lovell@contoso.example" },
                 { "op": "replace", "path": "emails[type eq \"work\"].value", "value": "a@b.example" },
                 { "op": "remove", "path": "name.givenName" },
                 { "op": "add", "path": format!("{ENTERPRISE}:costCenter"), "value": "7" },
+                { "op": "add", "path": format!("{ENTERPRISE}:manager"), "value": { "value": "USER" } },
             ])),
         ),
         ("GET", "/Users?filter=userName eq \"ada@contoso.example\"", Value::Null),
         ("GET", "/Users?filter=userName eq \"ada.lovell@contoso.example\"", Value::Null),
-        ("PATCH", "/Users/USER", patch(json!([{ "op": "add", "path": "nonsense", "value": 1 }]))),
-        ("PATCH", "/Users/USER", patch(json!([{ "op": "replace", "value": { "active": false } }]))),
+        (
+            "PATCH",
+            "/Users/USER",
+            patch(&json!([{
+                "op": "add", "path": format!("{ENTERPRISE}:manager"), "value": { "value": "u-1" },
+            }])),
+        ),
+        ("PATCH", "/Users/USER", patch(&json!([{ "op": "add", "path": "nonsense", "value": 1 }]))),
+        (
+            "PATCH",
+            "/Users/USER",
+            patch(&json!([{ "op": "replace", "value": { "active": false } }])),
+        ),
         ("PUT", "/Users/USER", person("ada.again@contoso.example")),
         ("GET", "/Users?startIndex=1&count=10", Value::Null),
         ("DELETE", "/Users/USER", Value::Null),
@@ -225,20 +247,20 @@ async fn a_group_has_the_members_that_it_has_at_the_ordinary_application() {
         (
             "PATCH",
             "/Groups/GROUP",
-            patch(json!([{ "op": "add", "path": "members", "value": members }])),
+            patch(&json!([{ "op": "add", "path": "members", "value": members }])),
         ),
         ("GET", "/Groups/GROUP", Value::Null),
         ("GET", "/Groups/GROUP?excludedAttributes=members", Value::Null),
         (
             "PATCH",
             "/Groups/GROUP",
-            patch(json!([{ "op": "remove", "path": "members[value eq \"USER\"]" }])),
+            patch(&json!([{ "op": "remove", "path": "members[value eq \"USER\"]" }])),
         ),
         ("GET", "/Groups/GROUP", Value::Null),
         (
             "PATCH",
             "/Groups/GROUP",
-            patch(json!([
+            patch(&json!([
                 { "op": "replace", "path": "members", "value": members },
                 { "op": "replace", "path": "displayName", "value": "Marketing" },
             ])),
@@ -247,7 +269,7 @@ async fn a_group_has_the_members_that_it_has_at_the_ordinary_application() {
         (
             "PATCH",
             "/Groups/GROUP",
-            patch(json!([{ "op": "add", "path": "members", "value": [{ "value": "nobody" }] }])),
+            patch(&json!([{ "op": "add", "path": "members", "value": [{ "value": "nobody" }] }])),
         ),
         ("DELETE", "/Users/USER", Value::Null),
         ("GET", "/Groups/GROUP", Value::Null),
@@ -288,7 +310,7 @@ async fn an_old_version_and_a_wrong_token_are_refused() {
     let world = World::new();
     let ada = world.send("POST", "/Users", &person("ada")).await;
     assert_eq!(ada.body["meta"]["version"], "W/\"1\"");
-    let change = patch(json!([{ "op": "replace", "path": "active", "value": false }]));
+    let change = patch(&json!([{ "op": "replace", "path": "active", "value": false }]));
     let send = |version: &'static str, token: &'static str| {
         let mut request = World::request("PATCH", &format!("/Users/{}", ada.id()), &change);
         request.headers_mut().insert("if-match", version.parse().unwrap());
