@@ -259,6 +259,22 @@ async fn names_that_all_begin_alike_are_split_until_shards_are_small() {
     assert!(looked_up(&requests).is_empty());
 }
 
+#[tokio::test]
+async fn where_a_page_is_very_large_pages_are_read_one_after_the_other() {
+    let filter = r#"[[apps.crm.users.scoping_filters]]
+clauses = [{ attribute = "department", operator = "EQUALS", value = "Sales" }]
+"#;
+    let mut world = world(&alphabet(1));
+    world.reconfigure(&format!("{EVERYBODY}{filter}"));
+    let first = world.tenant.users()[0];
+    world.tenant.set_attribute(first, "department", "x".repeat(9 << 20));
+    world.tenant.take_requests();
+    world.sync_well().await;
+    assert_all_known(&world);
+    assert_eq!(shards(&world.tenant.take_requests()), Vec::<&str>::new());
+    assert_eq!(world.application.user_count(), 25, "whose department is so long is none of Sales");
+}
+
 fn names() -> impl Strategy<Value = Vec<String>> {
     let name = prop_oneof!["[a-zA-Z0-9._'@-]{1,6}", "\\PC{1,4}", "u[0-9]{1,4}"];
     prop::collection::btree_set(name, 20..60).prop_map(|names| names.into_iter().collect())

@@ -808,10 +808,13 @@ impl Exchange for Echo {
     }
 }
 
+/// Told the decoded path and query of a request; a status to answer it with, or nothing.
+type Seeing = Arc<dyn Fn(&str) -> Option<u16> + Send + Sync>;
+
 /// Stands on the line to the directory.
 struct Bystander {
     inner: Arc<dyn Exchange>,
-    sees: Arc<dyn Fn(&str) -> Option<u16> + Send + Sync>,
+    sees: Seeing,
 }
 
 impl Exchange for Bystander {
