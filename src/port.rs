@@ -121,6 +121,20 @@ pub trait Directory: Send + Sync {
         next: Option<&Link>,
     ) -> impl Future<Output = Result<Page<SourceObject>, DirectoryFault>> + Send;
 
+    /// The first page of the plain list of those users whose user principal name begins with
+    /// `prefix`, whatever its case. It goes on as [`Directory::users`].
+    fn users_beginning(
+        &self,
+        prefix: &str,
+        selection: &Selection,
+    ) -> impl Future<Output = Result<Page<SourceObject>, DirectoryFault>> + Send;
+
+    /// One page of the ids of all users: the first, or where `next` says.
+    fn user_ids(
+        &self,
+        next: Option<&Link>,
+    ) -> impl Future<Output = Result<Page<SourceId>, DirectoryFault>> + Send;
+
     /// One page of changes of groups and their direct members.
     fn groups_delta(
         &self,

@@ -211,6 +211,12 @@ impl GraphDirectory {
         Ok(page.items)
     }
 
+    async fn user_page(&self, prepared: &Prepared) -> Result<Page<SourceObject>, DirectoryFault> {
+        let page = self.client.page::<WireUser>(prepared).await?;
+        let items = page.items.into_iter().map(WireUser::object).collect::<Result<_, _>>()?;
+        Ok(Page { items, next: page.next })
+    }
+
     async fn users_round(
         &self,
         selection: &Selection,
@@ -277,9 +283,28 @@ impl Directory for GraphDirectory {
         let call = sdk().users().list_user();
         let call = call.select(&selected(selection)).top(ROWS_PER_PAGE);
         let prepared = self.listing(next, call.build(), Reading::Users).await?;
-        let page = self.client.page::<WireUser>(&prepared).await?;
-        let items = page.items.into_iter().map(WireUser::object).collect::<Result<_, _>>()?;
-        Ok(Page { items, next: page.next })
+        self.user_page(&prepared).await
+    }
+
+    /// `startswith` on this property is no advanced query: it asks the directory itself, not the
+    /// index that lags behind.
+    async fn users_beginning(
+        &self,
+        prefix: &str,
+        selection: &Selection,
+    ) -> Result<Page<SourceObject>, DirectoryFault> {
+        let filter = format!("startswith(userPrincipalName,{})", quoted(prefix));
+        let call = sdk().users().list_user().filter(&[&filter]);
+        let call = call.select(&selected(selection)).top(ROWS_PER_PAGE);
+        let prepared = self.client.prepare(call.build(), Reading::Users).await?;
+        self.user_page(&prepared).await
+    }
+
+    async fn user_ids(&self, next: Option<&Link>) -> Result<Page<SourceId>, DirectoryFault> {
+        let call = sdk().users().list_user().select(&["id"]).top(ROWS_PER_PAGE);
+        let prepared = self.listing(next, call.build(), Reading::Users).await?;
+        let page = self.client.page::<WireId>(&prepared).await?;
+        Ok(Page { items: page.items.into_iter().map(|row| row.id).collect(), next: page.next })
     }
 
     async fn groups_delta(

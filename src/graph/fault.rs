@@ -181,7 +181,11 @@ pub(super) fn unreachable(fault: &TransportFault) -> DirectoryFault {
         TransportFault::NotSent(_) | TransportFault::Lost(_) => {
             DirectoryFault::Unavailable { detail: fault.to_string(), retry_after: None }
         }
-        TransportFault::TooLarge { .. } => DirectoryFault::Malformed(fault.to_string()),
+        TransportFault::TooLarge { limit_bytes } => DirectoryFault::Malformed(format!(
+            "a page is larger than {} MiB, which is the most that is held of one; map fewer \
+             attributes, or none that is so long",
+            limit_bytes >> 20
+        )),
     }
 }
 

@@ -11,6 +11,7 @@ mod escrow;
 mod explain;
 mod forget;
 mod groups;
+mod large_tenant;
 mod life;
 mod mapping;
 mod matching;

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use entra_scim::{
     cycle::CycleError,
+    model::Clock,
     sandbox::application::{Quirks, ViolationKind},
 };
 use insta::assert_snapshot;
@@ -154,5 +155,38 @@ async fn reference_that_is_left_is_worked_out_anew() {
     let mut violations = world.application.take_violations();
     violations.retain(|violation| violation.kind != ViolationKind::NeedlessWrite);
     assert_eq!(violations, []);
+    world.is_settled().await;
+}
+
+#[tokio::test]
+async fn on_a_slow_disk_cycles_run_out_of_time_and_each_goes_on_where_the_last_one_ended() {
+    let mut world = World::with_config(
+        "---\nconcurrency = 1\n[apps.crm.safeguards]\ncycle_time_max = \"1m\"\nmax_creates = 1000",
+    );
+    for number in 0..200 {
+        world.hire(&format!("p{number:03}"));
+    }
+    let clock = world.clock.clone();
+    world.at_each_commit(move || clock.advance(Duration::from_millis(200)));
+    let (mut cycles, mut done) = (0, 0);
+    while done < 200 {
+        cycles += 1;
+        assert!(cycles < 20, "it never gets there");
+        let end = world.sync().await;
+        let count = world.application.user_count();
+        match &end.error {
+            Some(CycleError::TimeUp { .. }) => {
+                let (began, now) = (end.report.began, Clock::now(&world.clock));
+                assert!((now - began).num_seconds() < 90, "it ends soon after its time is up");
+            }
+            None => assert_eq!(count, 200),
+            Some(error) => panic!("{error}"),
+        }
+        assert!(count > done || done == 0, "every further cycle gets on: {count}");
+        done = count;
+    }
+    assert!(cycles > 2, "the disk was slow enough to matter");
+    let creates = world.take_writes().iter().filter(|write| write.starts_with("POST")).count();
+    assert_eq!(creates, 200, "nobody was created twice");
     world.is_settled().await;
 }

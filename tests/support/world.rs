@@ -39,7 +39,7 @@ use entra_scim::{
         tenant::{ApplicationSpec, RecordedRequest, Tenant, TenantOptions, UserSpec},
     },
     scim::shown,
-    store::{Engine, LogFilter, LogRow, Neighbours, PlanFilter, StoreError, preview_copy},
+    store::{Commit, Engine, LogFilter, LogRow, Neighbours, PlanFilter, StoreError, preview_copy},
     target::{ScimTarget, TargetSettings},
 };
 use serde_json::{Value, json};
@@ -456,6 +456,28 @@ impl World {
         }));
     }
 
+    /// From now on this sees the decoded path and query of each request to the directory first, and
+    /// may answer it in the directory's place: a status, with a refusal as Graph writes it.
+    pub(crate) fn before_the_directory(
+        &mut self,
+        sees: impl Fn(&str) -> Option<u16> + Send + Sync + 'static,
+    ) {
+        let inner = Arc::new(self.tenant.clone());
+        self.graph.exchange = Arc::new(Bystander { inner, sees: Arc::new(sees) });
+    }
+
+    /// From now on this happens at each commit of the state.
+    pub(crate) fn at_each_commit(&mut self, happens: impl Fn() + Send + Sync + 'static) {
+        self.store = None;
+        let engine = Engine::open(&self.folder.path().join("crm.db")).expect("the state opens");
+        self.store = Some(engine.watched(Arc::new(move |commit| {
+            if commit == Commit::After {
+                happens();
+            }
+            Ok(())
+        })));
+    }
+
     /// From now on every list of users that the directory gives is empty, and looks complete.
     pub(crate) fn directory_shows_no_users(&mut self) {
         self.graph.exchange = Arc::new(Emptied(Arc::new(self.tenant.clone())));
@@ -781,6 +803,31 @@ impl Exchange for Echo {
                 .status(400)
                 .header("content-type", "application/scim+json")
                 .body(error.to_string().into());
+            Ok(answer.expect("a response"))
+        })
+    }
+}
+
+/// Told the decoded path and query of a request; a status to answer it with, or nothing.
+type Seeing = Arc<dyn Fn(&str) -> Option<u16> + Send + Sync>;
+
+/// Stands on the line to the directory.
+struct Bystander {
+    inner: Arc<dyn Exchange>,
+    sees: Seeing,
+}
+
+impl Exchange for Bystander {
+    fn exchange(&self, request: http::Request<bytes::Bytes>) -> Answer<'_> {
+        Box::pin(async move {
+            let target = request.uri().path_and_query().map_or("", |target| target.as_str());
+            let target = percent_encoding::percent_decode_str(target).decode_utf8_lossy();
+            let Some(status) = (self.sees)(&target) else {
+                return self.inner.exchange(request).await;
+            };
+            let error =
+                json!({ "error": { "code": "Request_UnsupportedQuery", "message": "No." } });
+            let answer = http::Response::builder().status(status).body(error.to_string().into());
             Ok(answer.expect("a response"))
         })
     }

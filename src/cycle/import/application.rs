@@ -2,14 +2,14 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use super::{filters, groups, people, users};
+use super::{ahead::ahead, filters, groups, people, users};
 use crate::{
     cycle::{
         context::{Context, CycleError, Tracker},
         pace,
     },
-    model::{Application, CycleId, PrincipalKind},
-    port::{Directory, DirectoryFault, Selection},
+    model::{Application, Assignment, CycleId, PrincipalKind},
+    port::{Directory, DirectoryFault, Link, Page, Selection},
     provisioning::{
         Operand, SourceAttribute,
         job::{Job, MappingSource, Scope},
@@ -281,26 +281,31 @@ async fn read_assignments<D: Directory>(
     warnings: &mut Vec<String>,
 ) -> Result<(), CycleError> {
     context.store.write(|tx| tx.begin_assignments())?;
-    let mut next = None;
+    let ask = |next: Option<Link>| {
+        Box::pin(async move {
+            let ask = || context.directory.assignments(application.id, next.as_ref());
+            pace::directory(context.clock, ask).await
+        })
+    };
+    context.check_stop()?;
+    let mut page = ask(None).await?;
     let mut rows = 0;
     loop {
-        context.check_stop()?;
-        let page = pace::directory(context.clock, || {
-            context.directory.assignments(application.id, next.as_ref())
-        })
-        .await?;
-        rows += page.items.len() as u64;
-        let provisioned: Vec<_> = page
-            .items
-            .into_iter()
-            .filter(|row| row.principal_kind != PrincipalKind::ServicePrincipal)
-            .collect();
-        context.store.write(|tx| tx.add_assignments(&provisioned))?;
-        tracker.at(rows, None)?;
-        match page.next {
-            Some(link) => next = Some(link),
-            None => break,
-        }
+        let Page { items, next } = page;
+        rows += items.len() as u64;
+        let bytes = items.len() * size_of::<Assignment>();
+        let keep = || {
+            let is_provisioned =
+                |row: &Assignment| row.principal_kind != PrincipalKind::ServicePrincipal;
+            let provisioned: Vec<_> = items.into_iter().filter(is_provisioned).collect();
+            context.store.write(|tx| tx.add_assignments(&provisioned))?;
+            Ok(tracker.at(rows, None)?)
+        };
+        let Some(next) = next else {
+            keep()?;
+            break;
+        };
+        page = ahead(|| context.check_stop(), ask(Some(next)), bytes, keep).await?;
     }
     let cycle = tracker.cycle().to_string();
     let obeyed = context.store.write(|tx| {

@@ -7,6 +7,7 @@
 use std::collections::BTreeSet;
 
 use super::{
+    ahead::ahead,
     people::MISSES_PROVE_DELETION,
     users::{PAGES_MAX, endless},
 };
@@ -15,8 +16,10 @@ use crate::{
         context::{Context, CycleError, Tracker},
         pace,
     },
-    model::SourceId,
-    port::{Directory, GROUPS_PER_CHAIN_MAX, GroupsAt, IDS_PER_LOOKUP_MAX, Link, RoundEnd},
+    model::{GroupChange, MemberChange, SourceId},
+    port::{
+        DeltaPage, Directory, GROUPS_PER_CHAIN_MAX, GroupsAt, IDS_PER_LOOKUP_MAX, Link, RoundEnd,
+    },
     provisioning::{
         Operand, Presence,
         job::{Job, MappingSource, Scope},
@@ -215,43 +218,59 @@ impl<D: Directory> Reading<'_, D> {
     async fn follow(&self, mut chain: Chain) -> Result<(), CycleError> {
         let context = self.context;
         let is_every = chain.name == EVERY_GROUP;
+        let members = chain.members.clone();
+        let groups = (!is_every).then_some(members.as_slice());
+        let first = match (self.objects, groups) {
+            (GroupObjects::None, Some(groups)) => GroupsAt::Initial(groups),
+            (_, groups) => GroupsAt::Objects { groups, properties: &self.properties },
+        };
+        let ask = |link: Option<Link>| {
+            Box::pin(async move {
+                let at = link.as_ref().map_or(first, GroupsAt::Link);
+                pace::directory(context.clock, || context.directory.groups_delta(at)).await
+            })
+        };
+        context.check_stop()?;
+        let mut page = ask(chain.link.clone().map(Link)).await?;
         let mut seen = 0;
         for _ in 0..PAGES_MAX {
-            context.check_stop()?;
-            let link = chain.link.clone().map(Link);
-            let page = pace::directory(context.clock, || {
-                let groups = (!is_every).then_some(chain.members.as_slice());
-                let first = match (self.objects, groups) {
-                    (GroupObjects::None, Some(groups)) => GroupsAt::Initial(groups),
-                    (_, groups) => GroupsAt::Objects { groups, properties: &self.properties },
-                };
-                context.directory.groups_delta(link.as_ref().map_or(first, GroupsAt::Link))
-            })
-            .await?;
-            seen += page.items.iter().map(|group| group.members.len() as u64 + 1).sum::<u64>();
-            let complete = matches!(page.end, RoundEnd::Complete(_));
-            let (RoundEnd::Next(next) | RoundEnd::Complete(next)) = page.end;
-            chain.link = Some(next.0);
+            let DeltaPage { items, end } = page;
+            let links = items.iter().map(|group| group.members.len()).sum::<usize>();
+            seen += (links + items.len()) as u64;
+            let complete = matches!(end, RoundEnd::Complete(_));
+            let (RoundEnd::Next(next) | RoundEnd::Complete(next)) = end;
+            chain.link = Some(next.0.clone());
             chain.complete = complete;
             chain.taken_at = context.clock.now();
-            context.store.write(|tx| {
-                // A link goes on about groups that nobody follows any more.
-                let ours = page.items.iter().filter(|c| is_every || chain.members.contains(&c.id));
-                for change in ours {
-                    tx.apply_group(change, self.objects, chain.generation)?;
-                }
-                if complete && is_every {
-                    tx.finish_every_group(chain.generation)?;
-                } else if complete {
-                    tx.finish_groups(&chain.members, chain.generation)?;
-                }
-                tx.set_chain(&chain)
-            })?;
-            self.tracker.at(seen, None)?;
+            let keep = || {
+                self.keep(&chain, &items)?;
+                drop(items);
+                Ok(self.tracker.at(seen, None)?)
+            };
             if complete {
-                return Ok(());
+                return keep();
             }
+            let bytes = links * size_of::<MemberChange>();
+            page = ahead(|| context.check_stop(), ask(Some(next)), bytes, keep).await?;
         }
         Err(endless())
+    }
+
+    /// Stores a page together with the link after it.
+    fn keep(&self, chain: &Chain, page: &[GroupChange]) -> Result<(), StoreError> {
+        let is_every = chain.name == EVERY_GROUP;
+        self.context.store.write(|tx| {
+            // A link goes on about groups that nobody follows any more.
+            let ours = page.iter().filter(|c| is_every || chain.members.contains(&c.id));
+            for change in ours {
+                tx.apply_group(change, self.objects, chain.generation)?;
+            }
+            if chain.complete && is_every {
+                tx.finish_every_group(chain.generation)?;
+            } else if chain.complete {
+                tx.finish_groups(&chain.members, chain.generation)?;
+            }
+            tx.set_chain(chain)
+        })
     }
 }

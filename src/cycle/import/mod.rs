@@ -3,10 +3,13 @@
 //! Tokens for "from now on" are taken before the state is read: replays are harmless, gaps are
 //! not. Nothing is concluded before every listing is complete, and nothing from one missing row.
 
+mod ahead;
 mod application;
+mod everybody;
 mod filters;
 mod groups;
 mod people;
+mod shard;
 mod users;
 
 pub(super) use application::{

@@ -1,5 +1,9 @@
 //! The chain of all users: what changed since the last link, or everything.
 
+use super::{
+    ahead::{ahead, bytes_of_changes},
+    everybody,
+};
 use crate::{
     cycle::{
         context::{Context, CycleError, Tracker},
@@ -44,7 +48,7 @@ pub(super) async fn read<D: Directory>(
         }
         (true, Scope::All) => {
             let chain = from_now(context, selection, generation).await?;
-            list(context, selection, generation, tracker).await?;
+            everybody::list(context, selection, generation, tracker).await?;
             Ok(Some(chain))
         }
     }
@@ -102,32 +106,42 @@ async fn follow<D: Directory>(
     (full, generation): (bool, u64),
     tracker: &Tracker<'_, D>,
 ) -> Result<(), CycleError> {
-    let mut seen = 0;
-    let everybody = context.job.scope == Scope::All;
-    for _ in 0..PAGES_MAX {
-        context.check_stop()?;
-        let link = chain.link.clone().map(Link);
-        let page: DeltaPage<UserChange> = pace::directory(context.clock, || {
-            let at = link.as_ref().map_or(UsersAt::Initial(selection), UsersAt::Link);
-            context.directory.users_delta(at)
+    let ask = |link: Option<Link>| {
+        Box::pin(async move {
+            pace::directory(context.clock, || {
+                let at = link.as_ref().map_or(UsersAt::Initial(selection), UsersAt::Link);
+                context.directory.users_delta(at)
+            })
+            .await
         })
-        .await?;
-        seen += page.items.len() as u64;
-        let complete = matches!(page.end, RoundEnd::Complete(_));
-        let (RoundEnd::Next(link) | RoundEnd::Complete(link)) = page.end;
-        chain.link = Some(link.0);
+    };
+    let everybody = context.job.scope == Scope::All;
+    context.check_stop()?;
+    let mut page = ask(chain.link.clone().map(Link)).await?;
+    let mut seen = 0;
+    for _ in 0..PAGES_MAX {
+        let DeltaPage { items, end } = page;
+        seen += items.len() as u64;
+        let bytes = bytes_of_changes(&items);
+        let complete = matches!(end, RoundEnd::Complete(_));
+        let (RoundEnd::Next(link) | RoundEnd::Complete(link)) = end;
+        chain.link = Some(link.0.clone());
         chain.complete = complete;
         chain.taken_at = context.clock.now();
-        context.store.write(|tx| {
-            for change in &page.items {
-                apply(tx, change, (full, everybody), generation)?;
-            }
-            tx.set_chain(&chain)
-        })?;
-        tracker.at(seen, None)?;
+        let keep = || {
+            context.store.write(|tx| {
+                for change in &items {
+                    apply(tx, change, (full, everybody), generation)?;
+                }
+                tx.set_chain(&chain)
+            })?;
+            drop(items);
+            Ok(tracker.at(seen, None)?)
+        };
         if complete {
-            return Ok(());
+            return keep();
         }
+        page = ahead(|| context.check_stop(), ask(Some(link)), bytes, keep).await?;
     }
     Err(endless())
 }
@@ -160,34 +174,4 @@ fn apply(
             },
         ),
     }
-}
-
-/// Reads the plain list of all users.
-async fn list<D: Directory>(
-    context: &Context<'_, D>,
-    selection: &Selection,
-    generation: u64,
-    tracker: &Tracker<'_, D>,
-) -> Result<(), CycleError> {
-    let mut next = None;
-    let mut seen = 0;
-    for _ in 0..PAGES_MAX {
-        context.check_stop()?;
-        let page =
-            pace::directory(context.clock, || context.directory.users(selection, next.as_ref()))
-                .await?;
-        seen += page.items.len() as u64;
-        context.store.write(|tx| {
-            for object in &page.items {
-                tx.upsert_user(object.id, &object.attributes, generation)?;
-            }
-            Ok(())
-        })?;
-        tracker.at(seen, None)?;
-        match page.next {
-            Some(link) => next = Some(link),
-            None => return Ok(()),
-        }
-    }
-    Err(endless())
 }

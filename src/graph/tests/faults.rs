@@ -190,9 +190,10 @@ async fn an_answer_that_is_not_whole_is_an_error_and_never_a_short_list() {
         assert!(text.starts_with(told), "{body}: {text}");
     }
     let World { script, graph, .. } = world();
-    script.fail(TransportFault::TooLarge { limit_bytes: 9 });
+    script.fail(TransportFault::TooLarge { limit_bytes: 64 << 20 });
     let fault = graph.assignments(sp(), None).await.map(drop).unwrap_err();
-    assert!(matches!(fault, DirectoryFault::Malformed(_)), "{fault}");
+    let DirectoryFault::Malformed(text) = fault else { panic!("{fault}") };
+    assert!(text.starts_with("a page is larger than 64 MiB"), "{text}");
 }
 
 #[tokio::test]

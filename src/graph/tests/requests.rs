@@ -41,6 +41,10 @@ async fn ask_everything(asked: &World) {
     }
     script.answer(200, page());
     graph.users(&which, None).await.unwrap();
+    script.answer(200, page());
+    graph.users_beginning("o'", &which).await.unwrap();
+    script.answer(200, page());
+    graph.user_ids(None).await.unwrap();
     script.answer(200, round_end());
     graph.groups_delta(GroupsAt::Initial(&[id(1), id(2)])).await.map_err(drop).unwrap();
     script.answer(200, page());
@@ -88,6 +92,8 @@ async fn every_question_is_one_documented_request() {
     GET https://graph.example/v1.0/users/delta()?$select=id,accountEnabled,userPrincipalName,displayName,userType,department,employeeId,manager
     GET https://graph.example/v1.0/users/delta()?$select=id,accountEnabled,userPrincipalName,displayName,userType,department,employeeId,manager&$deltatoken=latest
     GET https://graph.example/v1.0/users?$select=id,accountEnabled,userPrincipalName,displayName,userType,department,employeeId&$top=999
+    GET https://graph.example/v1.0/users?$filter=startswith(userPrincipalName,'o''')&$select=id,accountEnabled,userPrincipalName,displayName,userType,department,employeeId&$top=999
+    GET https://graph.example/v1.0/users?$select=id&$top=999
     GET https://graph.example/v1.0/groups/delta()?$select=id,displayName,description,mailNickname,members&$filter=id eq '00000000-0000-0000-0000-000000000001' or id eq '00000000-0000-0000-0000-000000000002'
     POST https://graph.example/v1.0/directoryObjects/getByIds?$select=id,accountEnabled,userPrincipalName,displayName,userType,department,employeeId {"ids":["00000000-0000-0000-0000-000000000001","00000000-0000-0000-0000-000000000002"],"types":["user"]}
     GET https://graph.example/v1.0/users/delta()?$select=manager&$filter=id eq '00000000-0000-0000-0000-000000000001' or id eq '00000000-0000-0000-0000-000000000002'

@@ -87,6 +87,7 @@ pub(super) fn cut(
 ) -> Cut {
     let start = cursor.after.as_ref().map_or(0, |after| keys.partition_point(|key| key <= after));
     let mut size = call.options.top.unwrap_or(PAGE_DEFAULT).min(page_max);
+    size = size.min(state.switches.page_rows_max);
     if call.suffers(&Fault::ShortPage) {
         size = (size / 3).max(1);
     }

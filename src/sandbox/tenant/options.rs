@@ -71,6 +71,8 @@ pub struct Switches {
     pub members_options_need_consistency: bool,
     /// Resource units are counted and 429 answered beyond the documented limits.
     pub throttles: bool,
+    /// Rows of a page of a plain list at most, whatever `$top` allows: Graph may give fewer.
+    pub page_rows_max: usize,
     /// How long a `$skiptoken` is good for.
     pub skip_token_lifetime: Duration,
     /// How long a `$deltatoken` is good for.
@@ -91,6 +93,7 @@ impl Default for Switches {
             groups_are_soft_deleted: true,
             members_options_need_consistency: false,
             throttles: false,
+            page_rows_max: 999,
             skip_token_lifetime: Duration::from_secs(30 * 60),
             delta_token_lifetime: Duration::from_secs(7 * 24 * 3600),
             access_token_lifetime: Duration::from_secs(3599),
