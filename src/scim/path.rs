@@ -162,15 +162,16 @@ impl AttributePath {
             && self.filter.is_none()
             && self.attribute.eq_ignore_ascii_case("members")
     }
+}
 
-    fn key(&self) -> (String, String, Option<(String, &str)>, String) {
-        (
-            self.urn.as_deref().unwrap_or_default().to_ascii_lowercase(),
-            self.attribute.to_ascii_lowercase(),
-            self.filter.as_ref().map(|f| (f.attribute.to_ascii_lowercase(), f.value.as_str())),
-            self.sub.as_deref().unwrap_or_default().to_ascii_lowercase(),
-        )
+/// Compares two names without case, and without a copy of either: this is done for each attribute of
+/// each person many times.
+fn caseless(one: &str, other: &str) -> Ordering {
+    if one == other {
+        return Ordering::Equal;
     }
+    let lower = |byte: u8| byte.to_ascii_lowercase();
+    one.bytes().map(lower).cmp(other.bytes().map(lower))
 }
 
 /// Splits `urn:…:User:attribute` before its last colon; a version such as `2.0` holds no colon.
@@ -242,7 +243,7 @@ impl FromStr for AttributePath {
 
 impl PartialEq for AttributePath {
     fn eq(&self, other: &Self) -> bool {
-        self.key() == other.key()
+        self.cmp(other) == Ordering::Equal
     }
 }
 
@@ -256,7 +257,17 @@ impl PartialOrd for AttributePath {
 
 impl Ord for AttributePath {
     fn cmp(&self, other: &Self) -> Ordering {
-        self.key().cmp(&other.key())
+        fn text(part: Option<&String>) -> &str {
+            part.map_or("", String::as_str)
+        }
+        caseless(text(self.urn.as_ref()), text(other.urn.as_ref()))
+            .then_with(|| caseless(&self.attribute, &other.attribute))
+            .then_with(|| match (&self.filter, &other.filter) {
+                (Some(one), Some(other)) => caseless(&one.attribute, &other.attribute)
+                    .then_with(|| one.value.cmp(&other.value)),
+                (one, other) => one.is_some().cmp(&other.is_some()),
+            })
+            .then_with(|| caseless(text(self.sub.as_ref()), text(other.sub.as_ref())))
     }
 }
 
