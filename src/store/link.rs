@@ -213,7 +213,7 @@ impl Tx<'_> {
                 stored_kind(kind)
             ])?;
         let sql = "DELETE FROM unsettled_create WHERE source IN (?1, ?2)";
-        self.connection.execute(sql, self.both_names(source))?;
+        self.connection.prepare_cached(sql)?.execute(self.both_names(source))?;
         if !known {
             // Whoever was drafted in this cycle already counts on the link.
             self.connection

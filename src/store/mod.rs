@@ -79,7 +79,7 @@ pub use neighbour::Neighbours;
 pub use notice::OpenNotice;
 pub use open::{Engine, Reader, StateRead, StoreError, Tx, View, preview_copy};
 pub use outbox::{OutboxCounts, OutboxRow};
-pub use plan::{PlanFilter, Retries};
+pub use plan::{PlanFilter, PlanPlace, Retries};
 pub use plan_page::{PlanCounts, PlanPick};
 pub use source::FoundSource;
 pub use watch::{Commit, CommitWatch};
