@@ -203,6 +203,7 @@ impl Bench {
             store: &self.store,
             directory: &directory,
             clock: &self.clock,
+            host: &Arc::default(),
             stop: &Stop::default(),
             observer: &|_| {},
             options: CycleOptions::default(),

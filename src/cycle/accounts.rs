@@ -44,7 +44,7 @@ pub async fn survey_accounts<D: Directory, R: TargetRead>(
 ) -> Result<Shown, CycleError> {
     let began = context.clock.now();
     let cycle = CycleId::derive(&[context.job.app.as_str(), "accounts", &began.to_rfc3339()]);
-    let pacer = Pacer::new(context.clock, &context.job.pace);
+    let pacer = Pacer::of(context);
     context.store.write(|tx| {
         tx.clear_survey()?;
         tx.clear_account_matches()

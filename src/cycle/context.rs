@@ -3,12 +3,13 @@
 use std::{
     fmt,
     sync::{
-        Mutex, PoisonError,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
     time::Duration,
 };
 
+use super::pace::HostPace;
 use crate::{
     model::{Clock, CycleId, Timestamp, with_sources},
     port::{DirectoryFault, TargetFault},
@@ -65,6 +66,8 @@ pub struct Context<'a, D> {
     pub directory: &'a D,
     /// The clock.
     pub clock: &'a dyn Clock,
+    /// What the target's host can bear, as far as this process knows it.
+    pub host: &'a Arc<HostPace>,
     /// A request to end.
     pub stop: &'a Stop,
     /// Who is told of the progress.

@@ -1,10 +1,10 @@
 //! What is looked at once more right before a row is sent, because it may have changed since the
 //! review: the hour, and what another application with the same target has by now.
 
-use super::context::{Context, CycleError};
 use crate::{
     model::{CycleId, TargetId, Timestamp},
     provisioning::{Failure, Outcome, PlannedChange, Reason, job::Job},
+    store::{StoreError, Tx, View},
 };
 
 /// Why a removal that nobody approved is not sent now, where it is not.
@@ -22,29 +22,31 @@ pub(super) fn closed_window(job: &Job, now: Timestamp) -> Option<String> {
 
 /// Whether a removal comes too late: the window closed since the review. Every other one that
 /// nobody approved waits from then on too.
-pub(super) fn is_postponed<D>(
-    context: &Context<'_, D>,
+pub(super) fn is_postponed(
+    tx: &Tx<'_>,
+    job: &Job,
     cycle: CycleId,
-    row: &PlannedChange,
-    now: Timestamp,
-) -> Result<bool, CycleError> {
-    if !row.action.is_removal() || context.store.read(|view| view.is_approved(row))? {
+    (row, now): (&PlannedChange, Timestamp),
+) -> Result<bool, StoreError> {
+    if !row.action.is_removal() {
         return Ok(false);
     }
-    let Some(closed) = closed_window(context.job, now) else { return Ok(false) };
-    context.store.write(|tx| tx.postpone_removals(cycle, &closed, now))?;
+    let Some(closed) = closed_window(job, now) else { return Ok(false) };
+    if tx.is_approved(row)? {
+        return Ok(false);
+    }
+    tx.postpone_removals(cycle, &closed, now)?;
     Ok(true)
 }
 
 /// An account that another application with the same target has, or had, is left alone, even where
 /// it came to be linked here too.
-pub(super) fn of_neighbour<D>(
-    context: &Context<'_, D>,
+pub(super) fn of_neighbour(
+    view: &View<'_>,
     row: &PlannedChange,
-) -> Result<Option<Outcome>, CycleError> {
+) -> Result<Option<Outcome>, StoreError> {
     let Some(target) = &row.target else { return Ok(None) };
-    let owner = context.store.read(|view| view.neighbour_of(row.kind, target))?;
-    Ok(owner.map(|app| {
+    Ok(view.neighbour_of(row.kind, target)?.map(|app| {
         Outcome::Failed(Failure {
             reason: Reason::DuplicateSourceEntries,
             detail: format!(

@@ -41,6 +41,7 @@ pub use explain::{Explained, Explanation, Found, explain, found_group, found_per
 pub use explain_group::Members;
 pub use find::{FoundBy, FoundGroup, Namesake, Person, Question, Search};
 pub use import::{FULL_READ_AFTER, needs_default_domain, selection_of};
+pub use pace::{HostPace, HostPaces};
 pub use provision::{HeldOnDemand, Provisioned, preview_provision, provision};
 pub use report::CycleEnd;
 pub use run::{preview, sync};

@@ -66,7 +66,7 @@ pub async fn provision<D: Directory, W: TargetWrite>(
     id: SourceId,
 ) -> Result<Provisioned, StoreError> {
     let start = Start::now(context, target, id)?;
-    let pacer = Pacer::new(context.clock, &context.job.pace);
+    let pacer = Pacer::of(context);
     let ended = match start.plan(context, target, &pacer).await {
         Ok((cleared, held)) => {
             let sent = export(context, target, &pacer, &cleared, start.began).await;
@@ -86,7 +86,7 @@ pub async fn preview_provision<D: Directory, R: TargetRead>(
     id: SourceId,
 ) -> Result<Provisioned, StoreError> {
     let start = Start::now(context, target, id)?;
-    let pacer = Pacer::new(context.clock, &context.job.pace);
+    let pacer = Pacer::of(context);
     let ended = match start.plan(context, target, &pacer).await {
         Ok((_, held)) => (held, None),
         Err(error) => (None, Some(error)),

@@ -3,8 +3,10 @@
 use super::context::Context;
 use crate::{
     model::{AppRole, RedactionKey, Timestamp},
-    provisioning::{Failure, MappingFault, MappingInputs, PlannedChange, Revealed, reveal},
-    store::StoreError,
+    provisioning::{
+        Failure, MappingFault, MappingInputs, PlannedChange, Revealed, job::Job, reveal,
+    },
+    store::{StoreError, View},
 };
 
 /// Sees to it that the state holds nothing in clear that the configuration redacts.
@@ -24,18 +26,18 @@ pub(super) fn mapping_inputs<'a>(
 }
 
 /// The redacted values that a change writes, and what no message about it may repeat.
-pub(super) fn revealed<D>(
-    context: &Context<'_, D>,
+pub(super) fn revealed(
+    job: &Job,
+    view: &View<'_>,
     row: &PlannedChange,
     inputs: MappingInputs<'_>,
 ) -> Result<Result<Revealed, Failure>, StoreError> {
-    if context.job.redacted_paths().is_empty() {
+    if job.redacted_paths().is_empty() {
         return Ok(Ok(Revealed::default()));
     }
-    let (subject, link) =
-        context.store.read(|view| Ok((view.subject(row.source)?, view.link(row.source)?)))?;
+    let (subject, link) = (view.subject(row.source)?, view.link(row.source)?);
     let exported = link.as_ref().map(|link| &link.exported);
     let failure =
         |fault: MappingFault| Failure { reason: MappingFault::REASON, detail: fault.to_string() };
-    Ok(reveal(context.job, subject.as_ref(), inputs, row, exported).map_err(failure))
+    Ok(reveal(job, subject.as_ref(), inputs, row, exported).map_err(failure))
 }

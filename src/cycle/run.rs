@@ -19,9 +19,9 @@ use crate::{
     model::{CycleId, ObjectKind, Timestamp},
     port::{Directory, TargetRead, TargetWrite},
     provisioning::{
-        Action, Cleared, Draft, Failure, Held, Outcome, Plan, Reason, ReviewFacts,
+        Action, Cleared, Draft, Failure, Held, Outcome, Plan, Reason, Remedy, ReviewFacts,
         job::{Job, Scope},
-        review, revision_changes,
+        remedy, review, revision_changes,
     },
     store::{
         Counted, CycleKind, CycleReport, HeldReport, Requests, RevisionReport, StoreError, Totals,
@@ -44,12 +44,12 @@ pub async fn sync<D: Directory, W: TargetWrite>(
     let deadline = time.and_then(|time| start.began.checked_add_signed(time));
     let context = &Context { deadline, ..*context };
     context.store.write(|tx| tx.begin_cycle(start.id, start.seq, start.kind, start.began))?;
-    let pacer = Pacer::new(context.clock, &context.job.pace);
+    let pacer = Pacer::of(context);
     let mut told = Told::default();
     if start.in_quarantine
         && let Err(error) = quarantine::probe(context, target, &pacer, start.id).await
     {
-        return start.close(context, target, Some(error), told);
+        return start.close(context, target, Some(why(context, error)), told);
     }
     let result = match plan(context, target, &pacer, &start, &mut told).await {
         Ok((cleared, _)) => {
@@ -66,7 +66,26 @@ pub async fn sync<D: Directory, W: TargetWrite>(
         }
         ended => ended,
     };
-    start.close(context, target, result.err(), told)
+    start.close(context, target, result.err().map(|error| why(context, error)), told)
+}
+
+/// Why a cycle ended: where its time was up, or it was asked to end, while it waited for a target
+/// that throttles, that and not the target's refusal.
+fn why<D>(context: &Context<'_, D>, error: CycleError) -> CycleError {
+    match &error {
+        CycleError::Target(fault) if remedy(fault.class) == Remedy::Pace => {
+            context.check_stop().err().unwrap_or(error)
+        }
+        CycleError::Target(_)
+        | CycleError::Directory(_)
+        | CycleError::Store(_)
+        | CycleError::Rebound { .. }
+        | CycleError::PropertyVanished { .. }
+        | CycleError::FilterName { .. }
+        | CycleError::TooManyFailures { .. }
+        | CycleError::TimeUp { .. }
+        | CycleError::Stopped => error,
+    }
 }
 
 /// Runs one cycle on a private copy of the state, up to and without the export.
@@ -78,7 +97,7 @@ pub async fn preview<D: Directory, R: TargetRead>(
 ) -> Result<CycleEnd, StoreError> {
     let start = Start::now(context, target, true)?;
     context.store.write(|tx| tx.begin_cycle(start.id, start.seq, start.kind, start.began))?;
-    let pacer = Pacer::new(context.clock, &context.job.pace);
+    let pacer = Pacer::of(context);
     let mut told = Told::default();
     let result = plan(context, target, &pacer, &start, &mut told).await;
     start.close(context, target, result.err(), told)

@@ -25,7 +25,7 @@ use super::{
 };
 use crate::{
     config::Config,
-    cycle::Stop,
+    cycle::{HostPaces, Stop},
     model::{AppName, Clock, Timestamp, with_sources},
     store::{Bell, Engine, StoreError},
 };
@@ -43,6 +43,8 @@ pub(super) struct Applications {
     end_max: Duration,
     stop: Arc<Stop>,
     clock: Arc<dyn Clock>,
+    /// Those with one host share what it can bear, and a reload forgets nothing of it.
+    hosts: HostPaces,
 }
 
 /// An application that is about to run.
@@ -68,6 +70,7 @@ impl Applications {
             end_max: Duration::ZERO,
             stop,
             clock,
+            hosts: HostPaces::default(),
         };
         let starts = apps.prepare(config)?;
         let (mut opened, mut first) = (Vec::new(), None);
@@ -123,7 +126,7 @@ impl Applications {
         let starts = enabled.map(|app| {
             let new = || Arc::new(Seat::new(Arc::clone(&self.stop), Arc::clone(&self.clock)));
             let seat = self.seats.get(&app.job.app).map_or_else(new, Arc::clone);
-            Settings::of(config, app, forwarder.as_ref(), &seat)
+            Settings::of(config, app, forwarder.as_ref(), (&seat, &self.hosts))
                 .map(|settings| Start { seat, settings })
         });
         let starts: Vec<Start> = starts.collect::<Result<_, _>>()?;

@@ -11,6 +11,7 @@ use super::{
 };
 use crate::{
     config::{AppSettings, Config},
+    cycle::{HostPace, HostPaces},
     graph::{self, GraphDirectory, GraphSettings},
     http::{Authorizer, ClientCertificate, Exchange, Network, NetworkFault, NetworkOptions},
     model::{Clock, Meter},
@@ -38,6 +39,8 @@ pub struct Connection {
     pub target: ScimTarget,
     /// The time.
     pub clock: Arc<dyn Clock>,
+    /// What the application's host can bear.
+    pub host: Arc<HostPace>,
 }
 
 impl Connection {
@@ -77,18 +80,20 @@ pub fn connect(
     app: &AppSettings,
     clock: Arc<dyn Clock>,
 ) -> Result<Connection, ConnectError> {
-    connect_by(config, app, clock, &|exchange, _| exchange)
+    connect_by(config, app, (clock, Arc::default()), &|exchange, _| exchange)
 }
 
-/// The same, with every request and every wait of a cycle a sign of life.
+/// The same, with every request and every wait of a cycle a sign of life, and what its host can bear
+/// shared with the other applications on it.
 pub(super) fn connect_watched(
     config: &Config,
     app: &AppSettings,
-    clock: Arc<dyn Clock>,
+    (clock, hosts): (Arc<dyn Clock>, &HostPaces),
     heartbeat: &Arc<Heartbeat>,
 ) -> Result<Connection, ConnectError> {
     let clock = WatchedClock { clock, heartbeat: Arc::clone(heartbeat) };
-    connect_by(config, app, Arc::new(clock), &|exchange, limit| {
+    let host = hosts.of(app.target.base.host_str().unwrap_or_default());
+    connect_by(config, app, (Arc::new(clock), host), &|exchange, limit| {
         Arc::new(WatchedExchange { exchange, limit, heartbeat: Arc::clone(heartbeat) })
     })
 }
@@ -99,7 +104,7 @@ type Watch<'a> = &'a dyn Fn(Arc<dyn Exchange>, Duration) -> Arc<dyn Exchange>;
 fn connect_by(
     config: &Config,
     app: &AppSettings,
-    clock: Arc<dyn Clock>,
+    (clock, host): (Arc<dyn Clock>, Arc<HostPace>),
     watch: Watch<'_>,
 ) -> Result<Connection, ConnectError> {
     let tenant = &config.tenant;
@@ -114,7 +119,7 @@ fn connect_by(
     let directory =
         GraphDirectory::new(&settings, Arc::clone(&microsoft), authorizer, Arc::clone(&clock));
     let target = target(config, app, microsoft, &clock, watch)?;
-    Ok(Connection { directory, target, clock })
+    Ok(Connection { directory, target, clock, host })
 }
 
 fn target(

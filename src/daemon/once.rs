@@ -212,6 +212,7 @@ fn context<'a>(
         store,
         directory: &connection.directory,
         clock: connection.clock.as_ref(),
+        host: &connection.host,
         stop,
         observer,
         options,

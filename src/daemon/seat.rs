@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     config::{AppSettings, Config},
-    cycle::Stop,
+    cycle::{HostPaces, Stop},
     model::Clock,
     notify::SmtpMailer,
     store::Neighbours,
@@ -42,11 +42,11 @@ impl Settings {
         config: &Config,
         app: &AppSettings,
         forwarder: Option<&Arc<Forwarder>>,
-        seat: &Seat,
+        (seat, hosts): (&Seat, &HostPaces),
     ) -> Result<Self, ConnectError> {
         let clock = Arc::clone(&seat.clock);
         Ok(Self {
-            connection: connect_watched(config, app, clock, &seat.heartbeat)?,
+            connection: connect_watched(config, app, (clock, hosts), &seat.heartbeat)?,
             channels: Channels::connect(config, app)?,
             neighbours: neighbours(config, app),
             log_retention: config.service.log_retention,

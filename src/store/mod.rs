@@ -85,7 +85,7 @@ pub use notice::OpenNotice;
 pub use object::Showing;
 pub use open::{Engine, Reader, StateRead, StoreError, Tx, View, preview_copy};
 pub use outbox::{OutboxCounts, OutboxRow};
-pub use plan::{PlanFilter, Retries};
+pub use plan::{PlanFilter, PlanPlace, Retries};
 pub use plan_page::{PlanCounts, PlanPick};
 pub use source::FoundSource;
 pub use wanted_reference::{NotedReference, WantedReference};

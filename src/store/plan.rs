@@ -24,6 +24,20 @@ pub enum PlanFilter {
     Held,
 }
 
+/// Where a row stands in its phase; the default is before all of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct PlanPlace {
+    rank: i64,
+    /// Its number.
+    pub seq: i64,
+}
+
+impl Default for PlanPlace {
+    fn default() -> Self {
+        Self { rank: i64::MIN, seq: i64::MIN }
+    }
+}
+
 /// Whether another failure of what failed before counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Retries {
@@ -57,18 +71,33 @@ impl View<'_> {
         rows.map(|row| row?).collect()
     }
 
-    /// Up to `limit` planned rows of a phase, in the order in which they are sent.
+    /// Up to `limit` planned rows of a phase after this place, in the order in which they are sent.
     pub fn next_planned(
         &self,
         phase: Phase,
+        after: PlanPlace,
         limit: u32,
-    ) -> Result<Vec<(i64, PlannedChange)>, StoreError> {
+    ) -> Result<Vec<(PlanPlace, PlannedChange)>, StoreError> {
         let mut statement = self.connection.prepare_cached(&format!(
-            "SELECT {COLUMNS} FROM planned_change AS row \
-             WHERE status = 'planned' AND phase = ?1 ORDER BY rank, seq LIMIT ?2"
+            "SELECT {COLUMNS}, row.rank FROM planned_change AS row WHERE status = 'planned' \
+             AND phase = ?1 AND (rank, seq) > (?2, ?3) ORDER BY rank, seq LIMIT ?4"
         ))?;
-        let rows = statement.query_map(params![phase as i64, limit], read_row)?;
-        rows.map(|row| row?).collect()
+        let rows = statement
+            .query_map(params![phase as i64, after.rank, after.seq, limit], |row| {
+                Ok((row.get(8)?, read_row(row)?))
+            })?;
+        rows.map(|row| {
+            let (rank, row) = row?;
+            let (seq, change) = row?;
+            Ok((PlanPlace { rank, seq }, change))
+        })
+        .collect()
+    }
+
+    /// Whether a row is still to be sent.
+    pub fn is_planned(&self, seq: i64) -> Result<bool, StoreError> {
+        let sql = "SELECT status = 'planned' FROM planned_change WHERE seq = ?1";
+        Ok(self.one(sql, [seq], |row| row.get(0))?)
     }
 
     /// How many rows have this status.
@@ -428,6 +457,17 @@ impl Tx<'_> {
                 "UPDATE planned_change SET status = 'sent', sent_at = ?2 WHERE seq = ?1",
             )?
             .execute(params![seq, now.timestamp_millis()])?;
+        Ok(())
+    }
+
+    /// A row's request did not leave after all.
+    pub fn plan_again(&self, seq: i64) -> Result<(), StoreError> {
+        self.connection
+            .prepare_cached(
+                "UPDATE planned_change SET status = 'planned', sent_at = NULL \
+                 WHERE seq = ?1 AND status = 'sent'",
+            )?
+            .execute([seq])?;
         Ok(())
     }
 }

@@ -31,6 +31,7 @@ mod safeguards;
 mod scope;
 mod scoping_filters;
 mod shared_target;
+mod slow_targets;
 mod state;
 mod target_dialects;
 mod target_faults;

@@ -21,8 +21,8 @@ use chrono::TimeZone;
 use entra_scim::{
     config,
     cycle::{
-        Context, CycleEnd, CycleError, CycleOptions, Explained, Provisioned, Question, Stop,
-        explain, preview, preview_provision, provision, sync,
+        Context, CycleEnd, CycleError, CycleOptions, Explained, HostPace, Provisioned, Question,
+        Stop, explain, preview, preview_provision, provision, sync,
     },
     graph::{GraphDirectory, GraphSettings, scope, token_url},
     http::{
@@ -64,6 +64,7 @@ pub(crate) struct World {
     pub(crate) clock: VirtualClock,
     /// What the engine takes for the time.
     pub(crate) engine_clock: SkewedClock,
+    host: Arc<HostPace>,
     pub(crate) tenant: Tenant,
     pub(crate) enterprise_app: ServicePrincipalId,
     pub(crate) application: Application,
@@ -205,6 +206,7 @@ impl World {
             target,
             wiretap: None,
             engine_clock: SkewedClock::beside(&clock),
+            host: Arc::default(),
             clock,
             tenant,
             enterprise_app,
@@ -715,6 +717,7 @@ impl World {
             store,
             directory,
             clock: &self.engine_clock,
+            host: &self.host,
             stop,
             observer: &|_| {},
             options,

@@ -78,7 +78,7 @@ pub async fn compare_now<D: Sync, R: TargetRead>(
         tx.discard_open_drift_check()?;
         new_check(tx, (cycle, began), DriftMode::Report)
     })?;
-    let pacer = Pacer::new(context.clock, &context.job.pace);
+    let pacer = Pacer::of(context);
     compare(context, (target, &pacer), cycle, &mut check).await
 }
 

@@ -2,5 +2,6 @@
 
 mod headers;
 mod network;
+mod pace;
 mod refusals;
 mod sign_in;

@@ -30,7 +30,7 @@ use crate::{
     model::Secret,
 };
 
-fn options() -> NetworkOptions {
+pub(super) fn options() -> NetworkOptions {
     NetworkOptions {
         request_timeout: Duration::from_secs(30),
         connect_timeout: Duration::from_secs(10),
@@ -41,11 +41,11 @@ fn options() -> NetworkOptions {
     }
 }
 
-fn get(address: &str) -> Request<Bytes> {
+pub(super) fn get(address: &str) -> Request<Bytes> {
     Request::get(address).body(Bytes::new()).unwrap()
 }
 
-async fn read_head(stream: &mut (impl AsyncRead + Unpin)) -> String {
+pub(super) async fn read_head(stream: &mut (impl AsyncRead + Unpin)) -> String {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
         head.push(stream.read_u8().await.unwrap());
@@ -111,6 +111,18 @@ async fn serve_tls(issuer: &CertifiedIssuer<'static, KeyPair>, demands: bool) ->
         }
     });
     address
+}
+
+/// What accepts TLS with these protocols, and its authority in PEM.
+pub(super) fn secured(protocols: &[&[u8]]) -> (TlsAcceptor, Vec<u8>) {
+    let (issuer, key) = (authority(), KeyPair::generate().unwrap());
+    let names = vec!["localhost".to_owned()];
+    let leaf = CertificateParams::new(names).unwrap().signed_by(&key, &issuer).unwrap();
+    let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
+    let builder = ServerConfig::builder().with_no_client_auth();
+    let mut config = builder.with_single_cert(vec![leaf.der().clone()], key).unwrap();
+    config.alpn_protocols = protocols.iter().map(|name| name.to_vec()).collect();
+    (TlsAcceptor::from(Arc::new(config)), issuer.pem().into_bytes())
 }
 
 /// A certificate that `issuer` gives out to a client, and its key, both in PEM.
