@@ -260,7 +260,8 @@ mod tests {
             let value: serde_json::Value =
                 names.iter().map(|name| (name.clone(), json!([name, "title", 1]))).collect();
             let text = value.to_string();
-            prop_assert_eq!(lengthened(&shortened(&text)).expect("known"), text);
+            let short = shortened(&text);
+            prop_assert_eq!(lengthened(&short).expect("known"), text);
         }
     }
 }
