@@ -164,8 +164,8 @@ impl AttributePath {
     }
 }
 
-/// Compares two names without case, and without a copy of either: this is done for each attribute of
-/// each person many times.
+/// Compares two names without case, and without a copy of either: this is done for each attribute
+/// of each person many times.
 fn caseless(one: &str, other: &str) -> Ordering {
     if one == other {
         return Ordering::Equal;
