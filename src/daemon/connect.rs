@@ -83,8 +83,8 @@ pub fn connect(
     connect_by(config, app, (clock, Arc::default()), &|exchange, _| exchange)
 }
 
-/// The same, with every request and every wait of a cycle a sign of life, and what its host can bear
-/// shared with the other applications on it.
+/// The same, with every request and every wait of a cycle a sign of life, and what its host can
+/// bear shared with the other applications on it.
 pub(super) fn connect_watched(
     config: &Config,
     app: &AppSettings,

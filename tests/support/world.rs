@@ -553,6 +553,12 @@ impl World {
         self.target.exchange = Arc::new(Meddler { inner, lets_through });
     }
 
+    /// From now on the application answers every create with the account of the first one.
+    pub(crate) fn repeats_the_first_create(&mut self) {
+        let inner: Arc<dyn Exchange> = Arc::new(self.application.clone());
+        self.target.exchange = Arc::new(Repeating { inner, first: std::sync::OnceLock::new() });
+    }
+
     /// Runs a cycle that must end well, and shows what it did.
     pub(crate) async fn synced(&self) -> String {
         self.sync_well().await;
@@ -780,6 +786,26 @@ impl Exchange for Meddler {
                 std::future::pending::<()>().await;
             }
             self.inner.exchange(request).await
+        })
+    }
+}
+
+/// Answers every create with what it answered the first one with.
+struct Repeating {
+    inner: Arc<dyn Exchange>,
+    first: std::sync::OnceLock<bytes::Bytes>,
+}
+
+impl Exchange for Repeating {
+    fn exchange(&self, request: http::Request<bytes::Bytes>) -> Answer<'_> {
+        Box::pin(async move {
+            let is_create = request.method() == http::Method::POST;
+            let mut answer = self.inner.exchange(request).await?;
+            if is_create {
+                let body = self.first.get_or_init(|| answer.body().clone());
+                *answer.body_mut() = body.clone();
+            }
+            Ok(answer)
         })
     }
 }

@@ -1,7 +1,7 @@
 //! Sending one row, and what its answer means for it. Stores nothing but what a group's members are
 //! made of.
 
-use super::{Exporting, Ready};
+use super::window::{Exporting, Ready};
 use crate::{
     cycle::{
         answer::{is_another, is_strange, missing, no_account, stranger, success, wanted_of},

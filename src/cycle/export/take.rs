@@ -1,6 +1,8 @@
 //! Between the plan and the requests: which rows are sent next, and the record of those that were.
 
-use super::{Ended, Exporting, Line, Ready};
+use std::collections::VecDeque;
+
+use super::window::{Ended, Exporting, Line, Ready};
 use crate::{
     cycle::{
         answer::{adopted_in_passing, no_account, success},
@@ -77,7 +79,7 @@ impl<D: Sync, W: TargetWrite> Exporting<'_, D, W> {
             }
             Ok((done, true))
         })?;
-        self.tell(done, tracker, progress)?;
+        tell(done, tracker, progress)?;
         Ok(is_more)
     }
 
@@ -91,7 +93,7 @@ impl<D: Sync, W: TargetWrite> Exporting<'_, D, W> {
     ) -> Result<(), CycleError> {
         let ended = std::mem::take(&mut line.ended);
         let is_over = self.trouble().end.is_some();
-        let unsent = if is_over { std::mem::take(&mut line.ready) } else { Default::default() };
+        let unsent = if is_over { std::mem::take(&mut line.ready) } else { VecDeque::new() };
         if ended.is_empty() && unsent.is_empty() {
             return Ok(());
         }
@@ -101,20 +103,7 @@ impl<D: Sync, W: TargetWrite> Exporting<'_, D, W> {
             }
             self.settle(tx, &ended)
         })?;
-        self.tell(done, tracker, progress)
-    }
-
-    fn tell(
-        &self,
-        done: u64,
-        tracker: &Tracker<'_, D>,
-        progress: &mut (u64, u64),
-    ) -> Result<(), CycleError> {
-        progress.0 += done;
-        if done > 0 {
-            tracker.at(progress.0, Some(progress.1.max(progress.0)))?;
-        }
-        Ok(())
+        tell(done, tracker, progress)
     }
 
     /// Records rows with their outcomes: row, link, escrow and log of each; returns how many ended.
@@ -157,7 +146,7 @@ impl<D: Sync, W: TargetWrite> Exporting<'_, D, W> {
             return Ok(Next::End(linked.unwrap_or_else(no_account)));
         }
         let revealed = if row.write == Write::Members {
-            Default::default()
+            Revealed::default()
         } else {
             match revealed(job, tx, row, self.inputs())? {
                 Err(failure) => return Ok(Next::End(Outcome::Failed(failure))),
@@ -272,4 +261,17 @@ fn taken(
         }
         Claim::OtherApplication(app) => Some(not_ours(target, &format!("application `{app}`"))),
     })
+}
+
+/// Says how far the export is, where it is further than before.
+fn tell<D>(
+    done: u64,
+    tracker: &Tracker<'_, D>,
+    progress: &mut (u64, u64),
+) -> Result<(), CycleError> {
+    progress.0 += done;
+    if done > 0 {
+        tracker.at(progress.0, Some(progress.1.max(progress.0)))?;
+    }
+    Ok(())
 }

@@ -2,8 +2,8 @@
 //!
 //! Reads, writes of users and writes of groups have a lane each, because services limit them apart.
 //! A lane knows two things. Its *rate* comes of being throttled: what was served until then is what
-//! the service allows, and from just below that it is raised a little at a time. Its *window* is how
-//! many requests are under way at once: it opens while answers are quick, and closes where more
+//! the service allows, and from just below that it is raised a little at a time. Its *window* is
+//! how many requests are under way at once: it opens while answers are quick, and closes where more
 //! requests only make each of them slower. Nothing here waits or reads a clock.
 
 use std::{
@@ -16,8 +16,8 @@ use chrono::TimeDelta;
 use tokio::sync::Notify;
 
 use super::{
-    Class,
     lane::{Answered, Lane},
+    pacer::Class,
 };
 use crate::model::Timestamp;
 

@@ -69,7 +69,8 @@ const WINDOW_SHARE_MIN: f64 = 0.25;
 /// The weight of one answer in what answers take by now.
 const WEIGHT: f64 = 0.125;
 
-/// How fast the quickest answer is forgotten, for each answer: a service may become slower for good.
+/// How fast the quickest answer is forgotten, for each answer: a service may become slower for
+/// good.
 const FORGOTTEN: f64 = 1.0002;
 
 /// What an answer says of the pace.
