@@ -32,8 +32,8 @@ pub(super) fn manager_path(job: &Job) -> Option<AttributePath> {
 
 /// Resolves the managers of the drafted people, once it is known who gets an account.
 ///
-/// The draft has noted whose reference is wanted; of one that goes on, everybody is looked at, since
-/// an earlier cycle has decided about some.
+/// The draft has noted whose reference is wanted; of one that goes on, everybody is looked at,
+/// since an earlier cycle has decided about some.
 pub(super) fn references<D>(
     context: &Context<'_, D>,
     cycle: CycleId,

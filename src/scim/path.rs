@@ -16,7 +16,7 @@ pub const ENTERPRISE_USER: &str = "urn:ietf:params:scim:schemas:extension:enterp
 const KEPT_MAX: usize = 1_024;
 
 thread_local! {
-    /// The paths that were parsed last, by their texts: the state repeats the same few for everybody.
+    /// The paths that were parsed, by their texts: the state repeats the same few for everybody.
     static KEPT: RefCell<HashMap<Box<str>, AttributePath>> = RefCell::default();
 }
 

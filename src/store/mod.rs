@@ -47,6 +47,7 @@ mod reading;
 mod redaction;
 mod retention;
 mod settle;
+mod soundness;
 mod source;
 mod survey;
 mod waiting;

@@ -16,6 +16,7 @@ use super::{
     neighbour::Neighbours,
     private::own,
     redaction::SealedProperties,
+    soundness,
     watch::{Commit, CommitWatch},
 };
 use crate::model::RedactionKey;
@@ -41,9 +42,6 @@ const MIGRATIONS: [&str; 15] = [
     include_str!("migrations/0015_removed_account.sql"),
     include_str!("migrations/0016_scale.sql"),
 ];
-
-/// Up to this size a file is read whole before it is used, which takes some milliseconds.
-const CHECKED_BYTES_MAX: u64 = 16 * 1_024 * 1_024;
 
 /// The version of a file whose engine has not made its tables yet: there is no state so far.
 const NOT_MADE_YET: usize = 0;
@@ -216,9 +214,7 @@ impl Engine {
         keep_plans(&connection)?;
         connection.pragma_update(None, "cache_size", CACHE_KIB)?;
         connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
-        if is_worth_checking(path) {
-            check_soundness(&connection, path)?;
-        }
+        soundness::check(&connection, path)?;
         let version = version_of(&connection, path)?;
         if version < MIGRATIONS.len() {
             // In one piece: whoever reads beside this sees the old shape or the new one.
@@ -415,25 +411,6 @@ pub fn preview_copy(path: &Path) -> Result<Engine, StoreError> {
     Ok(copy)
 }
 
-/// Whether the whole file is read before it is used: a small one always, a large one only after an
-/// engine that ended without closing it. Damage in a large one shows when its place is read.
-fn is_worth_checking(path: &Path) -> bool {
-    let bytes = |path: &Path| std::fs::metadata(path).map_or(0, |found| found.len());
-    let mut log = path.as_os_str().to_owned();
-    log.push("-wal");
-    bytes(path) <= CHECKED_BYTES_MAX || bytes(Path::new(&log)) > 0
-}
-
-fn check_soundness(connection: &Connection, path: &Path) -> Result<(), StoreError> {
-    let sound: String = connection
-        .query_row("PRAGMA quick_check(1)", [], |row| row.get(0))
-        .map_err(|error| classify(path, error))?;
-    if sound == "ok" {
-        return Ok(());
-    }
-    Err(StoreError::Corrupt { path: path.to_owned(), detail: sound })
-}
-
 /// A reader that closes last would otherwise fold the writer's log into the file.
 fn leave_as_found(connection: &Connection) -> Result<(), StoreError> {
     connection.busy_timeout(BUSY_TIMEOUT)?;
@@ -478,7 +455,7 @@ fn is_busy(error: &rusqlite::Error) -> bool {
     matches!(error.sqlite_error_code(), Some(DatabaseBusy | DatabaseLocked))
 }
 
-fn classify(path: &Path, error: rusqlite::Error) -> StoreError {
+pub(super) fn classify(path: &Path, error: rusqlite::Error) -> StoreError {
     use rusqlite::ErrorCode::{CannotOpen, DatabaseCorrupt, NotADatabase, PermissionDenied};
     match error.sqlite_error_code() {
         Some(NotADatabase | DatabaseCorrupt) => {

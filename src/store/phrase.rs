@@ -1,7 +1,8 @@
 //! Phrases that stand in almost every stored text, and the short form of a text that names them.
 //!
-//! A text is JSON. In its short form a string that is one of the phrases below, the name of a member
-//! included, is `~` and the phrase's number; any other that begins with `~` has one more in front.
+//! A text is JSON. In its short form a string that is one of the phrases below, the name of a
+//! member included, is `~` and the phrase's number; any other that begins with `~` has one more in
+//! front.
 //! It stays JSON, so that what has no number here can still be asked for by SQL.
 //!
 //! **Invariant:** the list only grows at its end. State files hold the numbers.

@@ -197,7 +197,7 @@ impl View<'_> {
             .query_row([source.to_string()], |row| row.get(0))?)
     }
 
-    /// Updates whose old unique value another row takes: number, and (change, old value, new value).
+    /// Updates whose old unique value another row takes: number, and change, old and new value.
     pub fn contested_claims(&self) -> Result<Vec<(i64, (ChangeId, String, String))>, StoreError> {
         let mut statement = self.connection.prepare_cached(
             "SELECT mine.seq, mine.id, mine.frees, coalesce(mine.claims, '') FROM planned_change AS mine \

@@ -415,8 +415,7 @@ async fn person_whose_sources_no_key_opens_is_left_alone() {
     world.hire("grace");
     let world = world.all_provisioned().await;
     let connection = rusqlite::Connection::open(world.state().path()).expect("opens");
-    let sql =
-        "UPDATE source_object SET attributes = replace(attributes, 'sealed\":\"', 'sealed\":\"AA')";
+    let sql = "UPDATE source_attributes SET attributes = replace(attributes, 'sealed\":\"', 'sealed\":\"AA')";
     connection.execute(sql, []).expect("changed");
     world.state().write(|tx| tx.mark_all_dirty()).expect("marked");
     let end = world.sync_well().await;

@@ -226,7 +226,7 @@ fn downgrade(path: &std::path::Path) -> rusqlite::Result<()> {
         let columns = names(&format!("SELECT name FROM pragma_table_info('{table}')"))?;
         let columns: Vec<String> = columns.iter().map(|name| format!("\"{name}\"")).collect();
         let columns = columns.join(", ");
-        let source = if table == "source_user" { "source_object" } else { table.as_str() };
+        let source = if table == "source_user" { "source_whole" } else { table.as_str() };
         old.execute_batch(&format!(
             "INSERT INTO main.{table} ({columns}) SELECT {columns} FROM newer.{source}"
         ))?;

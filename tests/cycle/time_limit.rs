@@ -167,7 +167,7 @@ async fn on_a_slow_disk_cycles_run_out_of_time_and_each_goes_on_where_the_last_o
         world.hire(&format!("p{number:03}"));
     }
     let clock = world.clock.clone();
-    world.at_each_commit(move || clock.advance(Duration::from_millis(200)));
+    world.at_each_commit(move || clock.advance(Duration::from_secs(1)));
     let (mut cycles, mut done) = (0, 0);
     while done < 200 {
         cycles += 1;
