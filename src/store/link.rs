@@ -133,6 +133,12 @@ impl View<'_> {
         [id.to_string(), pseudonym(self.key, id).to_string()]
     }
 
+    /// Whether there is a create that has no known outcome.
+    pub fn is_any_create_unsettled(&self) -> Result<bool, StoreError> {
+        let sql = "SELECT EXISTS (SELECT 1 FROM unsettled_create)";
+        Ok(self.one(sql, [], |row| row.get(0))?)
+    }
+
     /// A create of this person that has no known outcome.
     pub fn unsettled_create(&self, id: SourceId) -> Result<Option<UnsettledCreate>, StoreError> {
         let row: Option<(i64, u32, Option<String>, String, bool, String)> = self

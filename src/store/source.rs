@@ -31,6 +31,9 @@ pub(super) const ASSIGNED: &str = "SELECT principal AS id FROM assignment WHERE 
          SELECT inner_id FROM group_path \
          JOIN assignment ON assignment.principal = outer_id AND assignment.kind = 1)";
 
+/// The tally that is 1 once anybody may be assigned who is not known.
+const USERS_UNREAD: &str = "users_unread";
+
 /// How a kind of object is stored.
 pub(super) fn stored_kind(kind: ObjectKind) -> i64 {
     match kind {
@@ -238,16 +241,29 @@ impl View<'_> {
         after: Option<SourceId>,
         limit: u32,
     ) -> Result<Vec<SourceId>, StoreError> {
-        // Those not shown are few and have an index. Whoever is linked is known.
-        let sql = format!(
-            "WITH assigned AS ({ASSIGNED}) SELECT id FROM ( \
-                 SELECT id FROM source_object \
-                 WHERE (presence = 3 OR (misses > 0 AND presence <> 2)) \
-                     AND (id IN assigned \
-                         OR EXISTS (SELECT 1 FROM link WHERE source = id AND link.kind = 0)) \
-                 UNION SELECT id FROM assigned \
+        // Those not shown are few and have an index. Whoever is linked is known, and so is whoever
+        // was assigned when everybody was last looked up.
+        let unknown = if self.tally(USERS_UNREAD)? > 0 {
+            format!(
+                "UNION SELECT id FROM ({ASSIGNED}) AS assigned \
                      WHERE NOT EXISTS (SELECT 1 FROM source_object AS known \
-                         WHERE known.id = assigned.id)) \
+                         WHERE known.id = assigned.id)"
+            )
+        } else {
+            String::new()
+        };
+        let sql = format!(
+            "SELECT id FROM ( \
+                 SELECT id FROM source_object AS missed \
+                 WHERE (presence = 3 OR (misses > 0 AND presence <> 2)) AND ( \
+                     EXISTS (SELECT 1 FROM link WHERE source = missed.id AND link.kind = 0) \
+                     OR EXISTS (SELECT 1 FROM assignment \
+                         WHERE principal = missed.id AND assignment.kind = 0) \
+                     OR EXISTS (SELECT 1 FROM membership \
+                         JOIN group_path ON inner_id = membership.group_id \
+                         JOIN assignment ON principal = outer_id AND assignment.kind = 1 \
+                         WHERE member_id = missed.id AND membership.kind <> 1)) \
+                 {unknown}) \
              WHERE id > ?1 ORDER BY id LIMIT ?2"
         );
         self.ids_after(&sql, after, limit)
@@ -325,6 +341,12 @@ pub(super) fn stored_presence(presence: Presence) -> i64 {
 }
 
 impl Tx<'_> {
+    /// Everybody who is assigned is known by now.
+    pub fn note_users_read(&self) -> Result<(), StoreError> {
+        self.run("UPDATE tally SET value = 0 WHERE name = ?1", [USERS_UNREAD])?;
+        Ok(())
+    }
+
     /// Every user and every group must be decided again.
     pub fn mark_all_dirty(&self) -> Result<(), StoreError> {
         self.run("UPDATE source_object SET dirty = 1", [])?;

@@ -63,6 +63,7 @@ pub(super) async fn look_up<D: Directory>(
         seen += ids.len() as u64;
         tracker.at(seen, None)?;
     }
+    context.store.write(|tx| tx.note_users_read())?;
     if full && everybody {
         missing
             .extend(context.store.read(|view| view.unshown_linked(ObjectKind::User, generation))?);

@@ -29,6 +29,10 @@ const CUT_MAX: f64 = 0.5;
 /// fewer were, and none is known, this one is guessed, and soon given up if all goes well.
 const EVIDENCE_MIN: u32 = 4;
 const RATE_GUESSED: f64 = 50.0;
+
+/// A rate that is told from less than this is a guess as well: a service lets a burst in, which says
+/// little of what it allows in the long run.
+const EVIDENCE_SECONDS_MIN: f64 = 1.0;
 const GUESS_RAISED: f64 = 16.0 / 15.0;
 
 /// A second's growth, as a share of the rate that was refused last: up to near it, past it, and
@@ -242,6 +246,7 @@ impl Lane {
         let known = self.rate.filter(|_| !self.is_guess);
         let before = self.refused;
         self.conclude(f64::from(self.served.count()), time, known);
+        self.is_guess = known.is_none() && self.served.seconds(now) < EVIDENCE_SECONDS_MIN;
         let is_same =
             known.is_some() && (before * CUT..=before * LEFT_BEHIND).contains(&self.refused);
         self.patience =
@@ -264,7 +269,6 @@ impl Lane {
         self.refused = if is_sustained { rate } else { served.max(rate * CUT_MAX) }.max(RATE_MIN);
         let cut = if known.is_some() { CUT } else { NEAR };
         self.rate = Some((self.refused * NEAR).min(rate * cut).clamp(RATE_MIN, RATE_MAX));
-        self.is_guess = false;
     }
 
     /// After a success: a little faster again.

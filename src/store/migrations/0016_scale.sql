@@ -53,7 +53,8 @@ INSERT INTO tally (name, value)
     UNION ALL SELECT 'enabled', count(*) FROM link WHERE standing = 0 AND kind = 0 AND enabled = 1
     UNION ALL SELECT 'groups', count(*) FROM link WHERE standing = 0 AND kind = 1
     UNION ALL SELECT 'member_links', count(*) FROM member_link
-    UNION ALL SELECT 'paths_stale', 1;
+    UNION ALL SELECT 'paths_stale', 1
+    UNION ALL SELECT 'users_unread', 1;
 DROP INDEX link_standing;
 CREATE TRIGGER link_added AFTER INSERT ON link WHEN new.standing = 0 BEGIN
     UPDATE tally SET value = value + 1 WHERE name = iif(new.kind = 0, 'accounts', 'groups');
@@ -116,6 +117,23 @@ CREATE TRIGGER filter_principal_added AFTER INSERT ON filter_principal BEGIN
 END;
 CREATE TRIGGER filter_principal_removed AFTER DELETE ON filter_principal BEGIN
     UPDATE tally SET value = 1 WHERE name = 'paths_stale' AND value = 0;
+END;
+
+-- Whoever is assigned and not known is looked for only after somebody may have become so.
+CREATE TRIGGER user_assigned AFTER INSERT ON assignment BEGIN
+    UPDATE tally SET value = 1 WHERE name = 'users_unread' AND value = 0;
+END;
+CREATE TRIGGER user_joined AFTER INSERT ON membership WHEN new.kind <> 1 BEGIN
+    UPDATE tally SET value = 1 WHERE name = 'users_unread' AND value = 0;
+END;
+CREATE TRIGGER user_joined_as_such AFTER UPDATE OF kind ON membership WHEN old.kind <> new.kind BEGIN
+    UPDATE tally SET value = 1 WHERE name = 'users_unread' AND value = 0;
+END;
+CREATE TRIGGER group_counts AFTER INSERT ON group_path BEGIN
+    UPDATE tally SET value = 1 WHERE name = 'users_unread' AND value = 0;
+END;
+CREATE TRIGGER user_forgotten AFTER DELETE ON source_object BEGIN
+    UPDATE tally SET value = 1 WHERE name = 'users_unread' AND value = 0;
 END;
 
 -- Objects by what is looked for among all of them in every cycle; each holds few rows at rest.
