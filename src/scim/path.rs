@@ -2,7 +2,7 @@
 //! `urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:department`.
 
 use std::{
-    cell::RefCell, cmp::Ordering, collections::HashMap, fmt, ops::Deref, str::FromStr, sync::Arc,
+    cell::RefCell, cmp::Ordering, collections::BTreeMap, fmt, ops::Deref, str::FromStr, sync::Arc,
 };
 
 use serde::{Deserialize, Serialize};
@@ -17,7 +17,7 @@ const KEPT_MAX: usize = 1_024;
 
 thread_local! {
     /// The paths that were parsed, by their texts: the state repeats the same few for everybody.
-    static KEPT: RefCell<HashMap<Box<str>, AttributePath>> = RefCell::default();
+    static KEPT: RefCell<BTreeMap<Box<str>, AttributePath>> = RefCell::default();
 }
 
 /// A path to one attribute value (RFC 7644 §3.5.2, figure 1, as far as provisioning uses it).

@@ -168,13 +168,11 @@ impl View<'_> {
         let mut rows = statement.query([])?;
         while let Some(row) = rows.next()? {
             let text = row.get_ref(0)?.as_str().map_err(|e| StoreError::stored("user", e))?;
-            let names: BTreeMap<&str, IgnoredAny> =
+            #[expect(clippy::zero_sized_map_values, reason = "JSON has no sets of names")]
+            let names: BTreeMap<String, IgnoredAny> =
                 serde_json::from_str(text).map_err(|error| StoreError::stored("user", error))?;
             for name in names.into_keys() {
-                match counts.get_mut(name) {
-                    Some(count) => *count += 1,
-                    None => drop(counts.insert(name.to_owned(), 1)),
-                }
+                *counts.entry(name).or_insert(0) += 1;
             }
         }
         Ok(counts)

@@ -42,7 +42,7 @@ struct Shown<'a> {
     text: &'a str,
     generation: u64,
     /// `None` where the page says nothing of the manager.
-    manager: Option<Option<String>>,
+    manager: Option<ManagerChange>,
 }
 
 /// How much of the directory the page of a round of changes belongs to.
@@ -116,7 +116,7 @@ impl Tx<'_> {
         let is_shown = known.as_ref().is_some_and(|known| known.generation >= generation);
         let is_shown_first = showing == Showing::Everything && !is_shown;
         let manager = manager.or(is_shown_first.then_some(ManagerChange::Cleared));
-        let shown = Shown { text: text.as_str(), generation, manager: manager.map(stored_manager) };
+        let shown = Shown { text: text.as_str(), generation, manager };
         self.store_shown((ObjectKind::User, &key), known.as_ref(), &shown)
     }
 
@@ -185,7 +185,7 @@ impl Tx<'_> {
     ) -> Result<(), StoreError> {
         let Some(known) = known else {
             let num = self.add_attributes(shown.text)?;
-            let manager = shown.manager.as_ref().and_then(Option::as_ref);
+            let manager = shown.manager.and_then(stored_manager);
             let sql = "INSERT INTO source_object \
                  (id, kind, presence, dirty, read_generation, attributes_num, manager) \
                  VALUES (?1, ?2, 0, 1, ?3, ?4, ?5)";
@@ -202,8 +202,8 @@ impl Tx<'_> {
             }
             (false, None) => Some(self.add_attributes(shown.text)?),
         };
-        let manager = shown.manager.as_ref().unwrap_or(&known.manager);
-        let differs = !known.is_same || known.presence != 0 || *manager != known.manager;
+        let manager = shown.manager.map_or_else(|| known.manager.clone(), stored_manager);
+        let differs = !known.is_same || known.presence != 0 || manager != known.manager;
         if !differs && known.misses == 0 && known.generation >= shown.generation {
             return Ok(());
         }

@@ -7,7 +7,7 @@
 //!
 //! **Invariant:** the list only grows at its end. State files hold the numbers.
 
-use std::{borrow::Cow, collections::HashMap, sync::LazyLock};
+use std::{borrow::Cow, collections::BTreeMap, sync::LazyLock};
 
 use super::error::StoreError;
 
@@ -129,7 +129,7 @@ const PHRASES: [&str; 106] = [
 ];
 
 /// The numbers of the phrases.
-static NUMBERS: LazyLock<HashMap<&'static str, String>> = LazyLock::new(|| {
+static NUMBERS: LazyLock<BTreeMap<&'static str, String>> = LazyLock::new(|| {
     let all = PHRASES.iter().enumerate();
     all.map(|(number, phrase)| (*phrase, format!("{MARK}{}", digits(number)))).collect()
 });

@@ -38,6 +38,10 @@ impl Default for PlanPlace {
     }
 }
 
+/// The number of a change, and the change with the unique value that it gives up and the one that it
+/// takes.
+type ContestedClaim = (i64, (ChangeId, String, String));
+
 /// Whether another failure of what failed before counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Retries {
@@ -198,7 +202,7 @@ impl View<'_> {
     }
 
     /// Updates whose old unique value another row takes: number, and change, old and new value.
-    pub fn contested_claims(&self) -> Result<Vec<(i64, (ChangeId, String, String))>, StoreError> {
+    pub fn contested_claims(&self) -> Result<Vec<ContestedClaim>, StoreError> {
         let mut statement = self.connection.prepare_cached(
             "SELECT mine.seq, mine.id, mine.frees, coalesce(mine.claims, '') FROM planned_change AS mine \
              WHERE mine.frees IS NOT NULL AND (\

@@ -29,11 +29,14 @@ const CUT_MAX: f64 = 0.5;
 /// fewer were, and none is known, this one is guessed, and soon given up if all goes well.
 const EVIDENCE_MIN: u32 = 4;
 const RATE_GUESSED: f64 = 50.0;
-
-/// A rate that is told from less than this is a guess as well: a service lets a burst in, which says
-/// little of what it allows in the long run.
-const EVIDENCE_SECONDS_MIN: f64 = 1.0;
 const GUESS_RAISED: f64 = 16.0 / 15.0;
+
+/// A first refusal within such a time, and after no more requests, tells of a burst that a service
+/// lets in, and little of what it allows in the long run. So the rate grows fast after it, by this share of itself in a
+/// second, and less so after each of the next refusals.
+const BURST_SECONDS: f64 = 1.0;
+const BURST_MAX: u32 = 16;
+const SEARCHED: [f64; 3] = [0.05, 0.25, 1.0];
 
 /// A second's growth, as a share of the rate that was refused last: up to near it, past it, and
 /// where it is left behind because the service allows more by now.
@@ -98,6 +101,8 @@ pub(super) struct Lane {
     /// Requests a second that the service bears; none is known where it never throttled.
     rate: Option<f64>,
     is_guess: bool,
+    /// How many refusals are still expected before the rate is found.
+    searches: usize,
     /// The rate that was refused last.
     refused: f64,
     refused_at: Timestamp,
@@ -127,6 +132,7 @@ impl Default for Lane {
             called_off: 0,
             rate: None,
             is_guess: false,
+            searches: 0,
             refused: 0.0,
             refused_at: never,
             patience: PATIENCE_FIRST,
@@ -245,8 +251,11 @@ impl Lane {
         let time = self.served.seconds(now).max(wait.as_secs_f64()).max(0.001);
         let known = self.rate.filter(|_| !self.is_guess);
         let before = self.refused;
+        let is_burst = known.is_none()
+            && self.served.count() < BURST_MAX
+            && self.served.seconds(now) < BURST_SECONDS;
+        self.searches = if is_burst { SEARCHED.len() } else { self.searches.saturating_sub(1) };
         self.conclude(f64::from(self.served.count()), time, known);
-        self.is_guess = known.is_none() && self.served.seconds(now) < EVIDENCE_SECONDS_MIN;
         let is_same =
             known.is_some() && (before * CUT..=before * LEFT_BEHIND).contains(&self.refused);
         self.patience =
@@ -269,6 +278,7 @@ impl Lane {
         self.refused = if is_sustained { rate } else { served.max(rate * CUT_MAX) }.max(RATE_MIN);
         let cut = if known.is_some() { CUT } else { NEAR };
         self.rate = Some((self.refused * NEAR).min(rate * cut).clamp(RATE_MIN, RATE_MAX));
+        self.is_guess = false;
     }
 
     /// After a success: a little faster again.
@@ -282,6 +292,10 @@ impl Lane {
             return;
         }
         if !is_paced {
+            return;
+        }
+        if let Some(growth) = self.searches.checked_sub(1).and_then(|left| SEARCHED.get(left)) {
+            self.rate = Some(rate * (1.0 + growth * time)).filter(|rate| *rate < RATE_MAX);
             return;
         }
         let (near, step) = (self.refused * NEAR, self.refused * time);

@@ -100,6 +100,9 @@ struct Service<'a> {
     limited: &'a [Class],
     latency: fn(under_way: usize) -> Duration,
     recent: RefCell<VecDeque<Timestamp>>,
+    /// So many at most at once, where it counts in the manner of a bucket: what is in it, and when
+    /// it was last filled.
+    bucket: Option<(f64, RefCell<(f64, Timestamp)>)>,
     under_way: RefCell<(usize, usize)>,
     /// When each request came, of which class, and whether it was too much.
     seen: RefCell<Vec<(Timestamp, Class, bool)>>,
@@ -113,6 +116,7 @@ impl<'a> Service<'a> {
             limited,
             latency: |_| Duration::from_millis(40),
             recent: RefCell::default(),
+            bucket: None,
             under_way: RefCell::default(),
             seen: RefCell::default(),
         }
@@ -120,17 +124,24 @@ impl<'a> Service<'a> {
 
     async fn ask(&self, class: Class) -> Result<(), TargetFault> {
         let now = self.clock.now();
-        let is_too_much = self.limited.contains(&class) && {
-            let mut recent = self.recent.borrow_mut();
-            while recent.front().is_some_and(|at| now - *at >= TimeDelta::seconds(1)) {
-                recent.pop_front();
-            }
-            let is_too_much = recent.len() >= *self.limit.borrow();
-            if !is_too_much {
-                recent.push_back(now);
-            }
-            is_too_much
-        };
+        let is_too_much = self.limited.contains(&class)
+            && if let Some((size, filled)) = &self.bucket {
+                let (left, at) = *filled.borrow();
+                let limit = u32::try_from(*self.limit.borrow()).expect("a small limit");
+                let left = (left + (now - at).as_seconds_f64() * f64::from(limit)).min(*size);
+                *filled.borrow_mut() = (if left >= 1.0 { left - 1.0 } else { left }, now);
+                left < 1.0
+            } else {
+                let mut recent = self.recent.borrow_mut();
+                while recent.front().is_some_and(|at| now - *at >= TimeDelta::seconds(1)) {
+                    recent.pop_front();
+                }
+                let is_too_much = recent.len() >= *self.limit.borrow();
+                if !is_too_much {
+                    recent.push_back(now);
+                }
+                is_too_much
+            };
         self.seen.borrow_mut().push((now, class, is_too_much));
         let latency = {
             let mut under_way = self.under_way.borrow_mut();
@@ -212,6 +223,25 @@ fn a_limit_that_nobody_told_is_found_and_used() {
             clock.run(workers((&pacer, &service), Class::UserWrite, 300));
             is_well_used(service.since(0), 25, 300);
         }
+    }
+}
+
+#[test]
+fn a_service_that_lets_a_short_burst_in_is_not_taken_for_a_slow_one() {
+    for concurrency in [8, 16, 64] {
+        let clock = Timeline::starts();
+        let host = Arc::default();
+        let bucket = Some((5.0, RefCell::new((5.0, clock.now()))));
+        let latency = |_| Duration::from_millis(1);
+        let service = Service { latency, bucket, ..Service::of(&clock, 25, &[Class::UserWrite]) };
+        let pacer = pacer(&clock, &pace(concurrency), &host);
+        clock.run(workers((&pacer, &service), Class::UserWrite, 300));
+        let ((all, refused), (late, _)) = (service.since(0), service.since(16));
+        assert!(
+            all >= 25 * 300 * 94 / 100 && refused * 100 <= all,
+            "{all} served, {refused} too much"
+        );
+        assert!(all - late >= 200, "{} in the first 16 seconds", all - late);
     }
 }
 
