@@ -38,8 +38,8 @@ impl Default for PlanPlace {
     }
 }
 
-/// The number of a change, and the change with the unique value that it gives up and the one that it
-/// takes.
+/// The number of a change, and the change with the unique value that it gives up and the one that
+/// it takes.
 type ContestedClaim = (i64, (ChangeId, String, String));
 
 /// Whether another failure of what failed before counts.

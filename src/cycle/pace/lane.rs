@@ -32,8 +32,8 @@ const RATE_GUESSED: f64 = 50.0;
 const GUESS_RAISED: f64 = 16.0 / 15.0;
 
 /// A first refusal within such a time, and after no more requests, tells of a burst that a service
-/// lets in, and little of what it allows in the long run. So the rate grows fast after it, by this share of itself in a
-/// second, and less so after each of the next refusals.
+/// lets in, and little of what it allows in the long run. So the rate grows fast after it, by this
+/// share of itself in a second, and less so after each of the next refusals.
 const BURST_SECONDS: f64 = 1.0;
 const BURST_MAX: u32 = 16;
 const SEARCHED: [f64; 3] = [0.05, 0.25, 1.0];
