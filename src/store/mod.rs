@@ -88,6 +88,6 @@ pub use open::{Engine, Reader, StateRead, StoreError, Tx, View, preview_copy};
 pub use outbox::{OutboxCounts, OutboxRow};
 pub use plan::{PlanFilter, PlanPlace, Retries};
 pub use plan_page::{PlanCounts, PlanPick};
-pub use source::FoundSource;
+pub use source::{FoundSource, UsersToRead};
 pub use wanted_reference::{NotedReference, WantedReference};
 pub use watch::{Commit, CommitWatch};

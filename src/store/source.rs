@@ -34,6 +34,26 @@ pub(super) const ASSIGNED: &str = "SELECT principal AS id FROM assignment WHERE 
 /// The tally that is 1 once anybody may be assigned who is not known.
 const USERS_UNREAD: &str = "users_unread";
 
+/// Assigned and linked users whom a read did not show, or who were never read.
+const MISSED: &str = "SELECT id FROM source_object AS missed \
+     WHERE (presence = 3 OR (misses > 0 AND presence <> 2)) AND ( \
+         EXISTS (SELECT 1 FROM link WHERE source = missed.id AND link.kind = 0) \
+         OR EXISTS (SELECT 1 FROM assignment \
+             WHERE principal = missed.id AND assignment.kind = 0) \
+         OR EXISTS (SELECT 1 FROM membership \
+             JOIN group_path ON inner_id = membership.group_id \
+             JOIN assignment ON principal = outer_id AND assignment.kind = 1 \
+             WHERE member_id = missed.id AND membership.kind <> 1))";
+
+/// Whose state is looked up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UsersToRead {
+    /// Everybody whose state matters: assigned or linked.
+    Relevant,
+    /// Assigned ones that were never read or not shown, and linked ones that a read did not show.
+    Unread,
+}
+
 /// How a kind of object is stored.
 pub(super) fn stored_kind(kind: ObjectKind) -> i64 {
     match kind {
@@ -234,53 +254,14 @@ impl View<'_> {
         Ok(self.one(&sql, [], |row| row.get(0))?)
     }
 
-    /// Up to `limit` users after `after` whose state must be looked up: assigned ones that were
-    /// never read or not shown, and linked ones that a read did not show.
-    pub fn unread_users(
+    /// Up to `limit` users after `after` of those that [`Tx::list_users_to_read`] has listed.
+    pub fn users_to_read(
         &self,
         after: Option<SourceId>,
         limit: u32,
     ) -> Result<Vec<SourceId>, StoreError> {
-        // Those not shown are few and have an index. Whoever is linked is known, and so is whoever
-        // was assigned when everybody was last looked up.
-        let unknown = if self.tally(USERS_UNREAD)? > 0 {
-            format!(
-                "UNION SELECT id FROM ({ASSIGNED}) AS assigned \
-                     WHERE NOT EXISTS (SELECT 1 FROM source_object AS known \
-                         WHERE known.id = assigned.id)"
-            )
-        } else {
-            String::new()
-        };
-        let sql = format!(
-            "SELECT id FROM ( \
-                 SELECT id FROM source_object AS missed \
-                 WHERE (presence = 3 OR (misses > 0 AND presence <> 2)) AND ( \
-                     EXISTS (SELECT 1 FROM link WHERE source = missed.id AND link.kind = 0) \
-                     OR EXISTS (SELECT 1 FROM assignment \
-                         WHERE principal = missed.id AND assignment.kind = 0) \
-                     OR EXISTS (SELECT 1 FROM membership \
-                         JOIN group_path ON inner_id = membership.group_id \
-                         JOIN assignment ON principal = outer_id AND assignment.kind = 1 \
-                         WHERE member_id = missed.id AND membership.kind <> 1)) \
-                 {unknown}) \
-             WHERE id > ?1 ORDER BY id LIMIT ?2"
-        );
-        self.ids_after(&sql, after, limit)
-    }
-
-    /// Up to `limit` users after `after` whose state matters: assigned or linked.
-    pub fn relevant_users(
-        &self,
-        after: Option<SourceId>,
-        limit: u32,
-    ) -> Result<Vec<SourceId>, StoreError> {
-        let sql = format!(
-            "WITH assigned AS ({ASSIGNED}) SELECT id FROM ( \
-                 SELECT id FROM assigned UNION SELECT source FROM link WHERE kind = 0) \
-             WHERE id > ?1 ORDER BY id LIMIT ?2"
-        );
-        self.ids_after(&sql, after, limit)
+        let sql = "SELECT id FROM temp.user_to_read WHERE id > ?1 ORDER BY id LIMIT ?2";
+        self.ids_after(sql, after, limit)
     }
 
     /// Up to `?2` ids after `?1`, selected by `sql`.
@@ -341,6 +322,30 @@ pub(super) fn stored_presence(presence: Presence) -> i64 {
 }
 
 impl Tx<'_> {
+    /// Lists the users whose state is to be looked up, once: who they are is worked out from every
+    /// membership, and not for each page of them.
+    pub fn list_users_to_read(&self, which: UsersToRead) -> Result<(), StoreError> {
+        self.connection.execute_batch(
+            "CREATE TEMP TABLE IF NOT EXISTS user_to_read (id TEXT PRIMARY KEY) \
+                 STRICT, WITHOUT ROWID; DELETE FROM temp.user_to_read",
+        )?;
+        let wanted = match which {
+            UsersToRead::Relevant => {
+                format!("{ASSIGNED} UNION SELECT source FROM link WHERE kind = 0")
+            }
+            // Those not shown are few and have an index. Whoever is linked is known, and so is
+            // whoever was assigned when everybody was last looked up.
+            UsersToRead::Unread if self.tally(USERS_UNREAD)? == 0 => MISSED.to_owned(),
+            UsersToRead::Unread => format!(
+                "{MISSED} UNION SELECT id FROM ({ASSIGNED}) AS assigned \
+                     WHERE NOT EXISTS (SELECT 1 FROM source_object AS known \
+                         WHERE known.id = assigned.id)"
+            ),
+        };
+        self.run(&format!("INSERT INTO temp.user_to_read (id) {wanted}"), [])?;
+        Ok(())
+    }
+
     /// Everybody who is assigned is known by now.
     pub fn note_users_read(&self) -> Result<(), StoreError> {
         self.run("UPDATE tally SET value = 0 WHERE name = ?1", [USERS_UNREAD])?;

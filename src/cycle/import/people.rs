@@ -14,7 +14,7 @@ use crate::{
     model::{Clock, ManagerChange, ObjectKind, SourceId, UserChange},
     port::{Directory, GROUPS_PER_CHAIN_MAX, ManagersAt, RoundEnd, Selection},
     provisioning::{Presence, job::Scope},
-    store::StoreError,
+    store::{StoreError, UsersToRead},
 };
 
 /// Ids looked up at once: Graph's limit.
@@ -32,15 +32,14 @@ pub(super) async fn look_up<D: Directory>(
     tracker: &Tracker<'_, D>,
 ) -> Result<(), CycleError> {
     let everybody = context.job.scope == Scope::All;
+    let which = if full && !everybody { UsersToRead::Relevant } else { UsersToRead::Unread };
+    context.store.write(|tx| tx.list_users_to_read(which))?;
     let mut after = None;
     let mut seen = 0;
     let mut missing: BTreeSet<SourceId> = BTreeSet::new();
     loop {
         context.check_stop()?;
-        let ids = context.store.read(|view| match (full, everybody) {
-            (true, false) => view.relevant_users(after, LOOKUP_SIZE),
-            (_, _) => view.unread_users(after, LOOKUP_SIZE),
-        })?;
+        let ids = context.store.read(|view| view.users_to_read(after, LOOKUP_SIZE))?;
         let Some(last) = ids.last().copied() else { break };
         after = Some(last);
         let found =
