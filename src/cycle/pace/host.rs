@@ -162,7 +162,10 @@ impl HostPace {
         answered: Answered,
         (left, now): (Appointment, Timestamp),
     ) {
-        self.state().lanes[class.index()].learn(answered, left, now);
+        let mut state = self.state();
+        // What is learnt may put everybody off, so the clock must not have been ahead unnoticed.
+        state.follow(now);
+        state.lanes[class.index()].learn(answered, left, now);
     }
 }
 
@@ -181,5 +184,17 @@ mod tests {
         let earlier = noon - TimeDelta::hours(5);
         assert_eq!(appoint(earlier), earlier + TimeDelta::seconds(10));
         assert_eq!(appoint(noon), noon);
+    }
+
+    #[test]
+    fn a_clock_that_was_ahead_when_it_was_too_much_puts_nobody_off_for_days() {
+        let noon = Timestamp::UNIX_EPOCH + TimeDelta::hours(12);
+        let limits = Limits { any: Duration::ZERO, of_class: [Duration::ZERO; 3], concurrency: 8 };
+        let host = HostPace::default();
+        let left = host.appoint(Class::Read, &limits, (noon, None));
+        let too_much = Answered::Throttled(Duration::from_secs(10));
+        host.learn(Class::Read, too_much, (left, noon + TimeDelta::days(7)));
+        let next = host.appoint(Class::Read, &limits, (noon, None)).at;
+        assert_eq!(next, noon + TimeDelta::seconds(10));
     }
 }
