@@ -14,7 +14,7 @@ use super::{
     counter::{Meters, Pending},
     key,
     neighbour::Neighbours,
-    private::own,
+    private::{own, take},
     redaction::SealedProperties,
     soundness,
     watch::{Commit, CommitWatch},
@@ -176,12 +176,8 @@ impl Engine {
         }
         let lock_path = path.with_extension("lock");
         let lock = own(&lock_path).map_err(file_error)?;
-        match lock.try_lock() {
-            Ok(()) => {}
-            Err(std::fs::TryLockError::WouldBlock) => {
-                return Err(StoreError::Locked(path.to_owned()));
-            }
-            Err(std::fs::TryLockError::Error(error)) => return Err(file_error(error)),
+        if !take(&lock).map_err(file_error)? {
+            return Err(StoreError::Locked(path.to_owned()));
         }
         own(path).map_err(file_error)?;
         let connection = Connection::open(path).map_err(|error| classify(path, error))?;
