@@ -6,7 +6,10 @@
 
 use rusqlite::params;
 
-use super::open::{StoreError, Tx, View};
+use super::{
+    open::{StoreError, Tx, View},
+    tally::Tally,
+};
 use crate::model::{
     AppRole, Assignment, GroupChange, MemberKind, ObjectKind, PrincipalKind, Removal, SourceId,
 };
@@ -33,9 +36,7 @@ const DIRTY_PRINCIPALS: &str = "UPDATE source_object SET dirty = 1 WHERE id IN (
 const DIRTY_GROUPS_AROUND: &str = "UPDATE source_object SET dirty = 1 WHERE kind = 1 AND id IN \
      (SELECT outer_id FROM group_path WHERE inner_id = ?1)";
 
-/// The tally that is 1 once anything changed that says whose members count for which group, and the
-/// fact that says how they were last worked out.
-const PATHS_STALE: &str = "paths_stale";
+/// The fact that says how it was last worked out whose members count for which group.
 const PATHS_ARRANGED: &str = "paths_arranged";
 
 /// What is stored of the kind of a member.
@@ -273,7 +274,7 @@ impl Tx<'_> {
         nested: bool,
     ) -> Result<(), StoreError> {
         let arranged = format!("{objects:?}, nested: {nested}");
-        if self.tally(PATHS_STALE)? == 0
+        if self.tally(Tally::PathsStale)? == 0
             && self.fact(PATHS_ARRANGED)?.as_deref() == Some(arranged.as_str())
         {
             return Ok(());
@@ -317,9 +318,7 @@ impl Tx<'_> {
                  UNION SELECT id FROM filter_principal)"
         ))?;
         self.set_fact(PATHS_ARRANGED, Some(&arranged))?;
-        let sql = "UPDATE tally SET value = 0 WHERE name = ?1";
-        self.run(sql, [PATHS_STALE])?;
-        Ok(())
+        self.unmark(Tally::PathsStale)
     }
 
     fn remove_group(&self, id: &str, removal: Removal) -> Result<(), StoreError> {

@@ -2,8 +2,11 @@
 
 use rusqlite::params;
 
-use super::open::{StoreError, Tx, View};
-use super::plan_row::{COLUMNS, read_row};
+use super::{
+    open::{StoreError, Tx, View},
+    plan_row::{COLUMNS, read_row},
+    tally::Tally,
+};
 use crate::{
     model::{ChangeId, CycleId, Timestamp},
     provisioning::PlannedChange,
@@ -36,7 +39,7 @@ impl View<'_> {
         let recent = "SELECT coalesce(sum(count), 0) FROM membership_removal WHERE at > ?1";
         let count = |sql: &str| self.one(sql, [], |row| row.get(0));
         Ok(MembershipCounts {
-            linked: self.tally("member_links")?,
+            linked: self.tally(Tally::MemberLinks)?,
             removals_planned: count(&planned)?,
             removals_recent: self.one(recent, [since.timestamp_millis()], |row| row.get(0))?,
         })

@@ -8,6 +8,7 @@ use super::{
     open::{StoreError, Tx, View},
     phrase::{lengthened, shortened},
     source::stored_kind,
+    tally::Tally,
 };
 use crate::{
     model::{CycleId, ObjectKind, SourceId, TargetId, Timestamp},
@@ -86,16 +87,10 @@ impl View<'_> {
     /// How many accounts are linked.
     pub fn link_counts(&self) -> Result<LinkCounts, StoreError> {
         Ok(LinkCounts {
-            linked: self.tally("accounts")?,
-            enabled: self.tally("enabled")?,
-            groups: self.tally("groups")?,
+            linked: self.tally(Tally::Accounts)?,
+            enabled: self.tally(Tally::Enabled)?,
+            groups: self.tally(Tally::Groups)?,
         })
-    }
-
-    /// A count that is kept with what it counts.
-    pub(super) fn tally(&self, name: &str) -> Result<u64, StoreError> {
-        let sql = "SELECT value FROM tally WHERE name = ?1";
-        Ok(self.connection.prepare_cached(sql)?.query_row([name], |row| row.get(0))?)
     }
 
     /// Whether anybody but `source`, or another application with the same target, has a claim to

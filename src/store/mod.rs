@@ -50,6 +50,7 @@ mod settle;
 mod soundness;
 mod source;
 mod survey;
+mod tally;
 mod waiting;
 mod wanted_reference;
 mod watch;

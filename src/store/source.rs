@@ -7,6 +7,7 @@ use rusqlite::{OptionalExtension, params};
 use super::{
     open::{StoreError, Tx, View},
     redaction::opened,
+    tally::Tally,
 };
 use crate::{
     model::{AppRoleId, Attributes, ObjectKind, SourceId, Timestamp},
@@ -30,9 +31,6 @@ pub(super) const ASSIGNED: &str = "SELECT principal AS id FROM assignment WHERE 
      SELECT member_id FROM membership WHERE kind <> 1 AND group_id IN ( \
          SELECT inner_id FROM group_path \
          JOIN assignment ON assignment.principal = outer_id AND assignment.kind = 1)";
-
-/// The tally that is 1 once anybody may be assigned who is not known.
-const USERS_UNREAD: &str = "users_unread";
 
 /// Assigned and linked users whom a read did not show, or who were never read.
 const MISSED: &str = "SELECT id FROM source_object AS missed \
@@ -222,7 +220,7 @@ impl View<'_> {
 
     /// How many users and groups are in scope.
     pub fn in_scope_count(&self) -> Result<u64, StoreError> {
-        self.tally("in_scope")
+        self.tally(Tally::InScope)
     }
 
     /// How many dirty, live, unlinked objects hold a role: at most so many must be matched.
@@ -335,7 +333,7 @@ impl Tx<'_> {
             }
             // Those not shown are few and have an index. Whoever is linked is known, and so is
             // whoever was assigned when everybody was last looked up.
-            UsersToRead::Unread if self.tally(USERS_UNREAD)? == 0 => MISSED.to_owned(),
+            UsersToRead::Unread if self.tally(Tally::UsersUnread)? == 0 => MISSED.to_owned(),
             UsersToRead::Unread => format!(
                 "{MISSED} UNION SELECT id FROM ({ASSIGNED}) AS assigned \
                      WHERE NOT EXISTS (SELECT 1 FROM source_object AS known \
@@ -348,8 +346,7 @@ impl Tx<'_> {
 
     /// Everybody who is assigned is known by now.
     pub fn note_users_read(&self) -> Result<(), StoreError> {
-        self.run("UPDATE tally SET value = 0 WHERE name = ?1", [USERS_UNREAD])?;
-        Ok(())
+        self.unmark(Tally::UsersUnread)
     }
 
     /// Every user and every group must be decided again.
