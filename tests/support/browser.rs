@@ -24,6 +24,9 @@ const INSTALLED: &str = "ENTRA_SCIM_BROWSER";
 /// How long the driver may take to say where it listens.
 const START: Duration = Duration::from_secs(30);
 
+/// How often a command is given anew that a page interrupted which was just going.
+const NAVIGATIONS_MAX: u32 = 5;
+
 /// A browser with one page open.
 pub(crate) struct Browser {
     pub(crate) client: Client,
@@ -212,8 +215,14 @@ impl Browser {
     }
 
     async fn own(&self, path: &'static str, body: Value) -> Value {
-        let answer = self.client.issue_cmd(Own { path, body }).await;
-        answer.unwrap_or_else(|error| panic!("{path}: {error}"))
+        for _ in 0..NAVIGATIONS_MAX {
+            match self.client.issue_cmd(Own { path, body: body.clone() }).await {
+                // Asked while one page went and the next one came: it was not carried out.
+                Err(error) if error.to_string().contains("aborted by navigation") => {}
+                answer => return answer.unwrap_or_else(|error| panic!("{path}: {error}")),
+            }
+        }
+        panic!("{path}: the page never comes to rest")
     }
 }
 
