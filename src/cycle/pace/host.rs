@@ -1,10 +1,10 @@
 //! What one host can bear, as its answers taught: shared by everybody in the process who asks it.
 //!
 //! Reads, writes of users and writes of groups have a lane each, because services limit them apart.
-//! A lane knows two things. Its *rate* comes of being throttled: what was served until then is what
-//! the service allows, and from just below that it is raised a little at a time. Its *window* is
-//! how many requests are under way at once: it opens while answers are quick, and closes where more
-//! requests only make each of them slower. Nothing here waits or reads a clock.
+//! A lane knows two things. Its *rate* comes of being throttled: refusals tell what the service
+//! allows, and from just below that it is raised a little at a time. Its *window* is how many
+//! requests are under way at once: it opens while answers are quick, and closes where more requests
+//! only make each of them slower. Nothing here waits or reads a clock.
 
 use std::{
     collections::{BTreeMap, BTreeSet},

@@ -10,8 +10,10 @@ mod directory;
 mod host;
 mod lane;
 mod pacer;
+mod rate;
 #[cfg(test)]
 mod tests;
+mod trial;
 
 pub(super) use directory::directory;
 pub use host::{HostPace, HostPaces};

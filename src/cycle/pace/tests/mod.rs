@@ -1,210 +1,20 @@
-//! Services with limits of their own, and how the pace finds them. Time is simulated: a wait ends
-//! when nothing else is left to do, and always the shortest first.
+//! How the pace finds what services allow, and what it keeps to meanwhile.
 
-use std::{
-    cell::RefCell,
-    collections::{BTreeMap, VecDeque},
-    pin::Pin,
-    sync::{Arc, Mutex},
-    task::{Context as TaskContext, Poll, Waker},
-    time::Duration,
-};
+mod limits;
+mod service;
+
+use std::{pin::Pin, sync::Arc, time::Duration};
 
 use chrono::TimeDelta;
-use futures_util::{Stream as _, stream::FuturesUnordered};
+use service::{SECOND, Service, Timeline, pace, pacer, start, throttled, workers};
 
-use super::{Class, HostPace, HostPaces, Pacer, pacer::End};
+use super::{Class, HostPaces, Pacer, pacer::End};
 use crate::{
     cycle::Stop,
-    model::{Clock, Sleep, Timestamp},
+    model::{Clock, Timestamp},
     port::{FaultClass, TargetFault},
     provisioning::job::Pace,
 };
-
-const SECOND: Duration = Duration::from_secs(1);
-
-/// When every story begins.
-fn start() -> Timestamp {
-    Timestamp::default() + SECOND * 86_400
-}
-
-/// A clock that goes on to the end of the shortest wait once everybody waits.
-#[derive(Clone, Default)]
-struct Timeline(Arc<Mutex<Waits>>);
-
-#[derive(Default)]
-struct Waits {
-    now: Timestamp,
-    /// By their ends, and in the order in which they began.
-    all: BTreeMap<(Timestamp, u64), Waker>,
-    count: u64,
-}
-
-impl Timeline {
-    fn starts() -> Self {
-        let clock = Self::default();
-        clock.0.lock().unwrap().now = start();
-        clock
-    }
-
-    fn go_on(&self) -> bool {
-        let mut waits = self.0.lock().unwrap();
-        let Some(((at, _), waker)) = waits.all.pop_first() else { return false };
-        waits.now = waits.now.max(at);
-        waker.wake();
-        true
-    }
-
-    /// Lets these run to their end.
-    fn run<'f>(&self, tasks: impl IntoIterator<Item = Pin<Box<dyn Future<Output = ()> + 'f>>>) {
-        let mut tasks: FuturesUnordered<_> = tasks.into_iter().collect();
-        let mut context = TaskContext::from_waker(Waker::noop());
-        loop {
-            match Pin::new(&mut tasks).poll_next(&mut context) {
-                Poll::Ready(Some(())) => {}
-                Poll::Ready(None) => return,
-                Poll::Pending => assert!(self.go_on(), "everybody waits for nothing"),
-            }
-        }
-    }
-}
-
-impl Clock for Timeline {
-    fn now(&self) -> Timestamp {
-        self.0.lock().unwrap().now
-    }
-
-    fn sleep(&self, duration: Duration) -> Sleep<'_> {
-        let until = self.now() + duration;
-        let mut key = None;
-        Box::pin(std::future::poll_fn(move |context| {
-            let mut waits = self.0.lock().unwrap();
-            if waits.now >= until {
-                return Poll::Ready(());
-            }
-            let key = *key.get_or_insert_with(|| {
-                waits.count += 1;
-                (until, waits.count)
-            });
-            waits.all.insert(key, context.waker().clone());
-            Poll::Pending
-        }))
-    }
-}
-
-/// A service that serves so many requests of a class in any second, and takes its time.
-struct Service<'a> {
-    clock: &'a Timeline,
-    limit: RefCell<usize>,
-    /// Which classes share the limit.
-    limited: &'a [Class],
-    latency: fn(under_way: usize) -> Duration,
-    recent: RefCell<VecDeque<Timestamp>>,
-    /// So many at most at once, where it counts in the manner of a bucket: what is in it, and when
-    /// it was last filled.
-    bucket: Option<(f64, RefCell<(f64, Timestamp)>)>,
-    under_way: RefCell<(usize, usize)>,
-    /// When each request came, of which class, and whether it was too much.
-    seen: RefCell<Vec<(Timestamp, Class, bool)>>,
-}
-
-impl<'a> Service<'a> {
-    fn of(clock: &'a Timeline, limit: usize, limited: &'a [Class]) -> Self {
-        Self {
-            clock,
-            limit: RefCell::new(limit),
-            limited,
-            latency: |_| Duration::from_millis(40),
-            recent: RefCell::default(),
-            bucket: None,
-            under_way: RefCell::default(),
-            seen: RefCell::default(),
-        }
-    }
-
-    async fn ask(&self, class: Class) -> Result<(), TargetFault> {
-        let now = self.clock.now();
-        let is_too_much = self.limited.contains(&class)
-            && if let Some((size, filled)) = &self.bucket {
-                let (left, at) = *filled.borrow();
-                let limit = u32::try_from(*self.limit.borrow()).expect("a small limit");
-                let left = (left + (now - at).as_seconds_f64() * f64::from(limit)).min(*size);
-                *filled.borrow_mut() = (if left >= 1.0 { left - 1.0 } else { left }, now);
-                left < 1.0
-            } else {
-                let mut recent = self.recent.borrow_mut();
-                while recent.front().is_some_and(|at| now - *at >= TimeDelta::seconds(1)) {
-                    recent.pop_front();
-                }
-                let is_too_much = recent.len() >= *self.limit.borrow();
-                if !is_too_much {
-                    recent.push_back(now);
-                }
-                is_too_much
-            };
-        self.seen.borrow_mut().push((now, class, is_too_much));
-        let latency = {
-            let mut under_way = self.under_way.borrow_mut();
-            under_way.0 += 1;
-            under_way.1 = under_way.1.max(under_way.0);
-            (self.latency)(under_way.0)
-        };
-        self.clock.sleep(latency).await;
-        self.under_way.borrow_mut().0 -= 1;
-        if is_too_much { Err(throttled()) } else { Ok(()) }
-    }
-
-    /// How many were served, and how many were too much, from a moment on.
-    fn since(&self, from: u64) -> (usize, usize) {
-        let from = start() + Duration::from_secs(from);
-        let seen = self.seen.borrow();
-        let late = seen.iter().filter(|(at, ..)| *at >= from);
-        let refused = late.clone().filter(|(.., is_too_much)| *is_too_much).count();
-        (late.count() - refused, refused)
-    }
-}
-
-fn throttled() -> TargetFault {
-    TargetFault {
-        class: FaultClass::Throttled,
-        status: Some(429),
-        scim_type: None,
-        detail: "too many".to_owned(),
-        retry_after: Some(SECOND),
-    }
-}
-
-fn pace(concurrency: u16) -> Pace {
-    Pace {
-        concurrency,
-        requests_per_second_max: None,
-        reads_per_second_max: None,
-        user_writes_per_second_max: None,
-        group_writes_per_second_max: None,
-        request_timeout: SECOND * 30,
-    }
-}
-
-fn pacer<'a>(clock: &'a Timeline, pace: &Pace, host: &Arc<HostPace>) -> Pacer<'a> {
-    Pacer { host: Arc::clone(host), ..Pacer::new(clock, pace) }
-}
-
-/// As many workers as an export has, each sending one request after the other until then.
-fn workers<'f>(
-    (pacer, service): (&'f Pacer<'f>, &'f Service<'f>),
-    class: Class,
-    until: u64,
-) -> Vec<Pin<Box<dyn Future<Output = ()> + 'f>>> {
-    let until = start() + Duration::from_secs(until);
-    let work = || -> Pin<Box<dyn Future<Output = ()> + 'f>> {
-        Box::pin(async move {
-            while pacer.clock.now() < until {
-                let _ = pacer.ask(class, || service.ask(class)).await;
-            }
-        })
-    };
-    (0..pacer.limits.concurrency).map(|_| work()).collect()
-}
 
 /// That of `seconds` at `limit` a second, at least 95 % were used, and at most 1 % was too much.
 fn is_well_used((served, refused): (usize, usize), limit: usize, seconds: usize) {
@@ -223,25 +33,6 @@ fn a_limit_that_nobody_told_is_found_and_used() {
             clock.run(workers((&pacer, &service), Class::UserWrite, 300));
             is_well_used(service.since(0), 25, 300);
         }
-    }
-}
-
-#[test]
-fn a_service_that_lets_a_short_burst_in_is_not_taken_for_a_slow_one() {
-    for concurrency in [8, 16, 64] {
-        let clock = Timeline::starts();
-        let host = Arc::default();
-        let bucket = Some((5.0, RefCell::new((5.0, clock.now()))));
-        let latency = |_| Duration::from_millis(1);
-        let service = Service { latency, bucket, ..Service::of(&clock, 25, &[Class::UserWrite]) };
-        let pacer = pacer(&clock, &pace(concurrency), &host);
-        clock.run(workers((&pacer, &service), Class::UserWrite, 300));
-        let ((all, refused), (late, _)) = (service.since(0), service.since(16));
-        assert!(
-            all >= 25 * 300 * 94 / 100 && refused * 100 <= all,
-            "{all} served, {refused} too much"
-        );
-        assert!(all - late >= 200, "{} in the first 16 seconds", all - late);
     }
 }
 
