@@ -80,6 +80,7 @@ const CRATE_ROOMS: &[(&str, &[&str])] = &[
     ("graph_rs_sdk", &["graph"]),
     ("oauth2", &["http"]),
     ("rusqlite", &["store"]),
+    ("zstd", &["store"]),
     ("axum", &["sandbox", "web"]),
     ("clap", &["cli", "main"]),
     // The configuration asks it what a mail address is.

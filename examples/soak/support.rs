@@ -6,6 +6,8 @@ pub(crate) mod graph_schema;
 pub(crate) mod real_server;
 #[path = "../../tests/support/skewed_clock.rs"]
 pub(crate) mod skewed_clock;
+#[path = "../../tests/support/state.rs"]
+pub(crate) mod state;
 #[path = "../../tests/support/wire.rs"]
 pub(crate) mod wire;
 #[path = "../../tests/support/wiretap.rs"]

@@ -24,8 +24,8 @@ use crate::{
     port::{TargetFault, TargetRead},
     provisioning::{
         Action, Candidate, ChangeStatus, Claim, Decision, Discovered, EntitlementMemory, Evidence,
-        Failure, FilterPrincipals, Filtering, Link, LinkEffect, PlanInputs, PlannedChange, Reason,
-        ScopingInputs, Subject, UnsettledCreate, Verdict, decide, is_wanted, job::Job,
+        Failure, FilterPrincipals, Filtering, Link, LinkEffect, Mapped, PlanInputs, PlannedChange,
+        Reason, ScopingInputs, Subject, UnsettledCreate, Verdict, decide, is_wanted, job::Job,
         order_claims, scope,
     },
     scim::{AttributePath, EqFilter},
@@ -249,8 +249,8 @@ impl<D: Sync, R: TargetRead> Drafting<'_, D, R> {
         };
         let facts = (subject, &memory, &unsettled);
         let mut evidence = Evidence::NotLooked;
-        let mut verdict = self.decide(facts, link.as_ref(), &evidence);
-        if let Verdict::Lookup { keys, required } = &verdict {
+        let mut verdict = self.decide(facts, link.as_ref(), (evidence.clone(), None));
+        if let Verdict::Lookup { keys, required, mapped } = &verdict {
             let is_linked = link.is_some();
             if let Some(hint) = link.take() {
                 match self.eyes.try_hint(hint, subject, keys).await? {
@@ -272,7 +272,7 @@ impl<D: Sync, R: TargetRead> Drafting<'_, D, R> {
                     }
                 };
             }
-            verdict = self.decide(facts, link.as_ref(), &evidence);
+            verdict = self.decide(facts, link.as_ref(), (evidence, mapped.as_deref()));
         }
         let Verdict::Decided(decision) = verdict else { return Ok(Turned::Decided) };
         let claimed = |row: &PlannedChange| row.reason == Reason::DuplicateSourceEntries;
@@ -294,7 +294,7 @@ impl<D: Sync, R: TargetRead> Drafting<'_, D, R> {
         &self,
         (subject, memory, unsettled): (&Subject, &EntitlementMemory, &Option<UnsettledCreate>),
         link: Option<&Link>,
-        evidence: &Evidence,
+        (evidence, mapped): (Evidence, Option<&Mapped>),
     ) -> Verdict {
         decide(&PlanInputs {
             job: self.job,
@@ -306,7 +306,8 @@ impl<D: Sync, R: TargetRead> Drafting<'_, D, R> {
             memory: memory.clone(),
             link,
             unsettled: unsettled.clone(),
-            evidence: evidence.clone(),
+            evidence,
+            mapped,
             default_domain: self.eyes.default_domain.as_deref(),
             key: self.context.store.key(),
         })

@@ -168,6 +168,7 @@ pub(super) async fn of_subject<D: Directory, S: StateRead, R: TargetRead>(
             link: memory.link.as_ref(),
             unsettled: memory.unsettled,
             evidence: Evidence::NotLooked,
+            mapped: None,
             default_domain: domain.as_deref(),
             key: store.key(),
         },
@@ -323,14 +324,15 @@ impl Deciding<'_> {
         &mut self,
         eyes: &Eyes<'_, S, R>,
     ) -> Result<(bool, Vec<PlannedChange>), CycleError> {
-        let keys = match decide(&self.inputs) {
+        let (keys, mapped) = match decide(&self.inputs) {
             Verdict::Decided(decision) => return Ok((decision.in_scope, decision.changes)),
             // Even what a cycle decides without it is said better with it.
-            Verdict::Lookup { keys, .. } => keys,
+            Verdict::Lookup { keys, mapped, .. } => (keys, mapped),
         };
         let subject = self.inputs.subject;
         let kept;
         let mut inputs = self.inputs.clone();
+        inputs.mapped = mapped.as_deref();
         if let Some(hint) = inputs.link.take() {
             match eyes.try_hint(hint.clone(), subject, &keys).await? {
                 Hinted::Matches(_, found) => {

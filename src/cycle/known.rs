@@ -22,28 +22,25 @@ pub(super) struct Known {
 impl Known {
     /// What is known of an object that was just read.
     pub(super) fn of(view: &View<'_>, subject: Subject) -> Result<Self, StoreError> {
-        let unsettled = view.unsettled_create(subject.id)?;
-        Self::beside(view, subject, unsettled)
-    }
-
-    fn beside(
-        view: &View<'_>,
-        subject: Subject,
-        unsettled: Option<UnsettledCreate>,
-    ) -> Result<Self, StoreError> {
         let (link, memory) = (view.link(subject.id)?, view.entitlement(subject.id)?);
+        let unsettled = view.unsettled_create(subject.id)?;
         Ok(Self { subject, link, memory, unsettled })
     }
 
     /// What is known of these; whoever is not known at all is left out.
     pub(super) fn load(view: &View<'_>, ids: &[SourceId]) -> Result<Vec<Self>, StoreError> {
+        view.at_once(|| Self::load_each(view, ids))
+    }
+
+    fn load_each(view: &View<'_>, ids: &[SourceId]) -> Result<Vec<Self>, StoreError> {
         // There is hardly ever one, and each is looked for under two names.
         let is_any_unsettled = view.is_any_create_unsettled()?;
+        let holdings = view.holdings()?;
         let mut all = Vec::with_capacity(ids.len());
         for id in ids {
-            let Some(subject) = view.subject(*id)? else { continue };
+            let Some((subject, memory)) = view.remembered(*id, holdings)? else { continue };
             let unsettled = if is_any_unsettled { view.unsettled_create(*id)? } else { None };
-            all.push(Self::beside(view, subject, unsettled)?);
+            all.push(Self { subject, link: view.link(*id)?, memory, unsettled });
         }
         Ok(all)
     }

@@ -311,7 +311,7 @@ pub(super) fn recover<D>(context: &Context<'_, D>) -> Result<(), StoreError> {
                 detail: "the program ended before the answer came".to_owned(),
             });
             // It is an outcome of that cycle: its account is looked at in this one already.
-            tx.record_outcome(cycle, (seq, &row), &outcome, (sent_at, now))?;
+            tx.record_outcome(cycle, (seq, row), &outcome, (sent_at, now))?;
         }
         Ok(())
     })

@@ -111,7 +111,13 @@ async fn survey_kind<D, R: TargetRead>(
     let everything = job.scope == crate::provisioning::job::Scope::All;
     let (unmatched, unlinked) = context.store.read(|view| {
         let unlinked = view.unlinked_count(job.kind, everything)?;
-        Ok((view.unmatched_count(job.kind, everything)?, unlinked))
+        // Without a lost create the two are the same, and each is asked of everybody dirty.
+        let unmatched = if view.is_any_create_unsettled()? {
+            view.unmatched_count(job.kind, everything)?
+        } else {
+            unlinked
+        };
+        Ok((unmatched, unlinked))
     })?;
     if unlinked == 0 {
         return Ok(Lookup::Filtered);

@@ -97,9 +97,12 @@ impl Link {
 
     /// Whether the account was last left enabled; an unknown state counts as enabled.
     pub fn is_enabled(&self) -> bool {
-        self.exported
-            .iter()
-            .find(|(path, _)| path.is_active())
-            .is_none_or(|(_, value)| value != &Value::Bool(false))
+        leaves_enabled(&self.exported)
     }
+}
+
+/// Whether these values leave an account enabled; an unknown state counts as enabled.
+pub fn leaves_enabled(exported: &Values) -> bool {
+    let active = exported.iter().find(|(path, _)| path.is_active());
+    active.is_none_or(|(_, value)| value != &Value::Bool(false))
 }

@@ -46,7 +46,7 @@ pub use escrow::{
     Failures, GIVEN_UP_AFTER, IsRemoval, NextAttempt, REMOVAL_FAILURES_TOLD, Retry, retry,
     retry_at, retry_sentence,
 };
-pub use link::{Basis, Link, LinkStanding, UnsettledCreate};
+pub use link::{Basis, Link, LinkStanding, UnsettledCreate, leaves_enabled};
 pub use mapped_value::{MappedValue, mapped_values};
 pub use mapping::{
     Mapped, MappedRow, MappingFault, MappingInputs, earliest, map, map_linked, map_to_compare,

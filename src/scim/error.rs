@@ -21,8 +21,11 @@ impl ScimError {
     /// Taken as one: an object with the error schema, `scimType` or `detail`, and the `Errors` list
     /// of SCIM 1.1 that some services still answer. The status may be a text or a number.
     pub fn parse(body: &[u8]) -> Option<Self> {
-        let parsed: Value = serde_json::from_slice(body).ok()?;
-        let object = parsed.as_object()?;
+        Self::of(&serde_json::from_slice(body).ok()?)
+    }
+
+    /// The same of a body that was read as an object.
+    pub fn of(object: &Map<String, Value>) -> Option<Self> {
         if let Some(first) = member(object, "Errors").and_then(|errors| errors.get(0)) {
             let first = first.as_object()?;
             return Some(Self {

@@ -25,6 +25,15 @@ pub enum GroupObjects {
     Every,
 }
 
+/// Which round of a chain ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Round {
+    /// The first after the chain was begun: with it the reading is complete.
+    First,
+    /// One of the rounds of changes after it.
+    Later,
+}
+
 /// Marks the users of one principal dirty: itself, or a group's members.
 const DIRTY_PRINCIPALS: &str = "UPDATE source_object SET dirty = 1 WHERE id IN ( \
      SELECT principal FROM changed UNION \
@@ -345,9 +354,16 @@ impl Tx<'_> {
         Ok(())
     }
 
-    /// Ends a complete reading of every group: a member that it did not show is none any more, and
-    /// no group is made that it did not show.
-    pub fn finish_every_group(&self, generation: u64) -> Result<(), StoreError> {
+    /// Ends a round of every group: a member that the reading did not show is none any more, and no
+    /// group is made that it did not show.
+    pub fn finish_every_group(&self, generation: u64, round: Round) -> Result<(), StoreError> {
+        if round == Round::First {
+            self.remove_unshown_members(generation)?;
+        }
+        self.set_unshown_unseen(ObjectKind::Group, generation)
+    }
+
+    fn remove_unshown_members(&self, generation: u64) -> Result<(), StoreError> {
         self.run(
             "UPDATE source_object SET dirty = 1 WHERE id IN (SELECT member_id FROM membership \
              WHERE generation < ?1 UNION SELECT outer_id FROM membership \
@@ -355,11 +371,22 @@ impl Tx<'_> {
             [generation],
         )?;
         self.run("DELETE FROM membership WHERE generation < ?1", [generation])?;
-        self.set_unshown_unseen(ObjectKind::Group, generation)
+        Ok(())
     }
 
-    /// Ends a complete reading of these groups, in the same way.
-    pub fn finish_groups(&self, groups: &[SourceId], generation: u64) -> Result<(), StoreError> {
+    /// Ends a round of these groups, in the same way.
+    pub fn finish_groups(
+        &self,
+        groups: &[SourceId],
+        generation: u64,
+        round: Round,
+    ) -> Result<(), StoreError> {
+        for group in groups {
+            self.set_unshown_group_unseen(*group, generation)?;
+        }
+        if round == Round::Later {
+            return Ok(());
+        }
         let mut dirty = self.connection.prepare_cached(
             "UPDATE source_object SET dirty = 1 WHERE id IN (SELECT member_id FROM membership \
              WHERE group_id = ?1 AND generation < ?2)",
@@ -374,8 +401,42 @@ impl Tx<'_> {
             if remove.execute(params![id, generation])? > 0 {
                 dirty_around.execute([&id])?;
             }
-            self.set_unshown_group_unseen(*group, generation)?;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        model::{AttributesText, MemberChange},
+        store::Engine,
+    };
+
+    #[test]
+    fn only_the_round_that_ends_a_reading_takes_out_whom_it_did_not_show() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let engine = Engine::open(&folder.path().join("crm.sqlite")).expect("a state");
+        let [group, ada] = ["staff", "ada"].map(|name| SourceId::derive(&[name]));
+        let change = GroupChange {
+            id: group,
+            removal: None,
+            attributes: AttributesText::default(),
+            members: vec![MemberChange { id: ada, kind: MemberKind::User, removed: false }],
+        };
+        let members = || -> u64 {
+            let sql = "SELECT count(*) FROM membership";
+            engine.read(|view| Ok(view.one(sql, [], |row| row.get(0))?)).expect("a count")
+        };
+        let end = |generation, round| {
+            engine.write(|tx| tx.finish_groups(&[group], generation, round)).expect("an end");
+        };
+        engine.write(|tx| tx.apply_group(&change, GroupObjects::None, 1)).expect("a page");
+        end(1, Round::First);
+        end(2, Round::Later);
+        assert_eq!(members(), 1, "nothing was read from the beginning");
+        end(2, Round::First);
+        assert_eq!(members(), 0, "the second reading did not show it");
     }
 }

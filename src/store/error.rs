@@ -62,7 +62,7 @@ pub enum StoreError {
     },
     /// A statement failed.
     #[error("read or write the state")]
-    Sql(#[from] rusqlite::Error),
+    Sql(#[source] rusqlite::Error),
     /// A stored text is not what its version promises.
     #[error("understand a stored {what}: {detail}")]
     Stored {
@@ -71,6 +71,17 @@ pub enum StoreError {
         /// What is wrong with it.
         detail: String,
     },
+}
+
+impl From<rusqlite::Error> for StoreError {
+    /// A text that was not understood while its row was read is told as that.
+    fn from(error: rusqlite::Error) -> Self {
+        let rusqlite::Error::FromSqlConversionFailure(column, kind, cause) = error else {
+            return Self::Sql(error);
+        };
+        let unread = |cause| rusqlite::Error::FromSqlConversionFailure(column, kind, cause);
+        cause.downcast().map_or_else(|cause| Self::Sql(unread(cause)), |stored| *stored)
+    }
 }
 
 impl StoreError {

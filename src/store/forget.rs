@@ -13,6 +13,7 @@ use super::{
     cycle::HeldReport,
     log_body::Body,
     open::{Engine, StoreError, Tx, View},
+    packed::{Stored, Words, text_of},
     redaction::UNCLEAN,
     source::{ASSIGNED, DELETED},
 };
@@ -43,9 +44,8 @@ const OWN_ROWS: [(&str, &str); 14] = [
     ("approved_member", "member_id"),
 ];
 
-/// The texts of rows about others that may name somebody: table, key, column.
-const TEXTS: [(&str, &str, &str); 4] = [
-    ("provisioning_log", "seq", "body"),
+/// The texts of rows about others that may name somebody, but for the log's: table, key, column.
+const TEXTS: [(&str, &str, &str); 3] = [
     ("cycle", "id", "report"),
     ("notice", "kind || '/' || cause", "body"),
     ("drift_finding", "seq", "body"),
@@ -122,7 +122,8 @@ impl View<'_> {
                  UNION ALL SELECT id, attributes ->> 'mail' FROM source_whole WHERE kind = 0 \
                  UNION ALL SELECT source, display FROM link WHERE kind = 0 \
                  UNION ALL SELECT source, source_name FROM provisioning_log \
-                     WHERE body ->> 'kind' <> 'group' AND source <> '') \
+                     WHERE unpacked(coalesce(packed, body)) ->> 'kind' <> 'group' \
+                     AND source <> '') \
              SELECT DISTINCT id FROM named WHERE lower(name) IN (lower(?1), ?2) \
              ORDER BY id LIMIT ?3",
         )?;
@@ -196,12 +197,12 @@ impl View<'_> {
         for name in shown {
             names.add(&name?.into());
         }
-        let sql = "SELECT body, version FROM provisioning_log WHERE source = ?1";
+        let sql = "SELECT coalesce(packed, body), version FROM provisioning_log WHERE source = ?1";
         let mut statement = self.connection.prepare_cached(sql)?;
         let mut rows = statement.query([person.to_string()])?;
         while let Some(row) = rows.next()? {
-            let text = row.get_ref(0)?.as_str().map_err(|e| StoreError::stored("log row", e))?;
-            for modified in Body::parse(text, row.get(1)?)?.modified {
+            let body = Body::parse(&text_of(row.get_ref(0)?)?, row.get(1)?)?;
+            for modified in body.modified {
                 for value in [modified.old_value, modified.new_value].into_iter().flatten() {
                     add_names(&mut names, &modified.display_name, &value.into());
                 }
@@ -390,7 +391,17 @@ impl Tx<'_> {
             self.set_quarantine(Some(&quarantine))?;
         }
         for (table, key, column) in TEXTS {
-            self.clean_texts((table, key, column), names)?;
+            let update = format!("UPDATE {table} SET {column} = ?2 WHERE {key} = ?1");
+            for (id, text) in self.rows_that_name(table, (key, column), names)? {
+                self.run(&update, params![id, cleaned(&text, names)?])?;
+            }
+        }
+        let log = ("seq", "coalesce(packed, body)");
+        let update = "UPDATE provisioning_log SET body = ?2, packed = ?3 WHERE seq = ?1";
+        for (seq, text) in self.rows_that_name("provisioning_log", log, names)? {
+            let text = cleaned(&text, names)?;
+            let stored = Stored::of(&text, Words::LogRow)?;
+            self.run(update, params![seq, stored.text(), stored.packed()])?;
         }
         self.clean_plan(person, names)
     }
@@ -422,44 +433,40 @@ impl Tx<'_> {
         Ok(())
     }
 
-    fn clean_texts(
-        &self,
-        (table, key, column): (&str, &str, &str),
-        names: &Secrets,
-    ) -> Result<(), StoreError> {
-        let update = format!("UPDATE {table} SET {column} = ?2 WHERE {key} = ?1");
-        for (id, text) in self.rows_that_name(table, (key, column), names)? {
-            let mut body: Value =
-                serde_json::from_str(&text).map_err(|e| StoreError::stored("text", e))?;
-            if let Some(first) = body.get_mut("first").and_then(Value::as_array_mut) {
-                let names = names.spellings();
-                let is_it = |id: &str| names.iter().any(|name| name == id);
-                first.retain(|row| !row["id"].as_str().is_some_and(is_it));
-            }
-            clean(&mut body, names);
-            self.run(&update, params![id, body.to_string()])?;
-        }
-        Ok(())
-    }
-
-    /// The keys and texts of rows that name somebody. Where no name stands in a row it is not read
-    /// at all: a log may have millions.
+    /// The keys and texts of rows that name somebody; the others are read one after the other, and
+    /// none is kept: a log may have millions.
     fn rows_that_name(
         &self,
         table: &str,
         (key, column): (&str, &str),
         names: &Secrets,
     ) -> Result<Vec<(rusqlite::types::Value, String)>, StoreError> {
-        let select = format!(
-            "SELECT {key}, {column} FROM {table} WHERE {column} IS NOT NULL AND EXISTS \
-             (SELECT 1 FROM json_each(?1) AS name WHERE instr(lower({column}), name.value) > 0)"
-        );
-        let wanted = serde_json::to_string(&names.spellings())
-            .map_err(|error| StoreError::stored("names", error))?;
+        let select = format!("SELECT {key}, {column} FROM {table} WHERE {column} IS NOT NULL");
+        let names = names.spellings();
         let mut statement = self.connection.prepare(&select)?;
-        let found = statement.query_map([wanted], |row| Ok((row.get(0)?, row.get(1)?)))?;
-        Ok(found.collect::<Result<_, _>>()?)
+        let mut rows = statement.query([])?;
+        let mut found = Vec::new();
+        while let Some(row) = rows.next()? {
+            let text = text_of(row.get_ref(1)?)?;
+            let lowered = text.to_ascii_lowercase();
+            if names.iter().any(|name| lowered.contains(name.as_str())) {
+                found.push((row.get(0)?, text.into_owned()));
+            }
+        }
+        Ok(found)
     }
+}
+
+/// A document about others, without somebody's names.
+fn cleaned(text: &str, names: &Secrets) -> Result<String, StoreError> {
+    let mut body: Value = serde_json::from_str(text).map_err(|e| StoreError::stored("text", e))?;
+    if let Some(first) = body.get_mut("first").and_then(Value::as_array_mut) {
+        let names = names.spellings();
+        let is_it = |id: &str| names.iter().any(|name| name == id);
+        first.retain(|row| !row["id"].as_str().is_some_and(is_it));
+    }
+    clean(&mut body, names);
+    Ok(body.to_string())
 }
 
 /// Cleans every text in a document.

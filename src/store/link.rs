@@ -6,13 +6,14 @@ use serde::{Deserialize, Serialize};
 use super::{
     forget::pseudonym,
     open::{StoreError, Tx, View},
-    phrase::{lengthened, shortened},
+    packed::{Stored, Text, Words},
+    phrase::lengthened,
     source::stored_kind,
     tally::Tally,
 };
 use crate::{
     model::{CycleId, ObjectKind, SourceId, TargetId, Timestamp},
-    provisioning::{Basis, Claim, Link, LinkStanding, UnsettledCreate},
+    provisioning::{Basis, Claim, Link, LinkStanding, UnsettledCreate, leaves_enabled},
     scim::Values,
 };
 
@@ -20,7 +21,8 @@ use crate::{
 /// preceded by reading the account, so that older ones only matter if they are applied very late.
 const UNCONFIRMED_MAX: usize = 8;
 
-/// What stands in front of exported values whose text is in its short form.
+/// What stands in front of exported values that have phrases by their numbers, as earlier versions
+/// wrote them.
 const SHORT: char = '~';
 
 /// How many accounts and groups are linked.
@@ -40,13 +42,13 @@ impl View<'_> {
         let row = self
             .connection
             .prepare_cached(
-                "SELECT target, exported, standing, stale, basis, is_hint, unconfirmed FROM link \
+                "SELECT target, coalesce(packed, exported), standing, stale, basis, is_hint, unconfirmed FROM link \
                  WHERE source = ?1",
             )?
             .query_row([source.to_string()], |row| {
                 Ok((
                     row.get::<_, String>(0)?,
-                    row.get::<_, String>(1)?,
+                    row.get::<_, Text>(1)?.0,
                     row.get::<_, i64>(2)?,
                     row.get(3)?,
                     row.get::<_, String>(4)?,
@@ -175,7 +177,7 @@ fn remember(list: &mut Vec<Values>, values: Values) {
     list.drain(..list.len().saturating_sub(UNCONFIRMED_MAX));
 }
 
-/// The values of `link.exported`: a text in its short form stands behind a mark.
+/// The values of `link.exported`, once unpacked.
 pub(super) fn parse_exported(text: &str) -> Result<Values, StoreError> {
     match text.strip_prefix(SHORT) {
         Some(short) => parse_values(&lengthened(short)?),
@@ -183,55 +185,48 @@ pub(super) fn parse_exported(text: &str) -> Result<Values, StoreError> {
     }
 }
 
-pub(super) fn print_exported(values: &Values) -> Result<String, StoreError> {
-    Ok(format!("{SHORT}{}", shortened(&print_values(values)?)))
-}
-
 pub(super) fn print_values(values: &Values) -> Result<String, StoreError> {
     serde_json::to_string(values).map_err(|error| StoreError::stored("exported values", error))
 }
 
 impl Tx<'_> {
-    /// Stores a live link; whoever has this person as manager is dirty if the link is new.
+    /// Stores a live link, and what its values rest on where that is known anew; whoever has this
+    /// person as manager is dirty if the link is new.
     pub fn set_link(
         &self,
         (kind, source): (ObjectKind, SourceId),
         target: &TargetId,
         display: &str,
-        exported: &Values,
+        (exported, basis): (&Values, Option<&Basis>),
         now: Timestamp,
     ) -> Result<(), StoreError> {
         let key = source.to_string();
         let known = self.linked_target(source)?.as_ref() == Some(target);
-        let link = Link {
-            source,
-            target: target.clone(),
-            exported: exported.clone(),
-            basis: Basis::new(),
-            standing: LinkStanding::Linked,
-            stale: false,
-            unconfirmed: Vec::new(),
-            is_hint: false,
-            read_back: None,
-        };
+        let basis = basis.map(serde_json::to_string).transpose();
+        let basis = basis.map_err(|error| StoreError::stored("basis", error))?;
+        let text = print_values(exported)?;
+        let stored = Stored::of(&text, Words::Exported)?;
         self.connection
             .prepare_cached(
-                "INSERT INTO link (source, kind, target, display, exported, enabled, standing, \
-                     stale, linked_at) \
-                 VALUES (?1, ?7, ?2, ?3, ?4, ?5, 0, 0, ?6) \
+                "INSERT INTO link (source, kind, target, display, exported, packed, enabled, \
+                     standing, stale, linked_at, basis) \
+                 VALUES (?1, ?7, ?2, ?3, ?4, ?8, ?5, 0, 0, ?6, coalesce(?9, '{}')) \
                  ON CONFLICT (source) DO UPDATE SET target = excluded.target, \
                  display = excluded.display, exported = excluded.exported, \
+                 packed = excluded.packed, \
                  enabled = excluded.enabled, standing = 0, stale = 0, is_hint = 0, \
-                 unconfirmed = '[]'",
+                 unconfirmed = '[]', basis = coalesce(?9, basis)",
             )?
             .execute(params![
                 key,
                 target.as_str(),
                 display,
-                print_exported(exported)?,
-                link.is_enabled(),
+                stored.text(),
+                leaves_enabled(exported),
                 now.timestamp_millis(),
-                stored_kind(kind)
+                stored_kind(kind),
+                stored.packed(),
+                basis
             ])?;
         let sql = "DELETE FROM unsettled_create WHERE source IN (?1, ?2)";
         self.run(sql, self.both_names(source))?;
@@ -243,16 +238,6 @@ impl Tx<'_> {
                 )?
                 .execute([key])?;
         }
-        Ok(())
-    }
-
-    /// Stores what the exported values of a link rest on.
-    pub(super) fn set_basis(&self, source: SourceId, basis: &Basis) -> Result<(), StoreError> {
-        let text =
-            serde_json::to_string(basis).map_err(|error| StoreError::stored("basis", error))?;
-        self.connection
-            .prepare_cached("UPDATE link SET basis = ?2 WHERE source = ?1")?
-            .execute(params![source.to_string(), text])?;
         Ok(())
     }
 

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use super::{
     log_body::{BODY_VERSION, Body},
     open::{StoreError, Tx, View},
+    packed::{Stored, Words, text_of},
 };
 use crate::{
     model::{ChangeId, CycleId, JobId, ObjectKind, SourceId, TargetId, Timestamp},
@@ -131,7 +132,7 @@ impl View<'_> {
         }
         if let Some(action) = &filter.action {
             let held = if action.eq_ignore_ascii_case(STAGED_DELETE) {
-                " AND body ->> 'held' = 1"
+                " AND unpacked(coalesce(packed, body)) ->> 'held' = 1"
             } else {
                 ""
             };
@@ -176,17 +177,19 @@ pub(super) fn plan_actions(word: &str) -> Vec<String> {
 
 /// What [`read_row`] reads.
 pub(super) const COLUMNS: &str = "seq, change_id, cycle_id, at, duration_ms, action, status, \
-     source, source_name, target, body, version";
+     source, source_name, target, coalesce(packed, body), version";
 
 pub(super) fn read_row(row: &rusqlite::Row<'_>) -> rusqlite::Result<Result<LogRow, StoreError>> {
     let (action, status): (String, String) = (row.get(5)?, row.get(6)?);
-    let at: i64 = row.get(3)?;
-    let parsed = Body::parse(row.get_ref(10)?.as_str()?, row.get(11)?).and_then(|body| {
-        let action = Action::parse(&action).ok_or_else(|| StoreError::stored("action", &action))?;
-        let status =
-            ChangeStatus::parse(&status).ok_or_else(|| StoreError::stored("status", &status))?;
-        Ok((body, action, status))
-    });
+    let (at, version): (i64, i64) = (row.get(3)?, row.get(11)?);
+    let parsed =
+        text_of(row.get_ref(10)?).and_then(|text| Body::parse(&text, version)).and_then(|body| {
+            let action =
+                Action::parse(&action).ok_or_else(|| StoreError::stored("action", &action))?;
+            let status = ChangeStatus::parse(&status)
+                .ok_or_else(|| StoreError::stored("status", &status))?;
+            Ok((body, action, status))
+        });
     Ok(match parsed {
         Err(error) => Err(error),
         Ok((body, action, status)) => Ok(LogRow {
@@ -279,11 +282,13 @@ impl Tx<'_> {
         body: &Body,
         (began, ended): (Timestamp, Timestamp),
     ) -> Result<(), StoreError> {
+        let text = body.print()?;
+        let stored = Stored::of(&text, Words::LogRow)?;
         self.connection
             .prepare_cached(
                 "INSERT INTO provisioning_log (seq, change_id, cycle_id, at, duration_ms, action, \
-                 status, source, source_name, target, target_name, code, version, body) \
-                 VALUES (?13, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, NULL, ?10, ?11, ?12)",
+                 status, source, source_name, target, target_name, code, version, body, packed) \
+                 VALUES (?13, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, NULL, ?10, ?11, ?12, ?14)",
             )?
             .execute(params![
                 change.to_string(),
@@ -297,8 +302,9 @@ impl Tx<'_> {
                 target.map(TargetId::as_str),
                 body.reason.to_string(),
                 BODY_VERSION,
-                body.print()?,
-                self.log_end()? + 1
+                stored.text(),
+                self.log_end()? + 1,
+                stored.packed()
             ])?;
         // A held change is skipped in Graph's words; whoever counts wants to tell them apart.
         let status = if body.held { ChangeStatus::Held } else { status };

@@ -1,22 +1,21 @@
-//! The body of a row of the provisioning log, and the two forms in which state files have it.
+//! The body of a row of the provisioning log, and the forms in which state files have it.
 //!
 //! A large tenant's log is mostly bodies, and they say the same few things of everybody: the stored
-//! form has lists where the document has members by name, and phrases by their numbers.
+//! form has lists where the document has members by name, and is packed. Of version 1 it is the
+//! document itself, and of version 2 it has phrases by their numbers.
+
+use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
-use super::{
-    log::ModifiedProperty,
-    open::StoreError,
-    phrase::{lengthened, shortened},
-};
+use super::{log::ModifiedProperty, open::StoreError, phrase::lengthened};
 use crate::{
     model::ObjectKind,
     provisioning::{Failure, Reason, Step, StepKind, StepStatus},
 };
 
 /// The shape of `provisioning_log.body`.
-pub(super) const BODY_VERSION: i64 = 2;
+pub(super) const BODY_VERSION: i64 = 3;
 
 /// What a row says beside its columns.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -54,16 +53,18 @@ impl Body {
     /// The body of a row with this version.
     pub(super) fn parse(text: &str, version: i64) -> Result<Self, StoreError> {
         let fault = |error| StoreError::stored("log row", error);
-        if version < BODY_VERSION {
-            return serde_json::from_str(text).map_err(fault);
-        }
-        serde_json::from_str::<Stored>(&lengthened(text)?).map(Self::from).map_err(fault)
+        let text = match version {
+            1 => return serde_json::from_str(text).map_err(fault),
+            2 => lengthened(text)?,
+            _ => Cow::Borrowed(text),
+        };
+        serde_json::from_str::<Stored>(&text).map(Self::from).map_err(fault)
     }
 
     /// The body as it is stored.
     pub(super) fn print(&self) -> Result<String, StoreError> {
-        let text = serde_json::to_string(&Stored::from(self));
-        Ok(shortened(&text.map_err(|error| StoreError::stored("log row", error))?))
+        serde_json::to_string(&Stored::from(self))
+            .map_err(|error| StoreError::stored("log row", error))
     }
 }
 

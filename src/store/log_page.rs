@@ -255,7 +255,7 @@ impl Question {
         let range = self.range(&mut hold, older, key);
         let order = if older { "DESC" } else { "ASC" };
         // Only these two are read from the row itself, and most questions do without.
-        let held = if self.held_only { "body ->> 'held'" } else { "0" };
+        let held = if self.held_only { "unpacked(coalesce(packed, body)) ->> 'held'" } else { "0" };
         let cycle = if self.cycles.is_some() { "cycle_id" } else { "''" };
         let (index, column, wanted) = match &self.driver {
             Driver::Time => ("at", None, None),

@@ -7,6 +7,7 @@
 //! **Invariant:** a watermark moves only in the transaction that stores the page it stands for,
 //! and an outcome, its link and its log row are one transaction.
 
+mod access;
 mod account;
 mod assignment;
 mod bell;
@@ -14,6 +15,7 @@ mod chain;
 mod command;
 mod counter;
 mod cycle;
+mod dictionary;
 mod drift;
 mod due;
 mod error;
@@ -38,6 +40,7 @@ mod on_demand;
 mod open;
 mod outbox;
 mod outcome;
+mod packed;
 mod phrase;
 mod plan;
 mod plan_page;
@@ -56,7 +59,7 @@ mod wanted_reference;
 mod watch;
 
 pub use account::{AccountRow, AccountStanding};
-pub use assignment::GroupObjects;
+pub use assignment::{GroupObjects, Round};
 pub use bell::Bell;
 pub use chain::Chain;
 pub use command::{Command, CommandAnswer};
@@ -87,8 +90,9 @@ pub use notice::OpenNotice;
 pub use object::Showing;
 pub use open::{Engine, Reader, StateRead, StoreError, Tx, View, preview_copy};
 pub use outbox::{OutboxCounts, OutboxRow};
+pub use packed::unpacked;
 pub use plan::{PlanFilter, PlanPlace, Retries};
 pub use plan_page::{PlanCounts, PlanPick};
-pub use source::{FoundSource, UsersToRead};
+pub use source::{FoundSource, Holdings, UsersToRead};
 pub use wanted_reference::{NotedReference, WantedReference};
 pub use watch::{Commit, CommitWatch};

@@ -6,10 +6,11 @@
 
 use std::{borrow::Cow, cell::OnceCell};
 
-use rusqlite::{OptionalExtension, params};
+use rusqlite::{params, types::ValueRef};
 
 use super::{
     open::{StoreError, Tx},
+    packed::{Stored, Words, text_of},
     redaction::{SealedProperties, sealed},
     source::{stored_kind, stored_presence},
 };
@@ -162,19 +163,22 @@ impl Tx<'_> {
 
     fn known(&self, key: &str, text: &str) -> Result<Option<Known>, StoreError> {
         let sql = "SELECT presence, misses, read_generation, attributes_num, \
-             attributes IS ?2, manager FROM source_object \
+             coalesce(packed, attributes), manager FROM source_object \
              LEFT JOIN source_attributes ON source_attributes.num = attributes_num WHERE id = ?1";
-        let row = |row: &rusqlite::Row<'_>| {
-            Ok(Known {
-                presence: row.get(0)?,
-                misses: row.get(1)?,
-                generation: row.get(2)?,
-                attributes_num: row.get(3)?,
-                is_same: row.get(4)?,
-                manager: row.get(5)?,
-            })
-        };
-        Ok(self.connection.prepare_cached(sql)?.query_row([key, text], row).optional()?)
+        let mut statement = self.connection.prepare_cached(sql)?;
+        let mut rows = statement.query([key])?;
+        let Some(row) = rows.next()? else { return Ok(None) };
+        // Compared as texts: another version of the packing may pack the same in another way.
+        let stored = row.get_ref(4)?;
+        let is_same = stored != ValueRef::Null && text_of(stored)? == text;
+        Ok(Some(Known {
+            presence: row.get(0)?,
+            misses: row.get(1)?,
+            generation: row.get(2)?,
+            attributes_num: row.get(3)?,
+            is_same,
+            manager: row.get(5)?,
+        }))
     }
 
     fn store_shown(
@@ -196,8 +200,7 @@ impl Tx<'_> {
         let num = match (known.is_same, known.attributes_num) {
             (true, num) => num,
             (false, Some(num)) => {
-                let sql = "UPDATE source_attributes SET attributes = ?2 WHERE num = ?1";
-                self.connection.prepare_cached(sql)?.execute(params![num, shown.text])?;
+                self.change_attributes(num, shown.text)?;
                 Some(num)
             }
             (false, None) => Some(self.add_attributes(shown.text)?),
@@ -217,9 +220,20 @@ impl Tx<'_> {
     }
 
     fn add_attributes(&self, text: &str) -> Result<i64, StoreError> {
-        let sql = "INSERT INTO source_attributes (attributes) VALUES (?1)";
-        self.connection.prepare_cached(sql)?.execute([text])?;
+        let stored = Stored::of(text, Words::Attributes)?;
+        let sql = "INSERT INTO source_attributes (attributes, packed) VALUES (?1, ?2)";
+        let row = params![stored.text(), stored.packed()];
+        self.connection.prepare_cached(sql)?.execute(row)?;
         Ok(self.connection.last_insert_rowid())
+    }
+
+    /// Stores other attributes in the place of those with this number.
+    pub(super) fn change_attributes(&self, num: i64, text: &str) -> Result<(), StoreError> {
+        let stored = Stored::of(text, Words::Attributes)?;
+        let sql = "UPDATE source_attributes SET attributes = ?2, packed = ?3 WHERE num = ?1";
+        let row = params![num, stored.text(), stored.packed()];
+        self.connection.prepare_cached(sql)?.execute(row)?;
+        Ok(())
     }
 
     /// Stores that a user left the directory, where it is one that matters.

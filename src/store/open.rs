@@ -14,6 +14,7 @@ use super::{
     counter::{Meters, Pending},
     key,
     neighbour::Neighbours,
+    packed,
     private::{own, take},
     redaction::SealedProperties,
     soundness,
@@ -25,7 +26,7 @@ use rusqlite::{
 };
 
 /// The schema, as numbered steps that are never edited once released.
-const MIGRATIONS: [&str; 15] = [
+const MIGRATIONS: [&str; 17] = [
     include_str!("migrations/0001_state.sql"),
     include_str!("migrations/0002_filters.sql"),
     include_str!("migrations/0003_hints.sql"),
@@ -41,6 +42,8 @@ const MIGRATIONS: [&str; 15] = [
     include_str!("migrations/0014_access.sql"),
     include_str!("migrations/0015_removed_account.sql"),
     include_str!("migrations/0016_scale.sql"),
+    include_str!("migrations/0017_smaller.sql"),
+    include_str!("migrations/0018_outcome.sql"),
 ];
 
 /// The version of a file whose engine has not made its tables yet: there is no state so far.
@@ -130,6 +133,18 @@ impl View<'_> {
         self.connection.prepare_cached(sql)?.execute(values)
     }
 
+    /// Reads many things of one moment: the file is locked once, not for each of them. Not for use
+    /// inside a transaction.
+    pub fn at_once<T>(
+        &self,
+        work: impl FnOnce() -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let moment = Transaction::new_unchecked(self.connection, TransactionBehavior::Deferred)?;
+        let result = work()?;
+        moment.commit()?;
+        Ok(result)
+    }
+
     /// The first row of a query, which is compiled once.
     pub(super) fn one<T>(
         &self,
@@ -207,7 +222,7 @@ impl Engine {
         connection.set_prepared_statement_cache_capacity(STATEMENTS_KEPT);
         connection.pragma_update(None, "journal_mode", "WAL").map_err(|e| classify(path, e))?;
         connection.pragma_update(None, "synchronous", "NORMAL").map_err(|e| classify(path, e))?;
-        keep_plans(&connection)?;
+        equip(&connection)?;
         connection.pragma_update(None, "cache_size", CACHE_KIB)?;
         connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
         soundness::check(&connection, path)?;
@@ -411,13 +426,16 @@ pub fn preview_copy(path: &Path) -> Result<Engine, StoreError> {
 fn leave_as_found(connection: &Connection) -> Result<(), StoreError> {
     connection.busy_timeout(BUSY_TIMEOUT)?;
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
-    keep_plans(connection)
+    equip(connection)
 }
 
+/// What every connection has, whether it reads or writes.
+///
 /// A statement keeps its plan whatever its parameters are. Otherwise each one that a partial index
 /// might serve is compiled again with every new value, which costs more than all that it does.
-fn keep_plans(connection: &Connection) -> Result<(), StoreError> {
+fn equip(connection: &Connection) -> Result<(), StoreError> {
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
+    packed::teach(connection)?;
     Ok(())
 }
 

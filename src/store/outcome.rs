@@ -46,49 +46,42 @@ impl Tx<'_> {
     pub fn record_outcome(
         &self,
         cycle: CycleId,
-        (seq, change): (i64, &PlannedChange),
+        (seq, mut done): (i64, PlannedChange),
         outcome: &Outcome,
         (began, ended): (Timestamp, Timestamp),
     ) -> Result<ChangeStatus, StoreError> {
-        let mut done = change.clone();
-        if let Some(approval) = self.approval(change)? {
-            done.steps.push(approved_step(&approval));
-        }
+        let planned_steps = done.steps.len();
+        let approval = self.approval(&done)?;
+        done.steps.extend(approval.as_ref().map(approved_step));
         match outcome {
             Outcome::Success { target, exported, warning } => {
-                done.status = if warning.is_some() || change.status == ChangeStatus::Warning {
+                done.status = if warning.is_some() || done.status == ChangeStatus::Warning {
                     ChangeStatus::Warning
                 } else {
                     ChangeStatus::Success
                 };
                 done.target = Some(target.clone());
-                self.set_link(
-                    (change.kind, change.source),
-                    target,
-                    &change.source_display,
-                    exported,
-                    ended,
-                )?;
-                if let Some(basis) = basis_after(change, exported) {
-                    self.set_basis(change.source, &basis)?;
+                let basis = basis_after(&done, exported);
+                let values = (exported, basis.as_ref());
+                let object = (done.kind, done.source);
+                self.set_link(object, target, &done.source_display, values, ended)?;
+                let in_passing = matches!(done.write, Write::Create(_)) && warning.is_some();
+                if done.action == Action::Adopt || in_passing {
+                    self.set_members_unread(done.source)?;
                 }
-                let in_passing = matches!(change.write, Write::Create(_)) && warning.is_some();
-                if change.action == Action::Adopt || in_passing {
-                    self.set_members_unread(change.source)?;
-                }
-                self.clear_escrow(change.source, cycle)?;
-                done.steps.push(export_step(change, StepStatus::Success, warning.as_deref()));
+                self.clear_escrow(done.source, cycle)?;
+                done.steps.push(export_step(&done, StepStatus::Success, warning.as_deref()));
             }
             Outcome::Gone { failure } => {
-                self.release_link(change.source, ended)?;
+                self.release_link(done.source, ended)?;
                 let failure = failure.as_ref().map(|failure| (failure, Remedy::Rematch));
                 self.settle_failure(cycle, &mut done, failure, ended)?;
             }
             Outcome::Unknown(failure) => {
-                self.doubt(change, began)?;
+                self.doubt(&done, began)?;
                 // It may have been carried out, so it counts; an approval stays for the next try.
-                if change.action.is_removal() && !self.is_approved(change)? {
-                    self.add_removal(change, Carried::Perhaps, ended)?;
+                if done.action.is_removal() && !self.is_approved(&done)? {
+                    self.add_removal(&done, Carried::Perhaps, ended)?;
                 }
                 self.settle_failure(cycle, &mut done, Some((failure, Remedy::Settle)), ended)?;
             }
@@ -98,14 +91,23 @@ impl Tx<'_> {
             Outcome::Skipped(failure) => {
                 done.status = ChangeStatus::Skipped;
                 done.error = Some(failure.clone());
-                done.steps.push(export_step(change, StepStatus::Skipped, Some(&failure.detail)));
+                done.steps.push(export_step(&done, StepStatus::Skipped, Some(&failure.detail)));
             }
         }
         let applied = matches!(done.status, ChangeStatus::Success | ChangeStatus::Warning);
-        if applied && change.action.is_removal() {
-            self.count_removal(change, ended)?;
+        if applied && done.action.is_removal() {
+            self.count_removal(&done, ended)?;
         }
-        self.update_planned(seq, &done)?;
+        // Of a row that just went well, what was planned stands, and what is added names nobody.
+        let is_plain = done.status == ChangeStatus::Success
+            && approval.is_none()
+            && done.write != Write::Members;
+        if is_plain {
+            let added = done.steps.get(planned_steps..).unwrap_or_default();
+            self.settle_planned(seq, &done, added)?;
+        } else {
+            self.update_planned(seq, &done)?;
+        }
         self.append_log(cycle, &done, (began, ended))?;
         Ok(done.status)
     }
@@ -144,10 +146,8 @@ impl Tx<'_> {
                 if let Some(target) = &change.target {
                     let display = &change.source_display;
                     let object = (change.kind, change.source);
-                    self.set_link(object, target, display, exported, now)?;
-                    if let Some(basis) = basis_after(change, exported) {
-                        self.set_basis(change.source, &basis)?;
-                    }
+                    let basis = basis_after(change, exported);
+                    self.set_link(object, target, display, (exported, basis.as_ref()), now)?;
                 }
             }
         }

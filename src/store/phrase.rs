@@ -7,7 +7,9 @@
 //!
 //! **Invariant:** the list only grows at its end. State files hold the numbers.
 
-use std::{borrow::Cow, collections::BTreeMap, sync::LazyLock};
+use std::{borrow::Cow, sync::LazyLock};
+
+use memchr::{memchr, memchr2};
 
 use super::error::StoreError;
 
@@ -128,11 +130,21 @@ const PHRASES: [&str; 106] = [
     "linked; nothing was sent",
 ];
 
-/// The numbers of the phrases.
-static NUMBERS: LazyLock<BTreeMap<&'static str, String>> = LazyLock::new(|| {
-    let all = PHRASES.iter().enumerate();
-    all.map(|(number, phrase)| (*phrase, format!("{MARK}{}", digits(number)))).collect()
+/// The phrases with their short forms, by length: most texts are told from all of them by it.
+static BY_LENGTH: LazyLock<Vec<Vec<(&'static str, String)>>> = LazyLock::new(|| {
+    let longest = PHRASES.iter().map(|phrase| phrase.len()).max().unwrap_or_default();
+    let mut all = vec![Vec::new(); longest + 1];
+    for (number, phrase) in PHRASES.iter().enumerate() {
+        all[phrase.len()].push((*phrase, format!("{MARK}{}", digits(number))));
+    }
+    all
 });
+
+/// The short form of a phrase.
+fn number(text: &str) -> Option<&'static str> {
+    let alike = BY_LENGTH.get(text.len())?;
+    alike.iter().find(|(phrase, _)| *phrase == text).map(|(_, number)| number.as_str())
+}
 
 fn digits(number: usize) -> String {
     let digit = |value: usize| {
@@ -155,7 +167,7 @@ fn phrase(number: &str) -> Option<&'static str> {
 /// The short form of a JSON text.
 pub(super) fn shortened(text: &str) -> String {
     let short = rewritten(text, |inside, short| {
-        match NUMBERS.get(inside) {
+        match number(inside) {
             Some(number) => short.push_str(number),
             None if inside.starts_with(MARK) => {
                 short.push(MARK);
@@ -189,7 +201,7 @@ pub(super) fn lengthened(short: &str) -> Result<Cow<'_, str>, StoreError> {
 fn rewritten(text: &str, mut put: impl FnMut(&str, &mut String) -> Option<()>) -> Option<String> {
     let mut written = String::with_capacity(text.len());
     let mut rest = text;
-    while let Some(quote) = rest.find('"') {
+    while let Some(quote) = memchr(b'"', rest.as_bytes()) {
         let (between, after) = rest.split_at(quote + 1);
         written.push_str(between);
         let (inside, end) = after.split_at(end_of_string(after));
@@ -204,19 +216,16 @@ fn rewritten(text: &str, mut put: impl FnMut(&str, &mut String) -> Option<()>) -
 
 /// Where the quote is that ends a string which has begun.
 fn end_of_string(text: &str) -> usize {
-    let mut is_escaped = false;
-    let end = text.bytes().position(|byte| match (is_escaped, byte) {
-        (true, _) => {
-            is_escaped = false;
-            false
+    let bytes = text.as_bytes();
+    let mut from = 0;
+    while let Some(found) = memchr2(b'"', b'\\', &bytes[from..]) {
+        let at = from + found;
+        if bytes[at] == b'"' {
+            return at;
         }
-        (false, b'\\') => {
-            is_escaped = true;
-            false
-        }
-        (false, byte) => byte == b'"',
-    });
-    end.unwrap_or(text.len())
+        from = (at + 2).min(bytes.len());
+    }
+    bytes.len()
 }
 
 #[cfg(test)]
@@ -236,7 +245,8 @@ mod tests {
             assert_eq!(short, format!("{{\"~{0}\":\"~{0}\"}}", digits(number)));
             assert_eq!(lengthened(&short).expect("known"), whole);
         }
-        assert_eq!(NUMBERS.len(), PHRASES.len(), "each phrase stands in the list once");
+        let once: std::collections::BTreeSet<_> = PHRASES.iter().collect();
+        assert_eq!(once.len(), PHRASES.len(), "each phrase stands in the list once");
     }
 
     #[test]

@@ -88,7 +88,7 @@ impl View<'_> {
         ))?;
         let rows = statement
             .query_map(params![phase as i64, after.rank, after.seq, limit], |row| {
-                Ok((row.get(8)?, read_row(row)?))
+                Ok((row.get(9)?, read_row(row)?))
             })?;
         rows.map(|row| {
             let (rank, row) = row?;
@@ -163,6 +163,12 @@ impl View<'_> {
                  AND status = 'planned' AND (action = 'delete' OR frees = ?2))",
             )?
             .query_row(params![source.to_string(), claim_key(kind, value)], |row| row.get(0))?)
+    }
+
+    /// Whether any row gives a unique value up.
+    pub fn frees_any(&self) -> Result<bool, StoreError> {
+        let sql = "SELECT EXISTS (SELECT 1 FROM planned_change WHERE frees IS NOT NULL)";
+        Ok(self.one(sql, [], |row| row.get(0))?)
     }
 
     /// Whether a row takes a unique value that another person's row of this cycle was to free, and
@@ -424,7 +430,7 @@ impl Tx<'_> {
         self.connection
             .prepare_cached(
                 "UPDATE planned_change SET status = ?2, phase = ?3, body = ?4, target = ?5, \
-                 action = ?6, version = ?7 WHERE seq = ?1",
+                 action = ?6, version = ?7, outcome = NULL WHERE seq = ?1",
             )?
             .execute(params![
                 seq,
@@ -440,7 +446,8 @@ impl Tx<'_> {
 
     /// Stores what a row says anew; where it stands stays as it is.
     pub(super) fn rewrite_planned(&self, seq: i64, row: &PlannedChange) -> Result<(), StoreError> {
-        let sql = "UPDATE planned_change SET body = ?2, version = ?3 WHERE seq = ?1";
+        let sql = "UPDATE planned_change SET body = ?2, version = ?3, outcome = NULL \
+             WHERE seq = ?1";
         self.run(sql, params![seq, print(row)?, BODY_VERSION])?;
         Ok(())
     }

@@ -5,11 +5,12 @@
 
 use std::borrow::Cow;
 
+use rusqlite::params;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{
-    open::{StoreError, View},
+    open::{StoreError, Tx, View},
     phrase::{lengthened, shortened},
 };
 use crate::{
@@ -25,7 +26,7 @@ pub(super) const BODY_VERSION: i64 = 2;
 
 /// The columns that [`read_row`] reads, of a table called `row`.
 pub(super) const COLUMNS: &str = "row.seq, row.status, row.body, row.version, row.id, row.source, \
-     row.target, row.action";
+     row.target, row.action, row.outcome";
 
 /// What a row says beside its columns.
 #[derive(Serialize, Deserialize)]
@@ -104,16 +105,26 @@ pub(super) fn read_row(
 ) -> rusqlite::Result<Result<(i64, PlannedChange), StoreError>> {
     let (seq, status, version): (i64, String, i64) = (row.get(0)?, row.get(1)?, row.get(3)?);
     let body = row.get_ref(2)?.as_str()?;
-    if version < BODY_VERSION {
-        return Ok(whole(body).and_then(|mut change| {
-            change.status = status_of(&status)?;
-            Ok((seq, change))
-        }));
-    }
+    let outcome = row.get_ref(8)?.as_str_or_null()?;
     let (id, source): (String, String) = (row.get(4)?, row.get(5)?);
     let (target, action): (Option<String>, String) = (row.get(6)?, row.get(7)?);
-    Ok(parse(body, (&id, &source, target.as_deref()), (&action, &status))
-        .map(|change| (seq, change)))
+    let target = target.as_deref();
+    let change = if version < BODY_VERSION {
+        whole(body, target, &status)
+    } else {
+        parse(body, (&id, &source, target), (&action, &status))
+    };
+    Ok(change.and_then(|mut change| {
+        change.steps.extend(steps_of(outcome)?);
+        Ok((seq, change))
+    }))
+}
+
+/// The steps that an outcome added.
+fn steps_of(outcome: Option<&str>) -> Result<Vec<Step>, StoreError> {
+    let Some(text) = outcome else { return Ok(Vec::new()) };
+    serde_json::from_str(&lengthened(text)?)
+        .map_err(|error| StoreError::stored("planned change", error))
 }
 
 /// What the parts of a row have in common that are rows of their own, read without the values.
@@ -141,6 +152,31 @@ impl View<'_> {
                 (&action, &status),
             ))
         })?
+    }
+}
+
+impl Tx<'_> {
+    /// Stores how a row went that is otherwise as it was planned.
+    pub(super) fn settle_planned(
+        &self,
+        seq: i64,
+        done: &PlannedChange,
+        added: &[Step],
+    ) -> Result<(), StoreError> {
+        // What is added stands beside the body, so that a large plan is not written twice.
+        let text = serde_json::to_string(added)
+            .map_err(|error| StoreError::stored("planned change", error))?;
+        self.connection
+            .prepare_cached(
+                "UPDATE planned_change SET status = ?2, target = ?3, outcome = ?4 WHERE seq = ?1",
+            )?
+            .execute(params![
+                seq,
+                done.status.as_str(),
+                done.target.as_ref().map(TargetId::as_str),
+                shortened(&text)
+            ])?;
+        Ok(())
     }
 }
 
@@ -181,9 +217,12 @@ fn action_of(text: &str) -> Result<Action, StoreError> {
     Action::parse(text).ok_or_else(|| StoreError::stored("action", text))
 }
 
-/// A row in the first shape, whose body was all of it.
-fn whole(body: &str) -> Result<PlannedChange, StoreError> {
-    serde_json::from_str(body).map_err(|error| StoreError::stored("planned change", error))
+/// A row in the first shape, whose body was all of it but for how it went.
+fn whole(body: &str, target: Option<&str>, status: &str) -> Result<PlannedChange, StoreError> {
+    let change: PlannedChange =
+        serde_json::from_str(body).map_err(|error| StoreError::stored("planned change", error))?;
+    let (target, status) = (target.map(target_of).transpose()?, status_of(status)?);
+    Ok(PlannedChange { target: target.or(change.target), status, ..change })
 }
 
 fn parse(
@@ -240,5 +279,65 @@ pub(super) fn status_of(stored: &str) -> Result<ChangeStatus, StoreError> {
     match stored {
         "aside" => Ok(ChangeStatus::Planned),
         other => ChangeStatus::parse(other).ok_or_else(|| StoreError::stored("status", other)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        model::{ChangeId, CycleId, ObjectKind},
+        provisioning::{StepKind, StepStatus},
+        store::{Engine, PlanFilter},
+    };
+
+    fn created() -> PlannedChange {
+        let source = SourceId::derive(&["ada"]);
+        PlannedChange {
+            id: ChangeId::derive(&["ada"]),
+            kind: ObjectKind::User,
+            source,
+            source_display: "ada@contoso.com".to_owned(),
+            target: None,
+            action: Action::Create,
+            status: ChangeStatus::Planned,
+            reason: Reason::InScope,
+            detail: String::new(),
+            changes: Vec::new(),
+            write: Write::Create(Values::new()),
+            effect: LinkEffect::Exported(Values::new()),
+            basis: None,
+            phase: Phase::Creates,
+            reference: None,
+            error: None,
+            steps: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn how_a_row_went_is_read_beside_a_body_of_either_shape() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let engine = Engine::open(&folder.path().join("crm.sqlite")).expect("a state");
+        let planned = created();
+        let first_shape = serde_json::to_string(&planned).expect("JSON");
+        let step = Step::new(StepKind::Export, StepStatus::Success, "EntryExportAdd", "x".into());
+        let target = Some(TargetId::parse("u-1").expect("an id"));
+        let done = PlannedChange { target, status: ChangeStatus::Success, ..planned.clone() };
+        for shape in [None, Some(first_shape)] {
+            engine
+                .write(|tx| {
+                    tx.clear_plan()?;
+                    let seq = tx.add_planned(CycleId::derive(&["c"]), &planned, &[], false)?;
+                    if let Some(body) = &shape {
+                        let sql = "UPDATE planned_change SET body = ?1, version = 1";
+                        tx.run(sql, [body])?;
+                    }
+                    tx.settle_planned(seq, &done, std::slice::from_ref(&step))
+                })
+                .expect("a row");
+            let rows = engine.read(|view| view.plan_rows(PlanFilter::All, 0, 9)).expect("a plan");
+            let expected = PlannedChange { steps: vec![step.clone()], ..done.clone() };
+            assert_eq!(rows[0].1, expected, "{shape:?}");
+        }
     }
 }

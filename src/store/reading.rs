@@ -74,12 +74,14 @@ impl Tx<'_> {
 
     /// The same of every object of a kind that the complete reading `generation` did not show.
     pub fn set_unshown_unseen(&self, kind: ObjectKind, generation: u64) -> Result<(), StoreError> {
-        self.run(
+        // A number in the text: the groups have an index of their own.
+        let sql = format!(
             "UPDATE source_object SET presence = 3, dirty = 1 \
-             WHERE kind = ?2 AND presence = 0 AND read_generation < ?1 \
+             WHERE kind = {} AND presence = 0 AND read_generation < ?1 \
              AND id NOT IN (SELECT source FROM link)",
-            params![generation, stored_kind(kind)],
-        )?;
+            stored_kind(kind)
+        );
+        self.run(&sql, [generation])?;
         Ok(())
     }
 

@@ -10,9 +10,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{
-    link::{parse_exported, print_exported, print_values},
+    link::{parse_exported, parse_values, print_values},
     log_body::{BODY_VERSION, Body},
     open::{Engine, StoreError, Tx, View},
+    packed::{Stored, Text, Words, text_of},
 };
 use crate::{
     model::{Attributes, RedactionKey, SourceId, is_sealed},
@@ -129,9 +130,7 @@ impl Tx<'_> {
 
     /// Seals the sources of redacted values, and opens those that are none any more.
     fn reseal(&self, wanted: &Hidden) -> Result<(), StoreError> {
-        let sql = "UPDATE source_attributes SET attributes = ?2 WHERE num = \
-             (SELECT attributes_num FROM source_object WHERE id = ?1)";
-        let mut update = self.connection.prepare_cached(sql)?;
+        let num = "SELECT attributes_num FROM source_object WHERE id = ?1";
         self.each_id("SELECT id FROM source_object WHERE id > ?1 ORDER BY id LIMIT ?2", |id| {
             let before = self.stored_attributes(id)?;
             let open = opened(self.key, id, before.clone());
@@ -139,7 +138,8 @@ impl Tx<'_> {
             if after != before {
                 let text = serde_json::to_string(&after)
                     .map_err(|error| StoreError::stored("user", error))?;
-                update.execute(params![id.to_string(), text])?;
+                let num = self.one(num, [id.to_string()], |row| row.get(0))?;
+                self.change_attributes(num, &text)?;
             }
             Ok(())
         })
@@ -162,14 +162,15 @@ impl Tx<'_> {
 
     /// What a stand-in stands for is asked of the account: one look instead of a needless write.
     fn doubt_links(&self) -> Result<(), StoreError> {
-        let sql = "UPDATE link SET stale = 1 WHERE instr(exported, ?1) > 0";
+        let sql = "UPDATE link SET stale = 1 \
+             WHERE instr(unpacked(coalesce(packed, exported)), ?1) > 0";
         self.run(sql, [format!("\"{STAND_IN}\":")])?;
         Ok(())
     }
 
     fn hide_links(&self, wanted: &Hidden) -> Result<(), StoreError> {
-        self.hide_values_of(("link", "exported"), wanted)?;
-        self.hide_values_of(("unsettled_create", "sent"), wanted)?;
+        self.hide_exported(wanted)?;
+        self.hide_sent(wanted)?;
         let hide = |list: &mut Vec<Values>| {
             for values in list {
                 hide_values(self.key, &wanted.paths, values);
@@ -189,25 +190,31 @@ impl Tx<'_> {
         })
     }
 
-    /// Hides the values in a column of a table that has one row per person.
-    fn hide_values_of(
-        &self,
-        (table, column): (&str, &str),
-        wanted: &Hidden,
-    ) -> Result<(), StoreError> {
-        let sql = format!("UPDATE {table} SET {column} = ?2 WHERE source = ?1");
-        let mut update = self.connection.prepare_cached(&sql)?;
-        let select = format!("SELECT {column} FROM {table} WHERE source = ?1");
-        let ids = format!("SELECT source FROM {table} WHERE source > ?1 ORDER BY source LIMIT ?2");
-        self.each_id(&ids, |id| {
-            let text: String = self
-                .connection
-                .prepare_cached(&select)?
-                .query_row([id.to_string()], |row| row.get(0))?;
+    fn hide_exported(&self, wanted: &Hidden) -> Result<(), StoreError> {
+        let select = "SELECT coalesce(packed, exported) FROM link WHERE source = ?1";
+        let update = "UPDATE link SET exported = ?2, packed = ?3 WHERE source = ?1";
+        let ids = "SELECT source FROM link WHERE source > ?1 ORDER BY source LIMIT ?2";
+        self.each_id(ids, |id| {
+            let Text(text) = self.one(select, [id.to_string()], |row| row.get(0))?;
             let mut values = parse_exported(&text)?;
             if hide_values(self.key, &wanted.paths, &mut values).is_some() {
-                let text = if table == "link" { print_exported } else { print_values };
-                update.execute(params![id.to_string(), text(&values)?])?;
+                let text = print_values(&values)?;
+                let stored = Stored::of(&text, Words::Exported)?;
+                self.run(update, params![id.to_string(), stored.text(), stored.packed()])?;
+            }
+            Ok(())
+        })
+    }
+
+    fn hide_sent(&self, wanted: &Hidden) -> Result<(), StoreError> {
+        let select = "SELECT sent FROM unsettled_create WHERE source = ?1";
+        let update = "UPDATE unsettled_create SET sent = ?2 WHERE source = ?1";
+        let ids = "SELECT source FROM unsettled_create WHERE source > ?1 ORDER BY source LIMIT ?2";
+        self.each_id(ids, |id| {
+            let text: String = self.one(select, [id.to_string()], |row| row.get(0))?;
+            let mut values = parse_values(&text)?;
+            if hide_values(self.key, &wanted.paths, &mut values).is_some() {
+                self.run(update, params![id.to_string(), print_values(&values)?])?;
             }
             Ok(())
         })
@@ -229,20 +236,19 @@ impl Tx<'_> {
     }
 
     fn hide_log(&self, wanted: &Hidden) -> Result<(), StoreError> {
-        let sql = "UPDATE provisioning_log SET body = ?2, version = ?3 WHERE seq = ?1";
+        let sql = "UPDATE provisioning_log SET body = ?2, packed = ?4, version = ?3 WHERE seq = ?1";
         let mut update = self.connection.prepare_cached(sql)?;
         let mut select = self.connection.prepare_cached(
-            "SELECT seq, source, body, version FROM provisioning_log WHERE seq > ?1 \
-             ORDER BY seq LIMIT 1",
+            "SELECT seq, source, coalesce(packed, body), version FROM provisioning_log \
+             WHERE seq > ?1 ORDER BY seq LIMIT 1",
         )?;
         let mut after = i64::MIN;
         loop {
             let mut rows = select.query([after])?;
             let Some(row) = rows.next()? else { return Ok(()) };
-            let (seq, source, stored, version): (i64, String, String, i64) =
-                (row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?);
+            let (seq, source): (i64, String) = (row.get(0)?, row.get(1)?);
+            let before = Body::parse(&text_of(row.get_ref(2)?)?, row.get(3)?)?;
             drop(rows);
-            let before = Body::parse(&stored, version)?;
             after = seq;
             let source = source.parse().map_err(|error| StoreError::stored("id", error))?;
             let mut secrets = self.secrets_of(source, wanted)?;
@@ -251,7 +257,9 @@ impl Tx<'_> {
             hide_log_body(&wanted.paths, &mut document, &mut secrets);
             let after: Body = serde_json::from_value(document).map_err(fault)?;
             if after != before {
-                update.execute(params![seq, after.print()?, BODY_VERSION])?;
+                let text = after.print()?;
+                let stored = Stored::of(&text, Words::LogRow)?;
+                update.execute(params![seq, stored.text(), BODY_VERSION, stored.packed()])?;
             }
         }
     }

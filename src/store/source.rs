@@ -1,11 +1,13 @@
 //! Users and groups of the directory, as last read.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
-use rusqlite::{OptionalExtension, params};
+use rusqlite::params;
 
 use super::{
+    access,
     open::{StoreError, Tx, View},
+    packed::text_of,
     redaction::opened,
     tally::Tally,
 };
@@ -52,6 +54,32 @@ pub enum UsersToRead {
     Unread,
 }
 
+/// What anybody holds at all: what nobody has needs no look for each of many people.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Holdings {
+    /// Roles.
+    direct: bool,
+    /// Roles through groups.
+    through: bool,
+    /// A membership that a filter names.
+    filters: bool,
+}
+
+impl Holdings {
+    /// Everything has to be looked for.
+    const ANY: Self = Self { direct: true, through: true, filters: true };
+}
+
+/// What a row remembers of an entitlement, in its first four columns: since when, since when
+/// missing, when left, and the accesses.
+fn memory_of(row: &rusqlite::Row<'_>) -> Result<EntitlementMemory, StoreError> {
+    let at = |ms: Option<i64>| ms.and_then(Timestamp::from_timestamp_millis);
+    let (since, missing_since, left_at) = (at(row.get(0)?), at(row.get(1)?), at(row.get(2)?));
+    let accesses = access::parse(row.get_ref(3)?.as_str().map_err(rusqlite::Error::from)?)?;
+    let accesses = accesses.into_iter().filter_map(|(access, ms)| Some((access, at(Some(ms))?)));
+    Ok(EntitlementMemory { since, accesses: accesses.collect(), missing_since, left_at })
+}
+
 /// How a kind of object is stored.
 pub(super) fn stored_kind(kind: ObjectKind) -> i64 {
     match kind {
@@ -68,31 +96,53 @@ pub(super) fn kind_of(stored: i64) -> ObjectKind {
 impl View<'_> {
     /// What is known of a person or a group, with every role it holds.
     pub fn subject(&self, id: SourceId) -> Result<Option<Subject>, StoreError> {
+        Ok(self.remembered(id, Holdings::ANY)?.map(|(subject, _)| subject))
+    }
+
+    /// What anybody holds at all.
+    pub fn holdings(&self) -> Result<Holdings, StoreError> {
+        let sql = "SELECT EXISTS (SELECT 1 FROM assignment), EXISTS (SELECT 1 FROM group_path), \
+             EXISTS (SELECT 1 FROM filter_principal WHERE kind = 0)";
+        Ok(self.one(sql, [], |row| {
+            Ok(Holdings { direct: row.get(0)?, through: row.get(1)?, filters: row.get(2)? })
+        })?)
+    }
+
+    /// The same, with what is remembered of its entitlement.
+    pub fn remembered(
+        &self,
+        id: SourceId,
+        holdings: Holdings,
+    ) -> Result<Option<(Subject, EntitlementMemory)>, StoreError> {
         let key = id.to_string();
-        let row = self
-            .connection
-            .prepare_cached(
-                "SELECT attributes, presence, manager, kind FROM source_whole WHERE id = ?1",
-            )?
-            .query_row([&key], |row| {
-                let manager: Option<String> = row.get(2)?;
-                Ok((row.get::<_, String>(0)?, row.get(1)?, manager, kind_of(row.get(3)?)))
-            })
-            .optional()?;
-        let Some((attributes, presence, manager, kind)) = row else { return Ok(None) };
-        let attributes: Attributes =
-            serde_json::from_str(&attributes).map_err(|error| StoreError::stored("user", error))?;
+        let mut statement = self.connection.prepare_cached(
+            "SELECT entitled_since, missing_since, left_at, accesses, \
+             coalesce(packed, attributes, '{}'), presence, manager, kind FROM source_object \
+             LEFT JOIN source_attributes ON source_attributes.num = attributes_num WHERE id = ?1",
+        )?;
+        let mut rows = statement.query([&key])?;
+        let Some(row) = rows.next()? else { return Ok(None) };
+        let memory = memory_of(row)?;
+        let attributes: Attributes = serde_json::from_str(&text_of(row.get_ref(4)?)?)
+            .map_err(|error| StoreError::stored("user", error))?;
         let attributes = opened(self.key, id, attributes);
+        let (presence, manager) = (row.get(5)?, row.get::<_, Option<String>>(6)?);
+        let kind = kind_of(row.get(7)?);
         let manager = manager
             .map(|text| text.parse().map_err(|error| StoreError::stored("manager", error)))
             .transpose()?;
-        let grants = match kind {
-            ObjectKind::User => self.grants(&key)?,
-            ObjectKind::Group => self.own_grants(&key, kind)?,
-        };
-        let filter_groups = self.filter_groups_of(&key)?;
+        let mut grants = Vec::new();
+        if holdings.direct {
+            grants = self.own_grants(&key, kind)?;
+        }
+        if holdings.through && kind == ObjectKind::User {
+            self.add_grants_through_groups(&key, &mut grants)?;
+        }
+        let filter_groups =
+            if holdings.filters { self.filter_groups_of(&key)? } else { BTreeSet::new() };
         let presence = presence_of(presence);
-        Ok(Some(Subject { kind, id, attributes, presence, manager, grants, filter_groups }))
+        let subject = Subject { kind, id, attributes, presence, manager, grants, filter_groups };
+        Ok(Some((subject, memory)))
     }
 
     fn filter_groups_of(&self, user: &str) -> Result<BTreeSet<SourceId>, StoreError> {
@@ -105,11 +155,14 @@ impl View<'_> {
         rows.map(|row| row?.parse().map_err(|error| StoreError::stored("id", error))).collect()
     }
 
-    /// Every role of a user once: its own, then by the groups that they come through.
+    /// Adds every role that a user has through groups once, by these groups.
     ///
     /// Sorted here: a union or an order would be a temporary table for each person.
-    fn grants(&self, user: &str) -> Result<Vec<Grant>, StoreError> {
-        let mut grants = self.own_grants(user, ObjectKind::User)?;
+    fn add_grants_through_groups(
+        &self,
+        user: &str,
+        grants: &mut Vec<Grant>,
+    ) -> Result<(), StoreError> {
         let mut statement = self.connection.prepare_cached(
             "SELECT assignment.role, assignment.principal, \
                  coalesce(nullif(source_group.display_name, ''), assignment.display) \
@@ -135,7 +188,7 @@ impl View<'_> {
         through.dedup();
         let through = through.into_iter();
         grants.extend(through.map(|(group, role, name)| Grant { role, via: Some((group, name)) }));
-        Ok(grants)
+        Ok(())
     }
 
     /// The roles that are assigned to an object itself.
@@ -154,26 +207,12 @@ impl View<'_> {
 
     /// What is remembered of an object's entitlement.
     pub fn entitlement(&self, id: SourceId) -> Result<EntitlementMemory, StoreError> {
-        let at = |ms: Option<i64>| ms.and_then(Timestamp::from_timestamp_millis);
-        let row = self
-            .connection
-            .prepare_cached(
-                "SELECT entitled_since, missing_since, left_at, accesses FROM source_object \
-                 WHERE id = ?1",
-            )?
-            .query_row([id.to_string()], |row| {
-                let times = (at(row.get(0)?), at(row.get(1)?), at(row.get(2)?));
-                Ok((times, row.get::<_, String>(3)?))
-            })
-            .optional()?;
-        let Some(((since, missing_since, left_at), accesses)) = row else {
-            return Ok(EntitlementMemory::default());
-        };
-        let accesses: BTreeMap<u64, i64> = serde_json::from_str(&accesses)
-            .map_err(|error| StoreError::stored("entitlement", error))?;
-        let accesses =
-            accesses.into_iter().filter_map(|(access, ms)| Some((access, at(Some(ms))?)));
-        Ok(EntitlementMemory { since, accesses: accesses.collect(), missing_since, left_at })
+        let mut statement = self.connection.prepare_cached(
+            "SELECT entitled_since, missing_since, left_at, accesses FROM source_object \
+             WHERE id = ?1",
+        )?;
+        let mut rows = statement.query([id.to_string()])?;
+        rows.next()?.map_or_else(|| Ok(EntitlementMemory::default()), memory_of)
     }
 
     /// Up to `limit` dirty objects of a kind after `after`, by id.
@@ -225,31 +264,13 @@ impl View<'_> {
 
     /// How many dirty, live, unlinked objects hold a role: at most so many must be matched.
     pub fn unmatched_count(&self, kind: ObjectKind, everything: bool) -> Result<u64, StoreError> {
-        let assigned = if everything { "1" } else { "source_object.id IN assigned" };
-        let holders = holders(kind);
-        let sql = format!(
-            "WITH assigned AS ({holders}) SELECT count(*) FROM source_object \
-             WHERE dirty = 1 AND kind = {} AND presence = 0 AND {assigned} \
-             AND NOT EXISTS (SELECT 1 FROM link WHERE link.source = source_object.id AND is_hint = 0)",
-            stored_kind(kind)
-        );
-        Ok(self.one(&sql, [], |row| row.get(0))?)
+        Ok(self.one(&unlinked_sql(kind, everything, "0"), [], |row| row.get(0))?)
     }
 
     /// Dirty, unlinked objects that may have to be looked for at the target: those that may get an
     /// account, and those whose create has no known outcome, wherever they stand by now.
     pub fn unlinked_count(&self, kind: ObjectKind, everything: bool) -> Result<u64, StoreError> {
-        let assigned = if everything { "1" } else { "source_object.id IN assigned" };
-        let holders = holders(kind);
-        let sql = format!(
-            "WITH assigned AS ({holders}) SELECT count(*) FROM source_object \
-             WHERE dirty = 1 AND kind = {} AND ((presence = 0 AND {assigned}) \
-                 OR EXISTS (SELECT 1 FROM unsettled_create AS lost \
-                            WHERE lost.source = source_object.id)) \
-             AND NOT EXISTS (SELECT 1 FROM link WHERE link.source = source_object.id AND is_hint = 0)",
-            stored_kind(kind)
-        );
-        Ok(self.one(&sql, [], |row| row.get(0))?)
+        Ok(self.one(&unlinked_sql(kind, everything, LOST), [], |row| row.get(0))?)
     }
 
     /// Up to `limit` users after `after` of those that [`Tx::list_users_to_read`] has listed.
@@ -358,10 +379,8 @@ impl Tx<'_> {
     /// Stores what a decision leaves to remember; the object counts as drafted.
     pub fn remember_decision(&self, id: SourceId, decision: &Decision) -> Result<(), StoreError> {
         let ms = |at: Option<Timestamp>| at.map(|at| at.timestamp_millis());
-        let seen =
-            decision.memory.accesses.iter().map(|(access, at)| (access, at.timestamp_millis()));
-        let accesses = serde_json::to_string(&seen.collect::<BTreeMap<_, _>>())
-            .map_err(|error| StoreError::stored("entitlement", error))?;
+        let seen = decision.memory.accesses.iter();
+        let accesses = access::print(seen.map(|(access, at)| (*access, at.timestamp_millis())));
         self.connection
             .prepare_cached(
                 "UPDATE source_object SET dirty = 2, in_scope = ?2, entitled_since = ?3, \
@@ -402,10 +421,64 @@ impl Tx<'_> {
     }
 }
 
-/// Who may hold a role: the query of their ids.
-fn holders(kind: ObjectKind) -> &'static str {
+/// Whether a create of a `source_object` has no known outcome.
+const LOST: &str = "EXISTS (SELECT 1 FROM unsettled_create AS lost \
+     WHERE lost.source = source_object.id)";
+
+/// How many dirty, unlinked objects of a kind may get an account, or fulfil `or` as well.
+fn unlinked_sql(kind: ObjectKind, everything: bool, or: &str) -> String {
+    let assigned = if everything { "1" } else { is_holder(kind) };
+    format!(
+        "SELECT count(*) FROM source_object \
+         WHERE dirty = 1 AND kind = {} AND ((presence = 0 AND {assigned}) OR {or}) \
+         AND NOT EXISTS (SELECT 1 FROM link WHERE link.source = source_object.id AND is_hint = 0)",
+        stored_kind(kind)
+    )
+}
+
+/// Whether a `source_object` may hold a role. Asked of each: few are dirty in most cycles, and who
+/// holds one is told by as many rows as the tenant has memberships.
+fn is_holder(kind: ObjectKind) -> &'static str {
     match kind {
-        ObjectKind::User => ASSIGNED,
-        ObjectKind::Group => "SELECT principal FROM assignment WHERE kind = 1",
+        ObjectKind::User => {
+            "(EXISTS (SELECT 1 FROM assignment \
+                 WHERE principal = source_object.id AND assignment.kind = 0) \
+             OR EXISTS (SELECT 1 FROM membership \
+                 CROSS JOIN group_path ON inner_id = membership.group_id \
+                 CROSS JOIN assignment ON principal = outer_id AND assignment.kind = 1 \
+                 WHERE member_id = source_object.id AND membership.kind <> 1))"
+        }
+        ObjectKind::Group => {
+            "EXISTS (SELECT 1 FROM assignment \
+                 WHERE principal = source_object.id AND assignment.kind = 1)"
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::Engine;
+
+    #[test]
+    fn who_may_get_an_account_is_asked_of_the_dirty_ones_alone() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let engine = Engine::open(&folder.path().join("crm.sqlite")).expect("a state");
+        for (kind, everything) in
+            [(ObjectKind::User, false), (ObjectKind::User, true), (ObjectKind::Group, false)]
+        {
+            let sql = format!("EXPLAIN QUERY PLAN {}", unlinked_sql(kind, everything, LOST));
+            let plan: Vec<String> = engine
+                .read(|view| {
+                    let mut statement = view.connection.prepare(&sql)?;
+                    let rows = statement.query_map([], |row| row.get(3))?;
+                    Ok(rows.collect::<Result<_, _>>()?)
+                })
+                .expect("a plan");
+            let listed = ["SCAN", "LIST SUBQUERY", "MATERIALIZE", "TEMP B-TREE"];
+            let lists = |step: &&String| listed.iter().any(|list| step.contains(list));
+            assert_eq!(plan.iter().find(lists), None, "{kind:?}, everything: {everything}");
+            assert!(plan[0].contains("source_object_dirty (kind=?)"), "{}", plan[0]);
+        }
     }
 }

@@ -332,7 +332,7 @@ impl ScimWriter {
                 Ok(Some(resource(found, document, Some(answer.headers()))))
             }
             Some(_) => Err(fault(FaultClass::Malformed, status, ANOTHER)),
-            None if ScimError::parse(answer.body()).is_some() => {
+            None if ScimError::of(&document).is_some() => {
                 let detail = "answered a change with success and an error in its body";
                 Err(fault(FaultClass::Lost, status, detail))
             }
@@ -367,7 +367,7 @@ impl TargetWrite for ScimWriter {
                 return Err(lost("answered a create with success and a body that is not SCIM"));
             }
         };
-        if ScimError::parse(answer.body()).is_some_and(|error| error.status.is_some()) {
+        if ScimError::of(&document).is_some_and(|error| error.status.is_some()) {
             return Err(lost("answered a create with success and an error in its body"));
         }
         if let Some(other) = other_kind(kind, &document) {

@@ -8,7 +8,10 @@ use entra_scim::{
 };
 use serde_json::json;
 
-use crate::support::desk::{Desk, eventually};
+use crate::support::{
+    desk::{Desk, eventually},
+    state,
+};
 
 /// A second application with a target of its own; people of the first one are its people too.
 async fn second_application(desk: &Desk) -> (Application, String) {
@@ -26,8 +29,8 @@ async fn second_application(desk: &Desk) -> (Application, String) {
 
 #[track_caller]
 fn nothing_is_left(desk: &Desk, names: &[&str]) {
-    for (path, bytes) in desk.state() {
-        let text = String::from_utf8_lossy(&bytes).to_lowercase();
+    for path in desk.state().into_keys() {
+        let text = String::from_utf8_lossy(&state::bytes_and_texts(&path)).to_lowercase();
         for name in names {
             assert!(!text.contains(name), "{name} is in {}", path.display());
         }

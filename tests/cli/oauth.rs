@@ -13,7 +13,7 @@ use http::{HeaderMap, StatusCode};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
-use crate::support::desk::Desk;
+use crate::support::{desk::Desk, state};
 
 type Fields = std::collections::BTreeMap<String, String>;
 
@@ -94,7 +94,7 @@ async fn a_token_is_fetched_once_for_a_cycle_in_either_way_of_sending_the_secret
         assert_eq!(issuer.given.load(Ordering::Relaxed), 1, "{words}");
         assert_eq!(issuer.was_basic.load(Ordering::Relaxed), is_basic, "{words}");
         assert_eq!(desk.application.user_count(), 2);
-        let state = fs::read(desk.path("state/crm.sqlite")).expect("a state");
+        let state = state::bytes_and_texts(&desk.path("state/crm.sqlite"));
         let state = String::from_utf8_lossy(&state);
         assert!(!state.contains("token-scim-1") && !state.contains("s3cret"));
     }

@@ -4,7 +4,7 @@ use std::{fs, path::Path};
 
 use serde_json::json;
 
-use crate::support::desk::Desk;
+use crate::support::{desk::Desk, state};
 
 const SECRETS: [&str; 2] = ["Zebra-4711-Quagga", "Tapir-2222-Gnu"];
 
@@ -27,7 +27,7 @@ fn found_below(folder: &Path, found: &mut Vec<String>) {
             found_below(&path, found);
             continue;
         }
-        let text = String::from_utf8_lossy(&fs::read(&path).expect("a file")).to_lowercase();
+        let text = String::from_utf8_lossy(&state::bytes_and_texts(&path)).to_lowercase();
         for secret in SECRETS.iter().filter(|secret| text.contains(&secret.to_lowercase())) {
             found.push(format!("{secret} in {}", path.display()));
         }

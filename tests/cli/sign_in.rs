@@ -15,7 +15,7 @@ use http::{HeaderMap, StatusCode};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
-use crate::support::{desk::Desk, tls::Authority};
+use crate::support::{desk::Desk, state, tls::Authority};
 
 /// Puts these lines where the desk's secret token was.
 fn sign_in_with(desk: &Desk, lines: &str) {
@@ -36,7 +36,7 @@ async fn is_refused_and_in_quarantine(desk: &Desk, key: &str, secrets: &[&str]) 
     let sync = desk.say("sync").await.ends(7);
     let status = desk.say("status --json").await.ends(0);
     assert_eq!(status.json()["apps"][0]["state"], json!("quarantine"));
-    let state = fs::read(desk.path("state/crm.sqlite")).expect("a state");
+    let state = state::bytes_and_texts(&desk.path("state/crm.sqlite"));
     let state = String::from_utf8_lossy(&state).into_owned();
     for text in
         [&checked.stdout, &checked.stderr, &sync.stdout, &sync.stderr, &status.stdout, &state]

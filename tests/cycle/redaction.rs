@@ -14,7 +14,7 @@ use http::Method;
 use insta::assert_snapshot;
 use serde_json::{Value, json};
 
-use crate::support::world::World;
+use crate::support::{state, world::World};
 
 const BADGE: &str = "extension_0123456789abcdef0123456789abcdef_badge";
 
@@ -97,7 +97,7 @@ fn nothing_is_told(world: &World, told: &str) {
     let mut files = 0;
     for entry in fs::read_dir(world.folder.path()).expect("a folder") {
         let path = entry.expect("a file").path();
-        let bytes = fs::read(&path).expect("a file");
+        let bytes = state::bytes_and_texts(&path);
         files += 1;
         for secret in SECRETS {
             assert!(!has(&bytes, secret), "{secret} is in {}", path.display());
@@ -414,8 +414,9 @@ async fn person_whose_sources_no_key_opens_is_left_alone() {
     let mut world = world(&redacted());
     world.hire("grace");
     let world = world.all_provisioned().await;
-    let connection = rusqlite::Connection::open(world.state().path()).expect("opens");
-    let sql = "UPDATE source_attributes SET attributes = replace(attributes, 'sealed\":\"', 'sealed\":\"AA')";
+    let connection = state::open(world.state().path());
+    let sql = "UPDATE source_attributes SET packed = NULL, attributes = \
+         replace(unpacked(coalesce(packed, attributes)), 'sealed\":\"', 'sealed\":\"AA')";
     connection.execute(sql, []).expect("changed");
     world.state().write(|tx| tx.mark_all_dirty()).expect("marked");
     let end = world.sync_well().await;

@@ -75,7 +75,7 @@ async fn account_that_came_to_be_linked_by_both_is_written_by_neither() {
         .collect();
     world
         .state()
-        .write(|tx| tx.set_link((ObjectKind::User, ada), &target, "ada", &exported, now))
+        .write(|tx| tx.set_link((ObjectKind::User, ada), &target, "ada", (&exported, None), now))
         .expect("stored");
     world.a_day_later();
     for (lines, what) in [("", "disable"), ("on_out_of_scope = \"delete\"", "delete")] {

@@ -4,12 +4,13 @@ use std::{fs, sync::Arc};
 
 use entra_scim::{
     cycle::{CycleError, CycleOptions, Stop},
+    provisioning::ChangeStatus,
     sandbox::application::{Fault, Matcher, Moment},
     store::{Engine, PlanFilter, Reader, StoreError, preview_copy},
 };
 use http::Method;
 
-use crate::support::world::World;
+use crate::support::{state, world::World};
 
 const MANY: usize = 40;
 
@@ -212,11 +213,22 @@ async fn complete_cycle_over_a_settled_state_plans_nothing() {
     assert!(rows.is_empty());
 }
 
+#[tokio::test]
+async fn how_a_row_went_stands_in_the_plan_as_in_the_log() {
+    let world = World::with_users(["ada"]);
+    world.sync_well().await;
+    let rows = world.state().read(|view| view.plan_rows(PlanFilter::All, 0, 10)).expect("a plan");
+    let [(_, row)] = rows.as_slice() else { panic!("{} rows", rows.len()) };
+    assert_eq!((row.status, row.target.is_some()), (ChangeStatus::Success, true));
+    assert_eq!(row.steps.last().expect("a step").name, "EntryExportAdd");
+    assert_eq!(row.steps, world.log("ada").pop().expect("a row").steps);
+}
+
 /// Writes the state as the first version would have it: its tables, its columns.
 fn downgrade(path: &std::path::Path) -> rusqlite::Result<()> {
     let newer = path.with_extension("newer");
     fs::rename(path, &newer).expect("the state is closed");
-    let old = rusqlite::Connection::open(path)?;
+    let old = state::open(path);
     old.execute_batch(include_str!("../../src/store/migrations/0001_state.sql"))?;
     old.execute("ATTACH ?1 AS newer", [newer.to_str().expect("a path of this test")])?;
     let names = |sql: &str| -> rusqlite::Result<Vec<String>> {
@@ -225,10 +237,17 @@ fn downgrade(path: &std::path::Path) -> rusqlite::Result<()> {
     for table in names("SELECT name FROM main.sqlite_schema WHERE type = 'table'")? {
         let columns = names(&format!("SELECT name FROM pragma_table_info('{table}')"))?;
         let columns: Vec<String> = columns.iter().map(|name| format!("\"{name}\"")).collect();
-        let columns = columns.join(", ");
         let source = if table == "source_user" { "source_whole" } else { table.as_str() };
+        let text = |column: &str| match (table.as_str(), column) {
+            ("link", "\"exported\"") | ("provisioning_log", "\"body\"") => {
+                format!("unpacked(coalesce(packed, {column}))")
+            }
+            _ => column.to_owned(),
+        };
+        let texts: Vec<String> = columns.iter().map(|column| text(column)).collect();
+        let (columns, texts) = (columns.join(", "), texts.join(", "));
         old.execute_batch(&format!(
-            "INSERT INTO main.{table} ({columns}) SELECT {columns} FROM newer.{source}"
+            "INSERT INTO main.{table} ({columns}) SELECT {texts} FROM newer.{source}"
         ))?;
     }
     old.execute_batch("DETACH newer; PRAGMA user_version = 1")
@@ -247,6 +266,54 @@ async fn a_state_of_the_first_version_goes_on_where_it_was() {
     let plan = world.synced().await;
     assert!(plan.contains("displayName") && plan.contains("disable grace"), "{plan}");
     world.is_settled().await;
+}
+
+/// Writes the rows of one person as versions before the packed form would have them.
+fn unpack_rows_of(world: &World, name: &str) -> usize {
+    let state = state::open(world.state().path());
+    let log = "UPDATE provisioning_log SET packed = NULL, version = 2, body = replace(replace( \
+         unpacked(packed), '\"modified\"', '\"~1a\"'), '\"steps\"', '\"~1b\"') \
+         WHERE source = ?1 AND packed IS NOT NULL";
+    let link = "UPDATE link SET packed = NULL, exported = '~' || replace(replace( \
+         unpacked(packed), '\"userName\"', '\"~0\"'), '\"active\"', '\"~1\"') WHERE source = ?1";
+    let known = "UPDATE source_attributes SET packed = NULL, attributes = unpacked(packed) \
+         WHERE num = (SELECT attributes_num FROM source_object WHERE id = ?1)";
+    let accesses = "UPDATE source_object SET accesses = json_object('12', entitled_since) \
+         WHERE id = ?1 AND accesses NOT LIKE '{%'";
+    let id = world.id(name).to_string();
+    let written = |sql: &str| state.execute(sql, [&id]).expect("written");
+    [log, link, known, accesses].into_iter().map(written).sum()
+}
+
+#[tokio::test]
+async fn texts_of_earlier_versions_are_read_beside_packed_ones() {
+    let world = World::with_users(["ada", "grace"]).all_provisioned().await;
+    let told = (world.log("ada"), world.log("grace"));
+    assert_eq!(unpack_rows_of(&world, "ada"), 4, "all of them were packed");
+    assert_eq!((world.log("ada"), world.log("grace")), told);
+    assert_eq!(world.synced().await, "nothing to do\n");
+    world.is_settled().await;
+    for name in ["ada", "grace"] {
+        world.set(name, "displayName", "Somebody Else");
+    }
+    world.sync_well().await;
+    assert_eq!(world.take_writes().len(), 2, "{}", world.last_plan());
+    world.is_settled().await;
+    assert_eq!(unpack_rows_of(&world, "ada"), 4, "what was written since is packed");
+}
+
+#[tokio::test]
+async fn packed_text_that_is_broken_is_told_as_such() {
+    let world = World::with_users(["ada"]).all_provisioned().await;
+    let state = state::open(world.state().path());
+    let sql = "UPDATE link SET packed = substr(packed, 1, length(packed) - 9)";
+    assert_eq!(state.execute(sql, []).expect("written"), 1);
+    let error = world.state().read(|view| view.link(world.id("ada"))).expect_err("broken");
+    let StoreError::Stored { what, .. } = &error else { panic!("{error}") };
+    assert_eq!(*what, "packed text");
+    world.state().write(|tx| tx.mark_all_dirty()).expect("marked");
+    assert!(world.sync_badly().await.contains("packed text"));
+    assert_eq!(world.take_writes(), Vec::<String>::new());
 }
 
 #[test]

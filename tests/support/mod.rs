@@ -9,6 +9,7 @@ pub(crate) mod real_server;
 pub(crate) mod schema;
 pub(crate) mod skewed_clock;
 pub(crate) mod source;
+pub(crate) mod state;
 pub(crate) mod tls;
 pub(crate) mod wire;
 pub(crate) mod wiretap;

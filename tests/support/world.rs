@@ -687,11 +687,10 @@ impl World {
         token.clone_into(&mut self.target.token);
     }
 
-    /// Every byte of the state that is on the disk now.
+    /// Every byte of the state that is on the disk now, and every text that is packed in it.
     pub(crate) fn state_bytes(&self) -> Vec<u8> {
-        ["crm.db", "crm.db-wal"]
-            .map(|name| std::fs::read(self.folder.path().join(name)).unwrap_or_default())
-            .concat()
+        let log = std::fs::read(self.folder.path().join("crm.db-wal")).unwrap_or_default();
+        [super::state::bytes_and_texts(&self.folder.path().join("crm.db")), log].concat()
     }
 
     /// The rows of the last cycle for real.

@@ -58,7 +58,7 @@ impl<D: Sync, W: TargetWrite> Exporting<'_, D, W> {
     ) -> Result<bool, CycleError> {
         let ended = std::mem::take(&mut line.ended);
         let (done, is_more) = self.context.store.write(|tx| {
-            let mut done = self.settle(tx, &ended)?;
+            let mut done = self.settle(tx, ended)?;
             for _ in 0..TAKEN_MAX {
                 if line.ready.len() >= line.width {
                     break;
@@ -72,7 +72,7 @@ impl<D: Sync, W: TargetWrite> Exporting<'_, D, W> {
                     Next::End(outcome) => {
                         let outcome = Some(outcome);
                         done +=
-                            self.settle(tx, &[Ended { seq, row, outcome, times: (now, now) }])?;
+                            self.settle(tx, vec![Ended { seq, row, outcome, times: (now, now) }])?;
                     }
                     Next::Nothing => {}
                 }
@@ -101,27 +101,27 @@ impl<D: Sync, W: TargetWrite> Exporting<'_, D, W> {
             for ready in &unsent {
                 tx.plan_again(ready.seq)?;
             }
-            self.settle(tx, &ended)
+            self.settle(tx, ended)
         })?;
         tell(done, tracker, progress)
     }
 
     /// Records rows with their outcomes: row, link, escrow and log of each; returns how many ended.
-    fn settle(&self, tx: &Tx<'_>, ended: &[Ended]) -> Result<u64, StoreError> {
+    fn settle(&self, tx: &Tx<'_>, ended: Vec<Ended>) -> Result<u64, StoreError> {
         let mut done = 0;
         for Ended { seq, row, outcome, times } in ended {
             let Some(outcome) = outcome else {
-                tx.plan_again(*seq)?;
+                tx.plan_again(seq)?;
                 // Where the hours for removals are over, every one that is left waits.
-                is_postponed(tx, self.context.job, self.cycle.0, (row, times.1))?;
+                is_postponed(tx, self.context.job, self.cycle.0, (&row, times.1))?;
                 continue;
             };
-            let taken = taken(tx, row, outcome)?;
-            let outcome = taken.as_ref().unwrap_or(outcome);
-            tx.record_outcome(self.cycle.0, (*seq, row), outcome, *times)?;
-            if adopted_in_passing(row, outcome) {
-                tx.set_stale(row.source)?;
-                tx.mark_dirty(row.source)?;
+            let outcome = taken(tx, &row, &outcome)?.unwrap_or(outcome);
+            let (source, in_passing) = (row.source, adopted_in_passing(&row, &outcome));
+            tx.record_outcome(self.cycle.0, (seq, row), &outcome, times)?;
+            if in_passing {
+                tx.set_stale(source)?;
+                tx.mark_dirty(source)?;
             }
             done += 1;
         }
@@ -175,7 +175,8 @@ impl<D: Sync, W: TargetWrite> Exporting<'_, D, W> {
                 return Ok(Some(outcome));
             }
             // A target may allow the same name twice, and nobody could say whose account is whose.
-            return Ok(view.is_value_kept(seq, self.cycle.0)?.then(|| {
+            let is_kept = self.frees_values && view.is_value_kept(seq, self.cycle.0)?;
+            return Ok(is_kept.then(|| {
                 Outcome::Failed(Failure {
                     reason: Reason::EntryConflict,
                     detail: "another account still has the value that this one is to take: the \

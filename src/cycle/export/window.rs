@@ -25,7 +25,11 @@ use crate::{
 };
 
 /// How long an answer may wait for others to be recorded with.
-const GATHERED_WITHIN: Duration = Duration::from_millis(5);
+const GATHERED_WITHIN: Duration = Duration::from_millis(10);
+
+/// No answer for so long: those that came together are all here, and the next ones take a while. A
+/// transaction among them would hold up those behind it, and the requests that follow them.
+const QUIET: Duration = Duration::from_millis(2);
 
 /// Answers that are recorded at once, at most.
 const GATHERED_MAX: usize = 64;
@@ -39,6 +43,8 @@ pub(super) struct Exporting<'a, D, W> {
     pub(super) default_domain: Option<String>,
     pub(super) cycle: (CycleId, Timestamp),
     pub(super) trouble: Mutex<Trouble>,
+    /// Whether the plan lets anybody give a unique value up.
+    pub(super) frees_values: bool,
 }
 
 /// Why no further row is sent, and what may become the reason.
@@ -92,7 +98,9 @@ pub(in crate::cycle) async fn export<D: Sync, W: TargetWrite>(
     let (roles, default_domain) =
         context.store.read(|view| Ok((view.app_roles()?, view.fact(DEFAULT_DOMAIN)?)))?;
     let cycle = (plan.cycle(), began);
-    let exporting = Exporting { context, target, pacer, roles, default_domain, cycle, trouble };
+    let frees_values = context.store.read(|view| view.frees_any())?;
+    let exporting =
+        Exporting { context, target, pacer, roles, default_domain, cycle, trouble, frees_values };
     let tracker = Tracker::new(context, plan.cycle(), "export");
     let total = context.store.read(|view| view.plan_count(ChangeStatus::Planned))?;
     if total > 0 {
@@ -130,7 +138,7 @@ impl<D: Sync, W: TargetWrite> Exporting<'_, D, W> {
     ) -> Result<(), CycleError> {
         let mut line = Line::of(phase, self.context.job.pace.concurrency);
         let mut under_way = FuturesUnordered::new();
-        let mut due = None;
+        let (mut gathered_since, mut due) = (None, None);
         loop {
             while under_way.len() < line.width && self.may_go_on() {
                 if let Some(ready) = line.ready.pop_front() {
@@ -143,19 +151,26 @@ impl<D: Sync, W: TargetWrite> Exporting<'_, D, W> {
                 break;
             }
             if line.ended.is_empty() {
-                due = None;
+                (gathered_since, due) = (None, None);
             } else if due.is_none() {
-                due = Some(self.context.clock.sleep(GATHERED_WITHIN));
+                let now = self.context.clock.now();
+                let waited = now - *gathered_since.get_or_insert(now);
+                let left = GATHERED_WITHIN.saturating_sub(waited.to_std().unwrap_or_default());
+                due = Some(self.context.clock.sleep(left.min(QUIET)));
             }
             let is_due = tokio::select! {
                 biased;
                 Some(ended) = under_way.next() => {
                     line.ended.push(ended?);
+                    due = None;
                     line.ended.len() >= GATHERED_MAX
                 }
                 () = passed(&mut due) => true,
             };
-            if is_due {
+            // The next rows are taken along: a place that comes free waits for no transaction.
+            if is_due && self.may_go_on() {
+                self.take(&mut line, tracker, progress)?;
+            } else if is_due {
                 self.record(&mut line, tracker, progress)?;
             }
         }

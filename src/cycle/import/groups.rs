@@ -25,7 +25,7 @@ use crate::{
         job::{Job, MappingSource, Scope},
         selected_property,
     },
-    store::{Chain, GroupObjects, StoreError},
+    store::{Chain, GroupObjects, Round, StoreError},
 };
 
 /// The chain of every group of the tenant.
@@ -231,6 +231,8 @@ impl<D: Directory> Reading<'_, D> {
             })
         };
         context.check_stop()?;
+        // Only the first round after a reading from the beginning may have left something out.
+        let round = if chain.complete { Round::Later } else { Round::First };
         let mut page = ask(chain.link.clone().map(Link)).await?;
         let mut seen = 0;
         for _ in 0..PAGES_MAX {
@@ -243,7 +245,7 @@ impl<D: Directory> Reading<'_, D> {
             chain.complete = complete;
             chain.taken_at = context.clock.now();
             let keep = || {
-                self.keep(&chain, &items)?;
+                self.keep(&chain, round, &items)?;
                 drop(items);
                 Ok(self.tracker.at(seen, None)?)
             };
@@ -257,7 +259,7 @@ impl<D: Directory> Reading<'_, D> {
     }
 
     /// Stores a page together with the link after it.
-    fn keep(&self, chain: &Chain, page: &[GroupChange]) -> Result<(), StoreError> {
+    fn keep(&self, chain: &Chain, round: Round, page: &[GroupChange]) -> Result<(), StoreError> {
         let is_every = chain.name == EVERY_GROUP;
         self.context.store.write(|tx| {
             // A link goes on about groups that nobody follows any more.
@@ -266,9 +268,9 @@ impl<D: Directory> Reading<'_, D> {
                 tx.apply_group(change, self.objects, chain.generation)?;
             }
             if chain.complete && is_every {
-                tx.finish_every_group(chain.generation)?;
+                tx.finish_every_group(chain.generation, round)?;
             } else if chain.complete {
-                tx.finish_groups(&chain.members, chain.generation)?;
+                tx.finish_groups(&chain.members, chain.generation, round)?;
             }
             tx.set_chain(chain)
         })

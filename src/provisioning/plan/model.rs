@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 use crate::{
     model::{AppRole, ChangeId, CycleId, ObjectKind, RedactionKey, SourceId, TargetId, Timestamp},
     provisioning::{
-        Basis, EntitlementMemory, Evidence, Failure, FilterPrincipals, Link, Reason, Step, Subject,
-        UnsettledCreate, job::Job,
+        Basis, EntitlementMemory, Evidence, Failure, FilterPrincipals, Link, Mapped, Reason, Step,
+        Subject, UnsettledCreate, job::Job,
     },
     scim::{AttributeChange, EqFilter, Values},
 };
@@ -246,6 +246,8 @@ pub struct PlanInputs<'a> {
     pub unsettled: Option<UnsettledCreate>,
     /// The candidates at the target.
     pub evidence: Evidence,
+    /// What the person maps to, where that was computed to know what to look for.
+    pub mapped: Option<&'a Mapped>,
     /// The tenant's default domain.
     pub default_domain: Option<&'a str>,
     /// What redacted values are hashed with.
@@ -261,6 +263,8 @@ pub enum Verdict {
         keys: Vec<EqFilter>,
         /// Whether the decision waits for it, or only says more with it.
         required: bool,
+        /// What the keys were taken from, where the decision goes on from it.
+        mapped: Option<Box<Mapped>>,
     },
     /// It is decided.
     Decided(Decision),

@@ -166,6 +166,7 @@ impl Story {
             link: self.link.as_ref(),
             unsettled: self.unsettled.clone(),
             evidence: self.evidence.clone(),
+            mapped: None,
             default_domain: None,
             key: &RedactionKey::new(&[7; 32]),
         })
@@ -211,7 +212,7 @@ fn staff_id() -> String {
 
 #[test]
 fn a_group_is_looked_for_by_its_id_and_then_by_its_name() {
-    let Verdict::Lookup { keys, required } = Story::new().decide() else { panic!("no lookup") };
+    let Verdict::Lookup { keys, required, .. } = Story::new().decide() else { panic!("no lookup") };
     assert!(required);
     let keys: Vec<String> = keys.iter().map(|key| format!("{} {}", key.path, key.value)).collect();
     assert_eq!(keys, [format!("externalId {}", staff_id()), "displayName Staff".to_owned()]);

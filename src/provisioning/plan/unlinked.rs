@@ -1,6 +1,6 @@
 //! What is done for a person without a link: match, then create or adopt.
 
-use std::collections::BTreeMap;
+use std::{borrow::Cow, collections::BTreeMap};
 
 use serde_json::Value;
 
@@ -8,13 +8,14 @@ use super::{
     case::{Case, Row},
     decide::{classify, is_wanted, turns_off, withhold_rename},
     difference::{Baseline, applied, difference, is_reference},
-    model::{Action, ChangeStatus, LinkEffect, Phase, Verdict, Write},
+    model::{Action, ChangeStatus, LinkEffect, Phase, PlanInputs, Verdict, Write},
 };
 use crate::{
     model::TargetId,
     provisioning::{
-        Candidate, Claim, Evidence, Mapped, Matched, OutReason, Presence, Reason, Scoping,
-        UnsettledCreate, job::Apply, map, map_to_compare, match_keys, settle, words::Words,
+        Candidate, Claim, Evidence, Mapped, MappingFault, Matched, OutReason, Presence, Reason,
+        Scoping, UnsettledCreate, job::Apply, map, map_to_compare, match_keys, settle,
+        words::Words,
     },
     scim::{AttributeChange, AttributePath, Values},
 };
@@ -43,10 +44,10 @@ pub(super) fn unlinked(mut case: Case<'_>, scoping: &Scoping) -> Verdict {
         Scoping::Undecided(problem) => return case.undecided(problem),
     }
     let enabled = subject.is_enabled();
-    let mapped = match map(&case.inputs.job.attributes, subject, case.mapping_inputs(!enabled)) {
-        Ok(mapped) => case.as_sent(mapped),
+    let mapped = match mapped(&case) {
+        Ok(mapped) => mapped,
         Err(fault) if enabled => return case.fault(&fault),
-        Err(_) => Mapped::default(),
+        Err(_) => Cow::Owned(Mapped::default()),
     };
     case.rests_on(&mapped);
     let keys = match_keys(&mapped, case.inputs.unsettled.as_ref());
@@ -60,7 +61,8 @@ pub(super) fn unlinked(mut case: Case<'_>, scoping: &Scoping) -> Verdict {
     }
     let found = match &case.inputs.evidence {
         Evidence::NotLooked if !keys.is_empty() => {
-            return Verdict::Lookup { keys, required: enabled };
+            let mapped = Some(Box::new(mapped.into_owned()));
+            return Verdict::Lookup { keys, required: enabled, mapped };
         }
         Evidence::NotLooked => BTreeMap::new(),
         Evidence::Found(found) => found.clone(),
@@ -85,9 +87,19 @@ pub(super) fn unlinked(mut case: Case<'_>, scoping: &Scoping) -> Verdict {
             let row = Row::concern(ChangeStatus::Failure, Reason::DuplicateSourceEntries, detail);
             case.decided(vec![row], true)
         }
-        Matched::One(path, candidate) => adopt(case, mapped, &path, &candidate),
+        Matched::One(path, candidate) => adopt(case, mapped.into_owned(), &path, &candidate),
         Matched::None => create(case, &mapped),
     }
+}
+
+/// What the person maps to: computed once, also where the target is asked in between.
+fn mapped<'a>(case: &Case<'a>) -> Result<Cow<'a, Mapped>, MappingFault> {
+    let PlanInputs { job, subject, mapped, .. } = case.inputs;
+    if let Some(mapped) = mapped {
+        return Ok(Cow::Borrowed(mapped));
+    }
+    let inputs = case.mapping_inputs(!subject.is_enabled());
+    map(&job.attributes, subject, inputs).map(|mapped| Cow::Owned(case.as_sent(mapped)))
 }
 
 /// Whose an account or group is that somebody else has a claim to, as a part of a sentence.
@@ -109,7 +121,7 @@ fn abandoned(mut case: Case<'_>, unsettled: &UnsettledCreate) -> Verdict {
     let keys = match_keys(&mapped, case.inputs.unsettled.as_ref());
     let found = match &case.inputs.evidence {
         Evidence::NotLooked if !keys.is_empty() => {
-            return Verdict::Lookup { keys, required: true };
+            return Verdict::Lookup { keys, required: true, mapped: None };
         }
         Evidence::NotLooked => BTreeMap::new(),
         Evidence::Found(found) => found.clone(),
@@ -246,6 +258,9 @@ fn create(mut case: Case<'_>, mapped: &Mapped) -> Verdict {
 
 /// Values of rows that apply on create only are not compared later, so they are not remembered.
 fn exported_of_create(mapped: &Mapped, values: &Values) -> Values {
+    if mapped.rows.iter().all(|row| row.apply == Apply::Always) {
+        return values.clone();
+    }
     let lasting = |path: &AttributePath| {
         mapped.rows.iter().any(|row| &row.path == path && row.apply == Apply::Always)
     };

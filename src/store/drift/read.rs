@@ -16,6 +16,7 @@ use crate::{
         link::{parse_exported, parse_values},
         notice::moment,
         open::{StoreError, View},
+        packed::Text,
         source::stored_kind,
     },
 };
@@ -123,7 +124,7 @@ impl View<'_> {
         limit: u32,
     ) -> Result<Vec<LinkedAccount>, StoreError> {
         let sql = format!(
-            "SELECT link.source, link.display, link.target, link.exported, link.enabled, \
+            "SELECT link.source, link.display, link.target, coalesce(link.packed, link.exported), link.enabled, \
              coalesce(object.in_scope, 0) \
                  AND coalesce(object.attributes ->> 'accountEnabled', 1), \
              survey_account.\"values\", \
@@ -137,7 +138,8 @@ impl View<'_> {
         let mut statement = self.connection.prepare_cached(&sql)?;
         let key = params![cycle.to_string(), stored_kind(kind), after, limit];
         let rows = statement.query_map(key, |row| {
-            let texts: [String; 4] = [row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?];
+            let exported = row.get::<_, Text>(3)?.0;
+            let texts: [String; 4] = [row.get(0)?, row.get(1)?, row.get(2)?, exported];
             Ok((texts, row.get(4)?, row.get(5)?, row.get::<_, Option<String>>(6)?, row.get(7)?))
         })?;
         rows.map(|row| {
