@@ -13,6 +13,7 @@ mod assignment;
 mod bell;
 mod chain;
 mod command;
+mod contest;
 mod counter;
 mod cycle;
 mod dictionary;
