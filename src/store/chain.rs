@@ -113,6 +113,7 @@ impl Tx<'_> {
 
     /// Forgets where every chain stands: the next cycle reads everything again.
     pub fn reset_watermark(&self) -> Result<(), StoreError> {
+        self.drop_first_reading()?;
         self.connection
             .execute_batch("DELETE FROM chain; DELETE FROM fact WHERE name IN ('selection');")?;
         Ok(())

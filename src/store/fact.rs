@@ -1,13 +1,19 @@
 //! Single facts: what the file is bound to, the job's state, revisions and statistics.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt};
 
 use rusqlite::{OptionalExtension, params};
-use serde::{Deserialize, Serialize, de::IgnoredAny};
+use serde::{
+    Deserialize, Serialize,
+    de::{self, Deserializer as _},
+};
 
-use super::open::{StoreError, Tx, View};
+use super::{
+    open::{StoreError, Tx, View},
+    packed::text_of,
+};
 use crate::{
-    model::{ServicePrincipalId, Timestamp},
+    model::{AttributeName, ServicePrincipalId, Timestamp},
     provisioning::{Discovered, Quarantine, RevisionParts, job::Job},
 };
 
@@ -162,20 +168,51 @@ impl View<'_> {
     pub fn count_properties(&self) -> Result<BTreeMap<String, u64>, StoreError> {
         // Read in one pass: SQL would make a row of each of the values first.
         let mut statement = self.connection.prepare_cached(
-            "SELECT attributes FROM source_whole WHERE presence = 0 AND kind = 0",
+            "SELECT coalesce(source_attributes.packed, source_attributes.attributes) \
+             FROM source_object JOIN source_attributes ON source_attributes.num = attributes_num \
+             WHERE presence = 0 AND kind = 0",
         )?;
-        let mut counts = BTreeMap::new();
+        let mut counts = PropertyCounts::default();
         let mut rows = statement.query([])?;
         while let Some(row) = rows.next()? {
-            let text = row.get_ref(0)?.as_str().map_err(|e| StoreError::stored("user", e))?;
-            #[expect(clippy::zero_sized_map_values, reason = "JSON has no sets of names")]
-            let names: BTreeMap<String, IgnoredAny> =
-                serde_json::from_str(text).map_err(|error| StoreError::stored("user", error))?;
-            for name in names.into_keys() {
-                *counts.entry(name).or_insert(0) += 1;
-            }
+            let text = text_of(row.get_ref(0)?)?;
+            serde_json::Deserializer::from_str(&text)
+                .deserialize_map(&mut counts)
+                .map_err(|error| StoreError::stored("user", error))?;
         }
-        Ok(counts)
+        Ok(counts.0.into_iter().collect())
+    }
+}
+
+/// How many objects have each member. Most have the same ones in the same order, so a name is
+/// looked for first behind the one before it.
+#[derive(Default)]
+struct PropertyCounts(Vec<(String, u64)>);
+
+impl<'de> de::Visitor<'de> for &mut PropertyCounts {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: de::MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        let PropertyCounts(counts) = self;
+        let mut likely = 0;
+        while let Some(AttributeName(name)) = map.next_key()? {
+            map.next_value::<de::IgnoredAny>()?;
+            let is_it = |(known, _): &(String, u64)| *known == name;
+            let place = match counts.get(likely) {
+                Some(next) if is_it(next) => likely,
+                _ => counts.iter().position(is_it).unwrap_or_else(|| {
+                    counts.push((name.into_owned(), 0));
+                    counts.len() - 1
+                }),
+            };
+            counts[place].1 += 1;
+            likely = place + 1;
+        }
+        Ok(())
     }
 }
 

@@ -27,8 +27,9 @@ use crate::{
 const FOUND_MAX: u32 = 20;
 
 /// The tables with one row, or several, of one person, and the column with its id.
-const OWN_ROWS: [(&str, &str); 14] = [
+const OWN_ROWS: [(&str, &str); 15] = [
     ("source_object", "id"),
+    ("first_reading", "id"),
     ("link", "source"),
     ("escrow", "source"),
     ("waiting_change", "source"),
@@ -120,6 +121,11 @@ impl View<'_> {
             "WITH named (id, name) AS ( \
                  SELECT id, attributes ->> 'userPrincipalName' FROM source_whole WHERE kind = 0 \
                  UNION ALL SELECT id, attributes ->> 'mail' FROM source_whole WHERE kind = 0 \
+                 UNION ALL SELECT id, \
+                     unpacked(coalesce(packed, attributes)) ->> 'userPrincipalName' \
+                     FROM first_reading WHERE presence = 0 \
+                 UNION ALL SELECT id, unpacked(coalesce(packed, attributes)) ->> 'mail' \
+                     FROM first_reading WHERE presence = 0 \
                  UNION ALL SELECT source, display FROM link WHERE kind = 0 \
                  UNION ALL SELECT source, source_name FROM provisioning_log \
                      WHERE unpacked(coalesce(packed, body)) ->> 'kind' <> 'group' \
@@ -243,7 +249,8 @@ impl Tx<'_> {
         self.delete_rows_of(person)?;
         self.settle_held()?;
         self.clean_others(person, &names)?;
-        let rereads = traces.whereabouts != Whereabouts::Gone;
+        // What a first reading has put down may name the person as somebody's manager, too.
+        let rereads = traces.whereabouts != Whereabouts::Gone || self.first_reading()?.is_some();
         if rereads {
             self.reset_watermark()?;
         } else {

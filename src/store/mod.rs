@@ -23,6 +23,7 @@ mod error;
 mod escrow;
 mod fact;
 mod filter;
+mod first_reading;
 mod forget;
 mod held;
 mod held_member;

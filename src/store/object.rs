@@ -111,14 +111,24 @@ impl Tx<'_> {
         showing: Showing,
         generation: u64,
     ) -> Result<(), StoreError> {
-        let key = id.to_string();
         let text = self.stored_text(id, attributes)?;
-        let known = self.known(&key, text.as_str())?;
+        self.show_user((&id.to_string(), text.as_str()), manager, showing, generation)
+    }
+
+    /// The same, with the attributes as they are stored.
+    pub(super) fn show_user(
+        &self,
+        (key, text): (&str, &str),
+        manager: Option<ManagerChange>,
+        showing: Showing,
+        generation: u64,
+    ) -> Result<(), StoreError> {
+        let known = self.known(key, text)?;
         let is_shown = known.as_ref().is_some_and(|known| known.generation >= generation);
         let is_shown_first = showing == Showing::Everything && !is_shown;
         let manager = manager.or(is_shown_first.then_some(ManagerChange::Cleared));
-        let shown = Shown { text: text.as_str(), generation, manager };
-        self.store_shown((ObjectKind::User, &key), known.as_ref(), &shown)
+        let shown = Shown { text, generation, manager };
+        self.store_shown((ObjectKind::User, key), known.as_ref(), &shown)
     }
 
     /// Stores a changed user, and what is said of its manager, if it is one that matters.
@@ -138,7 +148,8 @@ impl Tx<'_> {
         Ok(())
     }
 
-    fn stored_text<'a>(
+    /// A user's attributes as they are stored: what is to be sealed of them sealed.
+    pub(super) fn stored_text<'a>(
         &self,
         id: SourceId,
         attributes: &'a AttributesText,
@@ -190,12 +201,7 @@ impl Tx<'_> {
         let Some(known) = known else {
             let num = self.add_attributes(shown.text)?;
             let manager = shown.manager.and_then(stored_manager);
-            let sql = "INSERT INTO source_object \
-                 (id, kind, presence, dirty, read_generation, attributes_num, manager) \
-                 VALUES (?1, ?2, 0, 1, ?3, ?4, ?5)";
-            let row = params![key, stored_kind(kind), shown.generation, num, manager];
-            self.connection.prepare_cached(sql)?.execute(row)?;
-            return Ok(());
+            return self.add_object((kind, key), num, manager.as_deref(), shown.generation);
         };
         let num = match (known.is_same, known.attributes_num) {
             (true, num) => num,
@@ -216,6 +222,21 @@ impl Tx<'_> {
         let generation = known.generation.max(shown.generation);
         let row = params![key, differs, generation, num, manager];
         self.connection.prepare_cached(sql)?.execute(row)?;
+        Ok(())
+    }
+
+    /// Stores an object that is not known, with the number of its attributes.
+    pub(super) fn add_object(
+        &self,
+        (kind, key): (ObjectKind, &str),
+        num: i64,
+        manager: Option<&str>,
+        generation: u64,
+    ) -> Result<(), StoreError> {
+        let sql = "INSERT INTO source_object \
+             (id, kind, presence, dirty, read_generation, attributes_num, manager) \
+             VALUES (?1, ?2, 0, 1, ?3, ?4, ?5)";
+        self.run(sql, params![key, stored_kind(kind), generation, num, manager])?;
         Ok(())
     }
 
@@ -262,7 +283,8 @@ impl Tx<'_> {
     }
 }
 
-fn stored_manager(change: ManagerChange) -> Option<String> {
+/// How a manager is stored.
+pub(super) fn stored_manager(change: ManagerChange) -> Option<String> {
     match change {
         ManagerChange::Set(manager) => Some(manager.to_string()),
         ManagerChange::Cleared => None,

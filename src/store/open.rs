@@ -26,7 +26,7 @@ use rusqlite::{
 };
 
 /// The schema, as numbered steps that are never edited once released.
-const MIGRATIONS: [&str; 17] = [
+const MIGRATIONS: [&str; 18] = [
     include_str!("migrations/0001_state.sql"),
     include_str!("migrations/0002_filters.sql"),
     include_str!("migrations/0003_hints.sql"),
@@ -44,6 +44,7 @@ const MIGRATIONS: [&str; 17] = [
     include_str!("migrations/0016_scale.sql"),
     include_str!("migrations/0017_smaller.sql"),
     include_str!("migrations/0018_outcome.sql"),
+    include_str!("migrations/0019_first_reading.sql"),
 ];
 
 /// The version of a file whose engine has not made its tables yet: there is no state so far.

@@ -105,8 +105,11 @@ impl View<'_> {
 impl Tx<'_> {
     fn change_hidden(&self, stored: &Hidden, wanted: &Hidden) -> Result<(), StoreError> {
         let another_key = !stored.key.is_empty() && stored.key != self.key.id();
-        if another_key {
+        // What a first reading has put down is sealed as it was wanted by then: it begins anew.
+        if another_key || self.first_reading()?.is_some() {
             self.reset_watermark()?;
+        }
+        if another_key {
             self.mark_all_dirty()?;
         }
         if another_key || !stored.paths.is_subset(&wanted.paths) {

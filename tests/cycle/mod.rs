@@ -9,6 +9,7 @@ mod directory_faults;
 mod drift;
 mod escrow;
 mod explain;
+mod first_reading;
 mod forget;
 mod groups;
 mod large_tenant;

@@ -39,7 +39,10 @@ use entra_scim::{
         tenant::{ApplicationSpec, RecordedRequest, Tenant, TenantOptions, UserSpec},
     },
     scim::shown,
-    store::{Commit, Engine, LogFilter, LogRow, Neighbours, PlanFilter, StoreError, preview_copy},
+    store::{
+        Commit, CommitWatch, Engine, LogFilter, LogRow, Neighbours, PlanFilter, StoreError,
+        preview_copy,
+    },
     target::{ScimTarget, TargetSettings},
 };
 use serde_json::{Value, json};
@@ -470,14 +473,19 @@ impl World {
 
     /// From now on this happens at each commit of the state.
     pub(crate) fn at_each_commit(&mut self, happens: impl Fn() + Send + Sync + 'static) {
-        self.store = None;
-        let engine = Engine::open(&self.folder.path().join("crm.db")).expect("the state opens");
-        self.store = Some(engine.watched(Arc::new(move |commit| {
+        self.watch_commits(Arc::new(move |commit| {
             if commit == Commit::After {
                 happens();
             }
             Ok(())
-        })));
+        }));
+    }
+
+    /// From now on this is told of each commit of the state, and may refuse it.
+    pub(crate) fn watch_commits(&mut self, watch: CommitWatch) {
+        self.store = None;
+        let engine = Engine::open(&self.folder.path().join("crm.db")).expect("the state opens");
+        self.store = Some(engine.watched(watch));
     }
 
     /// From now on every list of users that the directory gives is empty, and looks complete.

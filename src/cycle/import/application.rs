@@ -263,6 +263,7 @@ fn begin<D>(
         if goes_on {
             return Ok(last);
         }
+        tx.drop_first_reading()?;
         let next = (last + 1).to_string();
         tx.set_fact("read_generation", Some(&next))?;
         tx.set_fact("full_read", Some(&next))?;

@@ -9,7 +9,7 @@
 use super::{
     ahead::{ahead, bytes_of},
     shard::{Shards, lanes},
-    users::{PAGES_MAX, endless},
+    users::{PAGES_MAX, endless, sort_in},
 };
 use crate::{
     cycle::{
@@ -18,7 +18,7 @@ use crate::{
     },
     model::{SourceId, SourceObject},
     port::{Directory, IDS_PER_LOOKUP_MAX, Link, Page, Selection},
-    store::StoreError,
+    store::{Showing, StoreError},
 };
 
 /// Pages that are read one after the other before shards pay: below some 16,000 users the requests
@@ -30,6 +30,8 @@ pub(super) struct Listing<'a, D> {
     pub(super) context: &'a Context<'a, D>,
     pub(super) selection: &'a Selection,
     generation: u64,
+    /// Whether its pages are put down, and sorted in before it is asked who was shown.
+    puts_down: bool,
     tracker: &'a Tracker<'a, D>,
 }
 
@@ -40,7 +42,8 @@ pub(super) async fn list<D: Directory>(
     generation: u64,
     tracker: &Tracker<'_, D>,
 ) -> Result<(), CycleError> {
-    let listing = Listing { context, selection, generation, tracker };
+    let puts_down = context.store.write(|tx| tx.begin_first_reading(generation))?;
+    let mut listing = Listing { context, selection, generation, puts_down, tracker };
     let ask = |next: Option<Link>| {
         Box::pin(async move {
             let ask = || context.directory.users(selection, next.as_ref());
@@ -55,14 +58,19 @@ pub(super) async fn list<D: Directory>(
         seen += items.len() as u64;
         let bytes = bytes_of(&items);
         page_bytes_max = bytes.max(page_bytes_max);
-        let keep = || listing.keep(items, seen);
-        let Some(next) = next else { return keep() };
+        let Some(next) = next else {
+            listing.keep(items, seen)?;
+            return listing.sort_in(seen);
+        };
         if number == PAGES_IN_SEQUENCE && lanes(page_bytes_max) > 1 {
-            keep()?;
+            listing.keep(items, seen)?;
             let mut shards = Shards::new(&listing, lanes(page_bytes_max), seen);
             Box::pin(shards.read()).await?;
-            return Box::pin(listing.complete(shards.seen())).await;
+            let seen = shards.seen();
+            listing.sort_in(seen)?;
+            return Box::pin(listing.complete(seen)).await;
         }
+        let keep = || listing.keep(items, seen);
         page = ahead(|| context.check_stop(), ask(Some(next)), bytes, keep).await?;
     }
     Err(endless())
@@ -73,12 +81,22 @@ impl<D: Directory> Listing<'_, D> {
     pub(super) fn keep(&self, users: Vec<SourceObject>, seen: u64) -> Result<(), CycleError> {
         self.context.store.write(|tx| {
             for user in &users {
-                tx.upsert_user(user.id, &user.attributes, self.generation)?;
+                if self.puts_down {
+                    tx.put_down_user(user.id, &user.attributes, None)?;
+                } else {
+                    tx.upsert_user(user.id, &user.attributes, self.generation)?;
+                }
             }
             Ok(())
         })?;
         drop(users);
         Ok(self.tracker.at(seen, None)?)
+    }
+
+    /// Sorts in what was put down; from now on, users are stored as they come.
+    fn sort_in(&mut self, seen: u64) -> Result<(), CycleError> {
+        self.puts_down = false;
+        sort_in(self.context, Showing::Changes, self.tracker, seen)
     }
 
     /// Reads the ids of all users to their end, and looks up whom this reading has not shown yet.

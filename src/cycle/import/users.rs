@@ -18,6 +18,19 @@ use crate::{
 /// Pages of one round: more than any tenant has, so that a link in a ring ends.
 pub(in crate::cycle) const PAGES_MAX: u32 = 1_000_000;
 
+/// Rows of a first reading that are sorted in at once.
+const SORTED_IN_AT_ONCE: u32 = 2_000;
+
+/// What a round of changes is good for.
+#[derive(Clone, Copy)]
+struct Round {
+    /// Whether it is a complete reading.
+    full: bool,
+    generation: u64,
+    /// Whether its pages are put down, and sorted in at its end.
+    puts_down: bool,
+}
+
 /// Reads changes of users. Returns the chain to store when the whole import is complete, where it
 /// may not be stored before.
 pub(super) async fn read<D: Directory>(
@@ -33,7 +46,8 @@ pub(super) async fn read<D: Directory>(
                 .store
                 .read(|view| view.chain(Chain::USERS))?
                 .ok_or_else(|| DirectoryFault::TokenExpired("no link is stored".to_owned()))?;
-            follow(context, selection, chain, (full, generation), tracker).await?;
+            let round = Round { full, generation, puts_down: false };
+            follow(context, selection, chain, round, tracker).await?;
             Ok(None)
         }
         (true, Scope::Assigned) => from_now(context, selection, generation).await.map(Some),
@@ -43,7 +57,15 @@ pub(super) async fn read<D: Directory>(
                 Some(chain) if chain.generation == generation => chain,
                 Some(_) | None => empty(context, generation),
             };
-            follow(context, selection, chain, (full, generation), tracker).await?;
+            // What was put down before the engine ended is sorted in before anything newer.
+            if chain.complete {
+                sort_in(context, Showing::Everything, tracker, 0)?;
+            }
+            let puts_down =
+                !chain.complete && context.store.write(|tx| tx.begin_first_reading(generation))?;
+            let round = Round { full, generation, puts_down };
+            let seen = follow(context, selection, chain, round, tracker).await?;
+            sort_in(context, Showing::Everything, tracker, seen)?;
             Ok(None)
         }
         (true, Scope::All) => {
@@ -98,14 +120,30 @@ pub(in crate::cycle) fn endless() -> CycleError {
     DirectoryFault::Malformed("its pages never end".to_owned()).into()
 }
 
-/// Follows a chain to the end of its round; each page is stored with the link after it.
+/// Sorts in what was put down of a reading that is complete.
+pub(super) fn sort_in<D>(
+    context: &Context<'_, D>,
+    showing: Showing,
+    tracker: &Tracker<'_, D>,
+    seen: u64,
+) -> Result<(), CycleError> {
+    let sort = |tx: &Tx<'_>| tx.sort_in_first_reading(showing, SORTED_IN_AT_ONCE);
+    while context.store.write(sort)? > 0 {
+        context.check_stop()?;
+        tracker.at(seen, None)?;
+    }
+    Ok(())
+}
+
+/// Follows a chain to the end of its round; each page is stored with the link after it. Returns how
+/// many rows its pages had.
 async fn follow<D: Directory>(
     context: &Context<'_, D>,
     selection: &Selection,
     mut chain: Chain,
-    (full, generation): (bool, u64),
+    round: Round,
     tracker: &Tracker<'_, D>,
-) -> Result<(), CycleError> {
+) -> Result<u64, CycleError> {
     let ask = |link: Option<Link>| {
         Box::pin(async move {
             pace::directory(context.clock, || {
@@ -131,7 +169,7 @@ async fn follow<D: Directory>(
         let keep = || {
             context.store.write(|tx| {
                 for change in &items {
-                    apply(tx, change, (full, everybody), generation)?;
+                    apply(tx, change, everybody, round)?;
                 }
                 tx.set_chain(&chain)
             })?;
@@ -139,7 +177,8 @@ async fn follow<D: Directory>(
             Ok(tracker.at(seen, None)?)
         };
         if complete {
-            return keep();
+            keep()?;
+            return Ok(seen);
         }
         page = ahead(|| context.check_stop(), ask(Some(link)), bytes, keep).await?;
     }
@@ -153,10 +192,13 @@ async fn follow<D: Directory>(
 fn apply(
     tx: &Tx<'_>,
     change: &UserChange,
-    (full, everybody): (bool, bool),
-    generation: u64,
+    everybody: bool,
+    Round { full, generation, puts_down }: Round,
 ) -> Result<(), StoreError> {
     match change {
+        UserChange::Upsert { object, manager } if puts_down => {
+            tx.put_down_user(object.id, &object.attributes, *manager)
+        }
         UserChange::Upsert { object, manager } => {
             let shown = (object.id, &object.attributes);
             if everybody {
@@ -166,12 +208,16 @@ fn apply(
                 tx.update_known_user(shown, *manager)
             }
         }
-        UserChange::Removed { id, removal } => tx.set_presence(
-            *id,
-            match removal {
+        UserChange::Removed { id, removal } => {
+            let presence = match removal {
                 Removal::SoftDeleted => Presence::SoftDeleted,
                 Removal::Deleted => Presence::Deleted,
-            },
-        ),
+            };
+            if puts_down {
+                tx.put_down_presence(*id, presence)
+            } else {
+                tx.set_presence(*id, presence)
+            }
+        }
     }
 }

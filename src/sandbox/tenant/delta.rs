@@ -365,6 +365,7 @@ fn links(
 fn page(state: &mut State, call: &Call, feed: &Feed, mut round: Round) -> Reply {
     let wanted = call.preference("odata.maxpagesize").and_then(|size| size.parse().ok());
     let mut size = wanted.unwrap_or(OBJECTS_PER_PAGE).clamp(1, OBJECTS_PER_PAGE);
+    size = size.min(state.switches.page_rows_max);
     if call.suffers(&Fault::ShortPage) {
         size = (size / 3).max(1);
     }

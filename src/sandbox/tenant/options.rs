@@ -71,7 +71,7 @@ pub struct Switches {
     pub members_options_need_consistency: bool,
     /// Resource units are counted and 429 answered beyond the documented limits.
     pub throttles: bool,
-    /// Rows of a page of a plain list at most, whatever `$top` allows: Graph may give fewer.
+    /// Rows of a page at most, whatever `$top` or a preference allows: Graph may give fewer.
     pub page_rows_max: usize,
     /// How long a `$skiptoken` is good for.
     pub skip_token_lifetime: Duration,
