@@ -115,6 +115,7 @@ const RULES: &[Rule] = &[
     pure_rooms_touch_nothing,
     the_environment_is_read_at_the_door,
     sql_lives_in_the_store,
+    nobody_joins_a_view,
     doors_hold_no_functions,
     files_open_with_what_they_own,
     files_are_short,
@@ -206,6 +207,15 @@ fn sql_lives_in_the_store(file: &SourceFile) -> Vec<String> {
         .filter(|literal| !file.is_test(literal.line))
         .filter(|literal| SQL_STARTS.iter().any(|start| literal.text.contains(start)))
         .map(|literal| finding(file, literal.line, "SQL outside of `store`"))
+        .collect()
+}
+
+/// SQLite makes a joined view anew, from everybody, for each query.
+fn nobody_joins_a_view(file: &SourceFile) -> Vec<String> {
+    file.strings
+        .iter()
+        .filter(|literal| literal.text.contains("JOIN source_whole"))
+        .map(|literal| finding(file, literal.line, "a view is looked into, and not joined"))
         .collect()
 }
 
@@ -378,6 +388,13 @@ fn sql_outside_of_the_store_is_found() {
     check(rule, "cycle/report.rs", "fn f() { run!(\"UPDATE b SET c = 1\"); }", &[1]);
     check(rule, "cycle/report.rs", "/// SELECT a\nconst A: &str = \"DELETE /Users/1\";", &[]);
     check(rule, "store/link.rs", "const A: &str = \"SELECT a FROM b\";", &[]);
+}
+
+#[test]
+fn a_joined_view_is_found() {
+    let rule = nobody_joins_a_view;
+    check(rule, "store/link.rs", "const A: &str = \"FROM a LEFT JOIN source_whole ON b\";", &[1]);
+    check(rule, "store/link.rs", "const A: &str = \"FROM source_whole WHERE id = ?1\";", &[]);
 }
 
 #[test]

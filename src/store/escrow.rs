@@ -58,12 +58,13 @@ pub struct EscrowCounts {
     pub given_up: u64,
 }
 
+// A view that is joined is made anew for each query, from everybody.
 const COLUMNS: &str = "escrow.source, \
-     coalesce(source_whole.attributes ->> 'userPrincipalName', \
-         iif(source_whole.kind = 1, source_whole.attributes ->> 'displayName', NULL)), \
+     (SELECT coalesce(attributes ->> 'userPrincipalName', \
+         iif(kind = 1, attributes ->> 'displayName', NULL)) \
+      FROM source_whole WHERE id = escrow.source), \
      escrow.since, escrow.failures, escrow.code, escrow.detail, escrow.due_cycle, escrow.due_at, \
-     escrow.is_removal, escrow.given_up FROM escrow \
-     LEFT JOIN source_whole ON source_whole.id = escrow.source";
+     escrow.is_removal, escrow.given_up FROM escrow";
 
 fn read_row(row: &rusqlite::Row<'_>) -> rusqlite::Result<EscrowRow> {
     let (due_cycle, due_at): (Option<u64>, Option<i64>) = (row.get(6)?, row.get(7)?);

@@ -202,7 +202,8 @@ impl Tx<'_> {
     pub fn expire_approvals(&self, now: Timestamp) -> Result<(), StoreError> {
         self.run(
             "DELETE FROM approval WHERE given_at <= ?1 OR NOT EXISTS \
-             (SELECT 1 FROM planned_change AS row WHERE row.source = approval.source \
+             (SELECT 1 FROM planned_change AS row INDEXED BY planned_change_by_source \
+              WHERE row.source = approval.source \
               AND coalesce(row.target, '') = approval.target AND row.action = approval.action)",
             [(now - APPROVAL_LASTS).timestamp_millis()],
         )?;

@@ -32,7 +32,8 @@ impl View<'_> {
         Ok(self.one(
             "SELECT count(*) FROM removal WHERE at > ?1 AND kind = ?2 AND NOT (is_unknown = 1 \
              AND EXISTS \
-             (SELECT 1 FROM planned_change AS row WHERE row.source = removal.source \
+             (SELECT 1 FROM planned_change AS row INDEXED BY planned_change_by_source \
+              WHERE row.source = removal.source \
               AND row.target IS removal.target AND row.action = removal.action \
               AND row.status = 'planned'))",
             params![since.timestamp_millis(), stored_kind(kind)],

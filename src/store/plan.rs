@@ -60,7 +60,8 @@ impl View<'_> {
             PlanFilter::Visible => {
                 "(action <> 'skip' OR status NOT IN ('skipped') OR body ->> 'error' IS NOT NULL)"
             }
-            PlanFilter::Held => "status = 'held'",
+            // In the order of the rows, which an index of the status does not have.
+            PlanFilter::Held => "+status = 'held'",
         };
         let sql = format!(
             "SELECT {COLUMNS} FROM planned_change AS row WHERE {condition} AND seq > ?1 \
@@ -155,8 +156,8 @@ impl View<'_> {
         Ok(self
             .connection
             .prepare_cached(
-                "SELECT EXISTS (SELECT 1 FROM planned_change WHERE source = ?1 \
-                 AND status = 'planned' AND (action = 'delete' OR frees = ?2))",
+                "SELECT EXISTS (SELECT 1 FROM planned_change INDEXED BY planned_change_by_source \
+                 WHERE source = ?1 AND status = 'planned' AND (action = 'delete' OR frees = ?2))",
             )?
             .query_row(params![source.to_string(), claim_key(kind, value)], |row| row.get(0))?)
     }
@@ -186,8 +187,8 @@ impl View<'_> {
         Ok(self
             .connection
             .prepare_cached(
-                "SELECT EXISTS (SELECT 1 FROM planned_change WHERE source = ?1 \
-                 AND action IN ('create', 'adopt') AND status = 'planned')",
+                "SELECT EXISTS (SELECT 1 FROM planned_change INDEXED BY planned_change_by_source \
+                 WHERE source = ?1 AND action IN ('create', 'adopt') AND status = 'planned')",
             )?
             .query_row([source.to_string()], |row| row.get(0))?)
     }
@@ -197,8 +198,8 @@ impl View<'_> {
         Ok(self
             .connection
             .prepare_cached(
-                "SELECT EXISTS (SELECT 1 FROM planned_change WHERE source = ?1 \
-                 AND action = 'delete' AND status = 'planned')",
+                "SELECT EXISTS (SELECT 1 FROM planned_change INDEXED BY planned_change_by_source \
+                 WHERE source = ?1 AND action = 'delete' AND status = 'planned')",
             )?
             .query_row([source.to_string()], |row| row.get(0))?)
     }

@@ -84,7 +84,8 @@ impl Tx<'_> {
     /// What waited in an earlier cycle and does not any more is forgotten.
     pub fn forget_waiting(&self) -> Result<(), StoreError> {
         self.run(
-            "DELETE FROM waiting_change WHERE NOT EXISTS (SELECT 1 FROM planned_change AS row \
+            "DELETE FROM waiting_change WHERE NOT EXISTS ( \
+             SELECT 1 FROM planned_change AS row INDEXED BY planned_change_by_source \
              WHERE row.source = waiting_change.source AND row.action = waiting_change.action \
              AND coalesce(row.target, '') = waiting_change.target AND row.status = 'skipped')",
             [],

@@ -23,7 +23,10 @@ use crate::{
 
 /// Live links whose account is as the last export left it. One that this cycle wrote may be shown
 /// as it was before by a target that settles slowly.
-const COMPARABLE: &str = "link.kind = ?2 AND link.standing = 0 AND link.stale = 0 \
+///
+/// Those of a kind are read by their ids: an index of the kind would have them all sorted for each
+/// few of them.
+const COMPARABLE: &str = "+link.kind = ?2 AND link.standing = 0 AND link.stale = 0 \
      AND link.is_hint = 0 AND link.members_unread = 0 \
      AND NOT EXISTS (SELECT 1 FROM planned_change AS row WHERE row.source = link.source \
          AND row.cycle = ?1 AND row.action <> 'skip' \
@@ -125,11 +128,11 @@ impl View<'_> {
     ) -> Result<Vec<LinkedAccount>, StoreError> {
         let sql = format!(
             "SELECT link.source, link.display, link.target, coalesce(link.packed, link.exported), link.enabled, \
-             coalesce(object.in_scope, 0) \
-                 AND coalesce(object.attributes ->> 'accountEnabled', 1), \
+             coalesce((SELECT in_scope AND coalesce(attributes ->> 'accountEnabled', 1) \
+                 FROM source_whole WHERE id = link.source), 0), \
              survey_account.\"values\", \
              (SELECT count(*) FROM member_link WHERE group_id = link.source AND doubt = 0) \
-             FROM link LEFT JOIN source_whole AS object ON object.id = link.source \
+             FROM link \
              LEFT JOIN survey_account ON survey_account.kind = link.kind \
                  AND survey_account.target = link.target \
              WHERE {COMPARABLE} AND link.source > ?3 ORDER BY link.source LIMIT ?4"
@@ -193,8 +196,9 @@ impl View<'_> {
                  WHERE was.kind = ?1 AND was.target = account.target) \
              AND NOT EXISTS (SELECT 1 FROM drift_unlinked AS known \
                  WHERE known.kind = ?1 AND known.target = account.target) \
-             AND NOT EXISTS (SELECT 1 FROM unsettled_create, json_each(unsettled_create.sent) \
-                 AS sent JOIN survey_key ON survey_key.kind = ?1 \
+             AND NOT EXISTS (SELECT 1 FROM unsettled_create \
+                 CROSS JOIN json_each(unsettled_create.sent) AS sent \
+                 CROSS JOIN survey_key ON survey_key.kind = ?1 \
                  AND survey_key.target = account.target AND survey_key.path = lower(sent.key) \
                  AND survey_key.folded = lower(sent.value)) \
              ORDER BY target LIMIT ?3",
