@@ -39,8 +39,8 @@ impl View<'_> {
     }
 }
 
-/// Accounts that several people would adopt are told first, in one pass over all adoptions: a tenant
-/// that moves here adopts everybody.
+/// Accounts that several people would adopt are told first, in one pass over all adoptions: a
+/// tenant that moves here adopts everybody.
 fn contested_adoptions_sql() -> String {
     format!(
         "SELECT {COLUMNS} FROM planned_change AS row \

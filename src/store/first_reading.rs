@@ -1,5 +1,5 @@
-//! The first reading of a directory: what its pages show is put down in the order in which it comes,
-//! and sorted in once the reading is complete.
+//! The first reading of a directory: what its pages show is put down in the order in which it
+//! comes, and sorted in once the reading is complete.
 //!
 //! The ids of a directory are random. People who are stored one page of them after the other, each
 //! at the place of its id, write a page of the file for nearly each of them; in the order of their
@@ -35,20 +35,20 @@ const BEGINNING: (i64, String) = (0, String::new());
 struct Row<'a> {
     id: &'a str,
     presence: i64,
-    /// `None` where the page says nothing of it.
-    manager: Option<Option<&'a str>>,
+    /// Whether the page says something of the manager.
+    tells_manager: bool,
+    manager: Option<&'a str>,
     attributes: &'a str,
     packed: Option<&'a [u8]>,
 }
 
 impl<'a> Row<'a> {
     fn read(row: &'a rusqlite::Row<'_>) -> Result<Self, rusqlite::Error> {
-        let manager = row.get_ref(4)?.as_str_or_null()?;
-        let tells_manager: bool = row.get(3)?;
         Ok(Self {
             id: row.get_ref(1)?.as_str()?,
             presence: row.get(2)?,
-            manager: tells_manager.then_some(manager),
+            tells_manager: row.get(3)?,
+            manager: row.get_ref(4)?.as_str_or_null()?,
             attributes: row.get_ref(5)?.as_str()?,
             packed: row.get_ref(6)?.as_blob_or_null()?,
         })
@@ -175,7 +175,7 @@ impl Tx<'_> {
         let sql = "INSERT INTO source_attributes (attributes, packed) VALUES (?1, ?2)";
         self.run(sql, params![row.attributes, row.packed])?;
         let num = self.connection.last_insert_rowid();
-        self.add_object((ObjectKind::User, row.id), num, row.manager.flatten(), generation)
+        self.add_object((ObjectKind::User, row.id), num, row.manager, generation)
     }
 
     /// Stores what a row says of somebody who may be known.
@@ -188,16 +188,17 @@ impl Tx<'_> {
         let id = row.id.parse().map_err(|error| StoreError::stored("id", error))?;
         match row.presence {
             0 => {
-                let manager = row.manager.map(|manager| match manager {
-                    Some(manager) => manager
-                        .parse()
-                        .map(ManagerChange::Set)
-                        .map_err(|error| StoreError::stored("id", error)),
-                    None => Ok(ManagerChange::Cleared),
-                });
+                let manager = match row.manager {
+                    Some(manager) => {
+                        let manager = manager.parse();
+                        let fault = |error| StoreError::stored("id", error);
+                        Some(ManagerChange::Set(manager.map_err(fault)?))
+                    }
+                    None => row.tells_manager.then_some(ManagerChange::Cleared),
+                };
                 let packed = row.packed.map(Into::into);
                 let text = text_of(packed.unwrap_or_else(|| row.attributes.into()))?;
-                self.show_user((row.id, &text), manager.transpose()?, showing, generation)
+                self.show_user((row.id, &text), manager, showing, generation)
             }
             DELETED => self.set_presence(id, Presence::Deleted),
             _ => self.set_presence(id, Presence::SoftDeleted),
