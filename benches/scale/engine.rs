@@ -155,6 +155,7 @@ pub(crate) async fn run(mut words: impl Iterator<Item = String>) -> ExitCode {
         "phases": shown.collect::<serde_json::Map<String, Value>>(),
         "totals": {
             "in_scope": totals.in_scope, "create": totals.create, "update": totals.update,
+            "adopt": totals.adopt,
             "failure": totals.failure, "held": totals.held, "skip": totals.skip,
         },
         "requests": { "graph": end.report.requests.graph, "target": end.report.requests.target },

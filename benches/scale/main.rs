@@ -17,6 +17,7 @@ mod engine;
 mod export;
 mod import;
 mod large;
+mod moved;
 mod process;
 mod reach;
 mod record;
@@ -100,6 +101,9 @@ async fn main() -> ExitCode {
     }
     if large::ROWS.iter().any(|name| is_wanted(name)) {
         figures.extend(large::measure(size).await);
+    }
+    if moved::ROWS.iter().any(|name| is_wanted(name)) {
+        figures.extend(moved::measure(size).await);
     }
     figures.retain(|figure| is_wanted(figure.name));
     println!();

@@ -16,7 +16,7 @@ pub(crate) struct Row {
 }
 
 /// Every row, in the order in which they are shown.
-pub(crate) const ROWS: [Row; 15] = [
+pub(crate) const ROWS: [Row; 16] = [
     row("memory-initial", Bound::AtMost(128.0), "MiB"),
     row("memory-noop", Bound::AtMost(64.0), "MiB"),
     row("import", Bound::AtLeast(40_000.0), "users/s of CPU"),
@@ -27,6 +27,7 @@ pub(crate) const ROWS: [Row; 15] = [
     row("export-throttled", Bound::AtMost(1.0), "% of requests"),
     row("noop-cpu", Bound::AtMost(1.5), "x"),
     row("churn-cpu", Bound::AtMost(1.5), "x"),
+    row("adopt-cpu", Bound::AtMost(1.5), "x"),
     row("graph-requests", Bound::AtMost(0.0), "over what is allowed"),
     row("target-requests", Bound::AtMost(0.0), "requests"),
     row("state-size", Bound::AtMost(2_048.0), "bytes/user"),
