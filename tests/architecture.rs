@@ -116,6 +116,7 @@ const RULES: &[Rule] = &[
     the_environment_is_read_at_the_door,
     sql_lives_in_the_store,
     nobody_joins_a_view,
+    the_plan_of_a_person_is_found_by_the_person,
     doors_hold_no_functions,
     files_open_with_what_they_own,
     files_are_short,
@@ -216,6 +217,22 @@ fn nobody_joins_a_view(file: &SourceFile) -> Vec<String> {
         .iter()
         .filter(|literal| literal.text.contains("JOIN source_whole"))
         .map(|literal| finding(file, literal.line, "a view is looked into, and not joined"))
+        .collect()
+}
+
+/// To SQLite an index of two columns looks better than the person's, whatever is in it: that of
+/// actions has everybody's rows, and each person would cost all of them.
+fn the_plan_of_a_person_is_found_by_the_person(file: &SourceFile) -> Vec<String> {
+    let asks = |text: &str| {
+        text.contains("FROM planned_change")
+            && text.contains("source = ")
+            && text.contains("action")
+            && !text.contains("INDEXED BY")
+    };
+    file.strings
+        .iter()
+        .filter(|literal| asks(&literal.text))
+        .map(|literal| finding(file, literal.line, "a person's rows, and no INDEXED BY"))
         .collect()
 }
 
@@ -395,6 +412,15 @@ fn a_joined_view_is_found() {
     let rule = nobody_joins_a_view;
     check(rule, "store/link.rs", "const A: &str = \"FROM a LEFT JOIN source_whole ON b\";", &[1]);
     check(rule, "store/link.rs", "const A: &str = \"FROM source_whole WHERE id = ?1\";", &[]);
+}
+
+#[test]
+fn a_query_of_a_person_without_its_index_is_found() {
+    let rule = the_plan_of_a_person_is_found_by_the_person;
+    let asks = "FROM planned_change WHERE source = ?1 AND action = 'delete'";
+    check(rule, "store/plan.rs", &format!("const A: &str = \"{asks}\";"), &[1]);
+    let named = asks.replace("WHERE", "INDEXED BY planned_change_by_source WHERE");
+    check(rule, "store/plan.rs", &format!("const A: &str = \"{named}\";"), &[]);
 }
 
 #[test]

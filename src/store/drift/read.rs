@@ -28,8 +28,8 @@ use crate::{
 /// few of them.
 const COMPARABLE: &str = "+link.kind = ?2 AND link.standing = 0 AND link.stale = 0 \
      AND link.is_hint = 0 AND link.members_unread = 0 \
-     AND NOT EXISTS (SELECT 1 FROM planned_change AS row WHERE row.source = link.source \
-         AND row.cycle = ?1 AND row.action <> 'skip' \
+     AND NOT EXISTS (SELECT 1 FROM planned_change AS row INDEXED BY planned_change_by_source \
+         WHERE row.source = link.source AND row.cycle = ?1 AND row.action <> 'skip' \
          AND row.status IN ('sent', 'success', 'warning', 'failure'))";
 
 impl View<'_> {
