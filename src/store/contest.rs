@@ -55,20 +55,11 @@ fn contested_adoptions_sql() -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::Engine;
+    use crate::store::query_plan::steps;
 
     #[test]
     fn who_wants_the_same_account_is_not_asked_for_each_adoption() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let engine = Engine::open(&folder.path().join("crm.sqlite")).expect("a state");
-        let steps: Vec<String> = engine
-            .read(|view| {
-                let sql = format!("EXPLAIN QUERY PLAN {}", contested_adoptions_sql());
-                let mut statement = view.connection.prepare(&sql)?;
-                let rows = statement.query_map([], |row| row.get(3))?;
-                Ok(rows.collect::<Result<_, _>>()?)
-            })
-            .expect("a plan");
+        let steps = steps(&contested_adoptions_sql());
         assert!(steps[0].contains("planned_change_by_source (source=?)"), "{steps:?}");
         assert!(!steps.iter().any(|step| step.contains("CORRELATED")), "{steps:?}");
     }

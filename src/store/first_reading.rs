@@ -172,9 +172,7 @@ impl Tx<'_> {
 
     /// Stores somebody who is not known.
     fn add_shown(&self, row: &Row<'_>, generation: u64) -> Result<(), StoreError> {
-        let sql = "INSERT INTO source_attributes (attributes, packed) VALUES (?1, ?2)";
-        self.run(sql, params![row.attributes, row.packed])?;
-        let num = self.connection.last_insert_rowid();
+        let num = self.add_stored_attributes(row.attributes, row.packed)?;
         self.add_object((ObjectKind::User, row.id), num, row.manager, generation)
     }
 

@@ -48,6 +48,8 @@ mod plan;
 mod plan_page;
 mod plan_row;
 mod private;
+#[cfg(test)]
+mod query_plan;
 mod reading;
 mod redaction;
 mod retention;

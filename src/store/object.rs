@@ -242,9 +242,17 @@ impl Tx<'_> {
 
     fn add_attributes(&self, text: &str) -> Result<i64, StoreError> {
         let stored = Stored::of(text, Words::Attributes)?;
+        self.add_stored_attributes(stored.text(), stored.packed())
+    }
+
+    /// Adds attributes in the two columns that they are stored in; returns their number.
+    pub(super) fn add_stored_attributes(
+        &self,
+        text: &str,
+        packed: Option<&[u8]>,
+    ) -> Result<i64, StoreError> {
         let sql = "INSERT INTO source_attributes (attributes, packed) VALUES (?1, ?2)";
-        let row = params![stored.text(), stored.packed()];
-        self.connection.prepare_cached(sql)?.execute(row)?;
+        self.run(sql, params![text, packed])?;
         Ok(self.connection.last_insert_rowid())
     }
 

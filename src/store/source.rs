@@ -458,23 +458,14 @@ fn is_holder(kind: ObjectKind) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::Engine;
+    use crate::store::query_plan::steps;
 
     #[test]
     fn who_may_get_an_account_is_asked_of_the_dirty_ones_alone() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let engine = Engine::open(&folder.path().join("crm.sqlite")).expect("a state");
         for (kind, everything) in
             [(ObjectKind::User, false), (ObjectKind::User, true), (ObjectKind::Group, false)]
         {
-            let sql = format!("EXPLAIN QUERY PLAN {}", unlinked_sql(kind, everything, LOST));
-            let plan: Vec<String> = engine
-                .read(|view| {
-                    let mut statement = view.connection.prepare(&sql)?;
-                    let rows = statement.query_map([], |row| row.get(3))?;
-                    Ok(rows.collect::<Result<_, _>>()?)
-                })
-                .expect("a plan");
+            let plan = steps(&unlinked_sql(kind, everything, LOST));
             let listed = ["SCAN", "LIST SUBQUERY", "MATERIALIZE", "TEMP B-TREE"];
             let lists = |step: &&String| listed.iter().any(|list| step.contains(list));
             assert_eq!(plan.iter().find(lists), None, "{kind:?}, everything: {everything}");

@@ -21,9 +21,9 @@ pub(in crate::cycle) const PAGES_MAX: u32 = 1_000_000;
 /// Rows of a first reading that are sorted in at once.
 const SORTED_IN_AT_ONCE: u32 = 2_000;
 
-/// What a round of changes is good for.
+/// What the pages of a chain are read for.
 #[derive(Clone, Copy)]
-struct Round {
+struct Reading {
     /// Whether it is a complete reading.
     full: bool,
     generation: u64,
@@ -46,8 +46,8 @@ pub(super) async fn read<D: Directory>(
                 .store
                 .read(|view| view.chain(Chain::USERS))?
                 .ok_or_else(|| DirectoryFault::TokenExpired("no link is stored".to_owned()))?;
-            let round = Round { full, generation, puts_down: false };
-            follow(context, selection, chain, round, tracker).await?;
+            let reading = Reading { full, generation, puts_down: false };
+            follow(context, selection, chain, reading, tracker).await?;
             Ok(None)
         }
         (true, Scope::Assigned) => from_now(context, selection, generation).await.map(Some),
@@ -63,8 +63,8 @@ pub(super) async fn read<D: Directory>(
             }
             let puts_down =
                 !chain.complete && context.store.write(|tx| tx.begin_first_reading(generation))?;
-            let round = Round { full, generation, puts_down };
-            let seen = follow(context, selection, chain, round, tracker).await?;
+            let reading = Reading { full, generation, puts_down };
+            let seen = follow(context, selection, chain, reading, tracker).await?;
             sort_in(context, Showing::Everything, tracker, seen)?;
             Ok(None)
         }
@@ -141,7 +141,7 @@ async fn follow<D: Directory>(
     context: &Context<'_, D>,
     selection: &Selection,
     mut chain: Chain,
-    round: Round,
+    reading: Reading,
     tracker: &Tracker<'_, D>,
 ) -> Result<u64, CycleError> {
     let ask = |link: Option<Link>| {
@@ -169,7 +169,7 @@ async fn follow<D: Directory>(
         let keep = || {
             context.store.write(|tx| {
                 for change in &items {
-                    apply(tx, change, everybody, round)?;
+                    apply(tx, change, everybody, reading)?;
                 }
                 tx.set_chain(&chain)
             })?;
@@ -193,7 +193,7 @@ fn apply(
     tx: &Tx<'_>,
     change: &UserChange,
     everybody: bool,
-    Round { full, generation, puts_down }: Round,
+    Reading { full, generation, puts_down }: Reading,
 ) -> Result<(), StoreError> {
     match change {
         UserChange::Upsert { object, manager } if puts_down => {
